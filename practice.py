@@ -257,7 +257,9 @@ def choose_exercise(work, asked_exercise, command):
 
 def find_next(work, exercise):
     """Return the exercise that the command "next" leads to from `exercise`, or None if none is left."""
-    candidates = work.catalogue.exercises[work.catalogue.find_next_search_index(exercise, work.has_passed(exercise)) :]
+    candidates = work.catalogue.exercises[
+        work.catalogue.find_index_to_search_from(exercise, work.has_passed(exercise)) :
+    ]
     return next((e for e in candidates if can_run(e) and not work.has_passed(e)), None)
 
 
@@ -315,7 +317,7 @@ def mark_and_print(exercise, path, heading, seed=None, is_repeat=False, all_of_i
     print_text(f"{heading}: {exercise.title}", "strong")
     print_text(f"{relative_path(path)}\n", "quiet")
     if not is_repeat:
-        exercise.kind.opening(exercise, path.read_text(encoding="utf-8", errors="replace"), print_text)
+        exercise.kind.show_introduction(exercise, path.read_text(encoding="utf-8", errors="replace"), print_text)
     seed = secrets.randbelow(10**6) if seed is None else seed
     with progress_line() as hear:
         verdict = marking.mark(exercise, path, seed, hear=hear)

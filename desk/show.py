@@ -53,7 +53,7 @@ def describe_solution(exercise):
 
     Lines of code are indented. If the project contains the line, it is named as FILE:LINE.
     """
-    parts = exercise.kind.solution(exercise)
+    parts = exercise.kind.list_solution_paragraphs(exercise)
     if exercise.docs:
         parts.append(f"The derivation: {exercise.docs}")
     if exercise.line:

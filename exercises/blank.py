@@ -26,18 +26,18 @@ from exercises.watched import Trace, TrainingStopped
 from exercises.words import OF_NETWORKS
 from marker.calls import watch
 from marker.complaints import explain_exception, read_source
-from marker.derivatives import check_loss_gradients, match_gradients, root_mean_square
+from marker.derivatives import compute_checked_gradients, match_gradients, root_mean_square
 from marker.exercise import CUT
 from marker.nests import NotKept, floats_by_path, format_paths, leaves_by_path, pack_into_bytes, replace_leaves, unpack
 from marker.program import Program
-from marker.trial import find_changed, has_same_bits, load
+from marker.trial import find_changed, has_same_bits, load_learner_module
 from marker.verdict import Wrong
 from support.checkpoint import unpack_arrays
 
 COUNTS = {3: "three", 4: "four", 5: "five"}
 MANY = 257  # examples: more than a batch has, and no round number
 FEWER = 67  # examples, if the loss of MANY is slow
-wrong = OF_NETWORKS.wrong
+wrong = OF_NETWORKS.make_exception
 
 
 @dataclass
@@ -319,7 +319,7 @@ def call_in_fresh_module(evidence, name, *arguments):
 
     Raises `Wrong` if the call fails.
     """
-    module = load(evidence.calls.module.__file__)
+    module = load_learner_module(evidence.calls.module.__file__)
     try:
         with redirect_stdout(io.StringIO()):
             return getattr(type(evidence.calls)(module), name)(unpack_params(module, evidence.content), *arguments)
@@ -410,7 +410,7 @@ def check_and_return_gradients(calls, params, batches, rng, thorough=True):
         raise wrong("gradients by chance", examples=calls.examples_name)
     terms = calls.mean_terms
     questions = calls.factor_questions
-    return check_loss_gradients(
+    return compute_checked_gradients(
         calls.loss, calls.gradients, params, batches, rng, calls.examples_name, thorough, terms, questions
     )
 
@@ -611,7 +611,7 @@ class Diagnostics:
 
     def make_error(self, mark, **values):
         """Return a `Wrong` with the message for `mark`, its key in exercises/said.md."""
-        return self.calls.sentences.wrong(mark, **self.values | values)
+        return self.calls.sentences.make_exception(mark, **self.values | values)
 
     def list_step_factors(self):
         """Return `find_best_step_factor` for each of the first eight snapshots whose step moved an array."""

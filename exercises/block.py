@@ -26,9 +26,9 @@ with program.import_guard("requirements-np.txt"):
         collect_sentence_values,
         describe_exchange,
         explain_factor,
-        find_first_wrong_and_factors,
+        find_first_wrong_batch_and_factors,
         find_wrong_gradients,
-        is_right_alone,
+        is_right_for_single_example,
         match_gradients,
         root_mean_square,
     )
@@ -42,7 +42,7 @@ SIZES = (3, 5), (2, 4)  # (texts, positions) of two batches; all differ, so that
 LONG = 33  # positions of the longest text
 SMALL = 0.003  # scale of x in the third batch, where the eps under the root of a norm matters
 STUB = ROOT / "exercises" / "chapter7" / "own_block.py"
-wrong = OF_BLOCKS.wrong
+wrong = OF_BLOCKS.make_exception
 
 
 def format_success(evidence):
@@ -406,7 +406,7 @@ def make_gradient_error(calls, params, batches, errors, rng):
 
     errors: for each batch, the result of `find_wrong_gradients`.
     """
-    batch_index, factors = find_first_wrong_and_factors(errors)
+    batch_index, factors = find_first_wrong_batch_and_factors(errors)
     batch_errors = errors[batch_index]
     place, gradients = make_place_and_get_gradients(calls, params, *batches[batch_index])
     if all(factors) and factors[batch_index] != 1:
@@ -477,10 +477,10 @@ def make_last_batch_sentence(calls, params, batches, batch_index, errors, rng):
     x, dy = batches[batch_index]
     if batch_index < len(SIZES) and not is_slight(errors):
         return ""
-    if is_right_alone(*make_place_and_get_gradients(calls, params, x / SMALL, dy), rng):
+    if is_right_for_single_example(*make_place_and_get_gradients(calls, params, x / SMALL, dy), rng):
         return f" With x / {SMALL} they are right. Is the eps under the root of a norm the same in both passes?"
     T = SIZES[0][1]
-    if batch_index >= len(SIZES) and is_right_alone(
+    if batch_index >= len(SIZES) and is_right_for_single_example(
         *make_place_and_get_gradients(calls, params, x[:, :T], dy[:, :T]), rng
     ):
         return f" With texts of {T} positions they are right. Which line of `backward` depends on the length of a text?"
@@ -499,12 +499,15 @@ def make_missing_term_sentence(calls, params, batch, place, gradients, errors, r
     if sentence:
         return sentence
     if all(
-        is_right_alone(*make_place_and_get_gradients(calls, params, x[i : i + 1], dy[i : i + 1]), rng)
+        is_right_for_single_example(*make_place_and_get_gradients(calls, params, x[i : i + 1], dy[i : i + 1]), rng)
         for i in range(len(x))
     ):
         return " With a single text they are right. Where do you sum over the texts?"
     positions = [slice(t, t + 1) for t in range(x.shape[1])]
-    if all(is_right_alone(*make_place_and_get_gradients(calls, params, x[:, t], dy[:, t]), rng) for t in positions):
+    if all(
+        is_right_for_single_example(*make_place_and_get_gradients(calls, params, x[:, t], dy[:, t]), rng)
+        for t in positions
+    ):
         return " With texts of a single position they are right. What happens between the positions?"
     return ""
 

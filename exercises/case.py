@@ -69,12 +69,12 @@ class Case(Kind):
         if self.diagnosis not in SUSPECTS:
             raise ValueError(f"{self.diagnosis!r} is not under Suspects in said.md: {', '.join(SUSPECTS)}")
 
-    def complete(self, exercise):
+    def check_is_complete(self, exercise):
         load_lines_by_run(exercise.name)
 
-    def problems(self, exercise, mark_text):
+    def iter_problems(self, exercise, mark_text):
         yield from self.iter_symptom_problems(exercise)
-        yield from super().problems(exercise, mark_text)
+        yield from super().iter_problems(exercise, mark_text)
 
     def iter_symptom_problems(self, exercise):
         """Yield the problems with a case's recorded runs, as texts."""
@@ -108,7 +108,7 @@ class Case(Kind):
         """The range of a fixed program as text, such as "over 0.90"."""
         return f"over {self.least:.2f}" if self.most == 1 else f"between {self.least:.2f} and {self.most:.2f}"
 
-    def run(self, attempt, notes):
+    def record_run(self, attempt, notes):
         """Run the probe and the program.
 
         Records the diagnosis, whether the cause is gone, and the result in `notes`.
@@ -173,7 +173,7 @@ class Case(Kind):
             return refused("no diagnosis", does=does)
         return Verdict(True, "passed", f"It {does}.\n{exercise.evidence}")
 
-    def opening(self, exercise, source, say):
+    def show_introduction(self, exercise, source, say):
         """Print the case's recorded output beside a healthy run's, and the suspects until DIAGNOSIS is filled in.
 
         source: the learner's file as text. say: prints a paragraph.
@@ -195,7 +195,7 @@ class Case(Kind):
         """Return how many lines a healthy run prints."""
         return len(load_lines_by_run(exercise.name)["healthy"])
 
-    def solution(self, exercise):
+    def list_solution_paragraphs(self, exercise):
         """Return the paragraphs of the solution, as texts."""
         return ["Instead of", exercise.wrong, "it should be", exercise.right, exercise.evidence]
 

@@ -26,7 +26,7 @@ with program.import_guard("requirements-np.txt"):
     from marker import ROOT
     from marker.derivatives import compute_checked_loss, root_mean_square
     from marker.nests import floats_by_path, format_paths, leaves_by_path, replace_leaves
-    from marker.trial import load
+    from marker.trial import load_learner_module
     from marker.verdict import Wrong
     from support.errors import UserError
     from support.files import atomic_write, read_file
@@ -38,7 +38,7 @@ MIN_ACCURACY_OF_LEARNING = 0.5  # a training with negated gradients must not exc
 N_TRAIN = 3500  # training images out of each 6,000; the rest are held out for the test
 LOG10 = np.log(10)  # the loss when all ten scores are equal
 STUB = ROOT / "exercises" / "chapter1" / "own_network.py"
-wrong = OF_NETWORKS.wrong
+wrong = OF_NETWORKS.make_exception
 
 
 def format_success(evidence):
@@ -716,7 +716,7 @@ def main(learner_path, picture=None):
 
     _, image = read_picture_and_digit(picture)
     try:
-        print(f"digit: {read_saved(load(learner_path), Path(learner_path).with_suffix('.npz'), image)}")
+        print(f"digit: {read_saved(load_learner_module(learner_path), Path(learner_path).with_suffix('.npz'), image)}")
     except UserError:
         raise
     except BaseException as error:

@@ -35,7 +35,7 @@ from layers_np import flatten_layers
 from llama_np import Llama, LlamaBlock, RMSNorm
 from marker import ONE_THREAD, ROOT
 from marker.equal import agree
-from marker.trial import list_results, load
+from marker.trial import list_results, load_learner_module
 from mlp_np import MLP, softmax, softmax_cross_entropy
 from resnet_np import BatchNorm, Block, Conv, Identity, ResNet
 from support import program
@@ -881,7 +881,7 @@ def load_function_and_file_by_name(folder, exercise_names):
         if not file.exists() or is_stub(BY_NAME[name], file):
             continue
         with errors_for_learners(file, file.name):
-            module = load(file)
+            module = load_learner_module(file)
             if BY_NAME[name].is_program:
                 functions[name] = hoist_functions_into_module(module, file), file
             else:

@@ -12,7 +12,7 @@ import numpy as np
 from exercises.words import TABLES
 from marker.verdict import Sentences
 
-misuse = Sentences(TABLES["Tape"]).wrong  # for mistakes that show before there are numbers to compare
+misuse = Sentences(TABLES["Tape"]).make_exception  # for mistakes that show before there are numbers to compare
 
 
 class Tensor:

@@ -4,7 +4,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from marker import ROOT, complaints
-from marker.trial import load
+from marker.trial import load_learner_module
 from marker.verdict import Sentences
 from marker.words import SAID, Words, tables
 from support.errors import UserError
@@ -21,7 +21,7 @@ make_error_report = partial(complaints.make_error_report, words=WORDS)
 def open_learner_module(learner_path):
     """Context manager: yield a learner's file as a module, and turn any error in it into a UserError."""
     try:
-        yield load(learner_path)
+        yield load_learner_module(learner_path)
     except UserError:
         raise
     except Exception as error:

@@ -39,7 +39,7 @@ PROMPTS = [*["", "m", "sch", "wil"] * 100, "schwarzenber", "hildebrandt"]
 SIZES = 1, 7, 101, 250  # batch sizes in which the logits of a text must be the same
 
 
-wrong = OF_WRITERS.wrong
+wrong = OF_WRITERS.make_exception
 
 
 def format_success(evidence):

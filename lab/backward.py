@@ -35,7 +35,7 @@ def compute_passes():
     """Compute both passes of one digit and the step that follows. Return {name: array}, without the batch axis."""
     options = parse_options("np", *film.OPTIONS)
     dataset = data.load()
-    *_, (_, _, params, answers) = film.iter_states(options, dataset)
+    *_, (_, _, params, answers) = film.iter_steps_losses_params_answers(options, dataset)
     model = MLP(options.run.hidden, dtype=np.float64)
     model.params = {name: p.astype(np.float64) for name, p in params.items()}
     index = np.flatnonzero(answers != dataset.test_labels)[0]
@@ -131,7 +131,7 @@ def draw_bars(page, values, x, max_length, has_names=False):
     page.axes.plot((x, x), (TOP, BOTTOM), color=GREY, linewidth=1)
 
 
-def iter_frames(values):
+def iter_frames_and_durations(values):
     """Yield (frame, milliseconds) of the animation."""
     old_bars = np.zeros(16), np.zeros(10)
     for heading, formula, *bars, layer1, layer2 in list_stages(values):
@@ -153,7 +153,7 @@ def iter_frames(values):
 
 def main():
     Parser(description=__doc__).parse_args()
-    frames, times = zip(*iter_frames(compute_passes()), strict=True)
+    frames, times = zip(*iter_frames_and_durations(compute_passes()), strict=True)
     film.save_film(frames, times, ROOT / "png" / "backward.gif")
 
 

@@ -54,7 +54,7 @@ PROGRAMS = {NUMPY: "main_np.py", PYTORCH: "main_torch.py --device cpu"}  # tools
 # --- The same network in several tools: step(x, y, lr), which returns the loss first, and test(dataset) or None -------
 
 
-def prepare_numpy(options):
+def make_numpy_step_and_test(options):
     """Return (step, test) for the network by hand.
 
     step(x, y, lr) takes a training step and returns the loss first; test(dataset) tests the network.
@@ -64,20 +64,20 @@ def prepare_numpy(options):
     return step, lambda dataset: main_np.evaluate(network, dataset, options)
 
 
-def prepare_pytorch(options):
-    """Return (step, test) for the network in PyTorch: see `prepare_numpy`."""
+def make_pytorch_step_and_test(options):
+    """Return (step, test) for the network in PyTorch: see `make_numpy_step_and_test`."""
     model, optimizer = main_torch.build(options)
     place = Place(options)
     network = place.prepare(model)
 
-    def step(x, y, lr):
+    def train_for_loss_and_accuracy(x, y, lr):
         return main_torch.train_step(network, optimizer, *place.own_part(x, y), lr, place)
 
-    return step, lambda dataset: main_torch.evaluate(network, dataset, options, place)
+    return train_for_loss_and_accuracy, lambda dataset: main_torch.evaluate(network, dataset, options, place)
 
 
-def prepare_jax(options):
-    """Return (step, None) for the MLP in JAX, with the same first weights: see `prepare_numpy`.
+def make_jax_step_and_test(options):
+    """Return (step, None) for the MLP in JAX, with the same first weights: see `make_numpy_step_and_test`.
 
     JAX changes no array in place, but here it may reuse the memory of old weights.
     """
@@ -88,27 +88,27 @@ def prepare_jax(options):
     params = {name: jnp.array(p) for name, p in main_np.build(options)[0].params.items()}
     state = params, {name: jnp.zeros_like(p) for name, p in params.items()}
 
-    def loss_of(params, x, y):
+    def compute_loss_and_logits(params, x, y):
         a1 = jax.nn.relu(x.reshape(len(x), -1) @ params["W1"] + params["b1"])
         logits = a1 @ params["W2"] + params["b2"]
         return -jax.nn.log_softmax(logits)[jnp.arange(len(y)), y].mean(), logits
 
     @functools.partial(jax.jit, donate_argnums=(0, 1))
     def train_step(params, velocity, x, y, lr):
-        (loss, logits), grads = jax.value_and_grad(loss_of, has_aux=True)(params, x, y)
+        (loss, logits), grads = jax.value_and_grad(compute_loss_and_logits, has_aux=True)(params, x, y)
         velocity = {name: options.run.momentum * v + grads[name] for name, v in velocity.items()}
         params = {name: p - lr * velocity[name] for name, p in params.items()}
         return params, velocity, loss, (logits.argmax(axis=1) == y).mean()
 
-    def step(x, y, lr):
+    def train_for_loss_and_accuracy(x, y, lr):
         nonlocal state
         *state, loss, accuracy = train_step(*state, x, y, lr)
         return loss, accuracy
 
-    return step, None
+    return train_for_loss_and_accuracy, None
 
 
-def prepare_scikit_learn(options):
+def make_scikit_learn_step_and_test(options):
     """Return (step, None) for the MLP in scikit-learn, with its own first weights and a constant learning rate.
 
     step(x, y, lr) takes a training step for each batch in x; scikit-learn splits x into batches itself, and `lr` is
@@ -120,18 +120,18 @@ def prepare_scikit_learn(options):
     network.set_params(batch_size=options.run.batch_size, momentum=options.run.momentum, random_state=options.run.seed)
     network.set_params(learning_rate_init=0.05)  # of 0.02, 0.05, 0.1 and 0.2, the best on held-out images
 
-    def step(x, y, lr):
+    def fit_and_list_loss(x, y, lr):
         return [network.partial_fit(x.reshape(len(x), -1), y, classes=range(10)).loss_]
 
-    return step, None
+    return fit_and_list_loss, None
 
 
 TOOLS = {
-    NUMPY: prepare_numpy,
-    PYTORCH: prepare_pytorch,
-    COMPILED: prepare_pytorch,
-    JAX: prepare_jax,
-    SCIKIT_LEARN: prepare_scikit_learn,
+    NUMPY: make_numpy_step_and_test,
+    PYTORCH: make_pytorch_step_and_test,
+    COMPILED: make_pytorch_step_and_test,
+    JAX: make_jax_step_and_test,
+    SCIKIT_LEARN: make_scikit_learn_step_and_test,
 }
 BATCHES = dict.fromkeys(TOOLS, 1) | {SCIKIT_LEARN: 20}  # batches in a call: scikit-learn checks its input in every call
 
@@ -152,12 +152,12 @@ def prepare_call(name, argv, kind="step"):
     batches = data.batches(dataset, batch_options, 0, sys.maxsize)
     step, test = TOOLS[name](options)
 
-    def take_step():
+    def take_step_and_return_loss():
         x, y = next(batches)
         loss, *_ = step(x, y, options.run.lr)
         return float(loss)  # waits for JAX
 
-    return take_step if kind == "step" else lambda: test(dataset)
+    return take_step_and_return_loss if kind == "step" else lambda: test(dataset)
 
 
 @contextlib.contextmanager
@@ -170,21 +170,21 @@ def busy_process():
             process.kill()
 
 
-def time_calls(*arguments, **length):
+def list_call_seconds(*arguments, **length):
     """Return the seconds of each call of `prepare_call(*arguments)`, without the first third, which is a warm-up.
 
-    length: `min_steps` and `min_seconds` of `timing.time_steps`.
+    length: `min_steps` and `min_seconds` of `timing.list_step_seconds_in_subprocess`.
     """
-    return timing.drop_warm_up(timing.time_steps(prepare_call, *arguments, **length))
+    return timing.drop_warm_up(timing.list_step_seconds_in_subprocess(prepare_call, *arguments, **length))
 
 
 def measure_step_ms(name, argv):
     """Return the median duration of a step in milliseconds."""
-    return 1000 * np.median(time_calls(name, argv)) / BATCHES[name]
+    return 1000 * np.median(list_call_seconds(name, argv)) / BATCHES[name]
 
 
 def measure_test_seconds(name, argv):
-    return np.median(time_calls(name, argv, "test"))
+    return np.median(list_call_seconds(name, argv, "test"))
 
 
 def measure_busy_step_ms(name, argv):
@@ -193,19 +193,21 @@ def measure_busy_step_ms(name, argv):
     It is the mean, because the delay comes from a few slow steps.
     """
     with busy_process():
-        return 1000 * np.mean(time_calls(name, argv, min_steps=150))
+        return 1000 * np.mean(list_call_seconds(name, argv, min_steps=150))
 
 
 def measure_first_epoch_seconds(name):
-    return np.sum(timing.time_steps(prepare_call, name, "", min_steps=468 // BATCHES[name], min_seconds=0))
+    return np.sum(
+        timing.list_step_seconds_in_subprocess(prepare_call, name, "", min_steps=468 // BATCHES[name], min_seconds=0)
+    )
 
 
-def measure_program_seconds(name, argv):
+def measure_training_loop_seconds(name, argv):
     output = results.run_program(f"{PROGRAMS[name]} {argv}", results.ROOT / "learning_curves" / "others")
     return results.parse_seconds(output)
 
 
-def iter_measurements():
+def iter_threads_keys_and_functions():
     """Yield (number of threads, the parts of the result's key, a function that measures it) for each measurement."""
     for threads, argv in product(THREADS, RUNS):
         tools = PROGRAMS if argv else TOOLS
@@ -218,10 +220,10 @@ def iter_measurements():
     for name in TOOLS:
         yield THREADS[-1], ("epoch", name), functools.partial(measure_first_epoch_seconds, name)
     for argv, name in product(RUNS.values(), PROGRAMS):
-        yield THREADS[-1], ("run", argv, name), functools.partial(measure_program_seconds, name, argv)
+        yield THREADS[-1], ("run", argv, name), functools.partial(measure_training_loop_seconds, name, argv)
 
 
-def measure_all():
+def measure_results_entry():
     """Measure everything, in rounds, and return the entry for results.json.
 
     Raises UserError if a tool is not installed.
@@ -234,14 +236,14 @@ def measure_all():
     missing = {}
     for round_number in range(1, ROUNDS + 1):
         print(f"round {round_number} of {ROUNDS}", file=sys.stderr)
-        for threads, key, measure in iter_measurements():
+        for threads, key, measure in iter_threads_keys_and_functions():
             try:
                 with worker_threads(threads):
                     value = round(float(measure()), 3)
                 rounds.setdefault(make_key(*key), []).append(value)
             except UserError as error:
                 missing.setdefault(str(error), set()).add(make_key(*key))
-    missing |= find_contradictions(rounds)
+    missing |= find_contradicting_keys_by_message(rounds)
     for reason, names in missing.items():
         print(f"not kept: {'; '.join(sorted(names))}: {reason}", file=sys.stderr)
         for name in names:
@@ -252,10 +254,10 @@ def measure_all():
     return {"command": "python -m lab.bench", "machine": describe_machine() | versions, "rounds": rounds}
 
 
-def find_contradictions(rounds):
+def find_contradicting_keys_by_message(rounds):
     """Return {message: keys of the results} for programs whose total time is not the sum of their steps and tests."""
     contradictions = {}
-    for (network, argv), name in product(list_measured_runs(rounds), PROGRAMS):
+    for (network, argv), name in product(list_step_and_run_options(rounds), PROGRAMS):
         names = [make_key(kind, network, THREADS[-1], name) for kind in ("step", "test")] + [
             make_key("run", argv, name)
         ]
@@ -273,7 +275,7 @@ def find_contradictions(rounds):
     return contradictions
 
 
-def list_measured_runs(rounds):
+def list_step_and_run_options(rounds):
     """Return [(options of a step, options of a whole program)] of the networks in these results."""
     networks = [network for network in RUNS if any(f" | {network} | " in name for name in rounds)]
     return [(network, RUNS[network]) for network in networks]
@@ -289,7 +291,7 @@ def format_median(rounds, *key, number_format=".2f"):
     return format(np.median(rounds[make_key(*key)]), number_format) if make_key(*key) in rounds else "–"
 
 
-def format_ratios(rounds, key):
+def format_numpy_to_pytorch_ratios(rounds, key):
     """Return the smallest and the largest ratio of NumPy's time to PyTorch's in a round, as text.
 
     Return a dash if one of the two was not measured. key: the parts of the result's key, without the tool.
@@ -305,14 +307,14 @@ def make_comparison_cells(rounds, *key, number_format=".2f"):
     """Return three table cells: NumPy, PyTorch and the ratio."""
     return [
         *(format_median(rounds, *key, name, number_format=number_format) for name in PROGRAMS),
-        format_ratios(rounds, key),
+        format_numpy_to_pytorch_ratios(rounds, key),
     ]
 
 
 def make_steps_table(rounds):
     """Milliseconds for one step, and seconds to test with 10,000 images."""
     rows = []
-    for (argv, _), threads in product(list_measured_runs(rounds), THREADS):
+    for (argv, _), threads in product(list_step_and_run_options(rounds), THREADS):
         options = parse_options("torch", *argv.split())
         network = [options.network.title(options.run), options.run.batch_size, threads]
         rows.append(
@@ -337,7 +339,7 @@ def make_runs_table(rounds):
     """Seconds as the programs print them."""
     rows = [
         [f"`{argv}`" if argv else "default", *make_comparison_cells(rounds, "run", argv, number_format=".1f")]
-        for _, argv in list_measured_runs(rounds)
+        for _, argv in list_step_and_run_options(rounds)
     ]
     return results.format_table(["options", "main_np.py", "main_torch.py", "ratio"], rows)
 
@@ -345,7 +347,7 @@ def make_runs_table(rounds):
 def make_busy_table(rounds):
     """Milliseconds for one step beside a process that keeps one of two cores busy."""
     rows = []
-    for argv, _ in list_measured_runs(rounds):
+    for argv, _ in list_step_and_run_options(rounds):
         cells = []
         for threads in THREADS:
             cells += make_comparison_cells(rounds, "busy", argv, threads)
@@ -364,10 +366,10 @@ def main():
     parser = Parser(description=__doc__)
     parser.add_argument("--print", action="store_true", help="make the tables from results.json")
     arguments = parser.parse_args()
-    with results.damage_guard():
+    with results.raise_user_error_if_damaged():
         saved_results = {**results.load_results().get("bench", {})}  # {processor: result}
-    new_results = {} if arguments.print else {describe_processor(): measure_all()}
-    with contextlib.nullcontext() if new_results else results.damage_guard():
+    new_results = {} if arguments.print else {describe_processor(): measure_results_entry()}
+    with contextlib.nullcontext() if new_results else results.raise_user_error_if_damaged():
         for result in (new_results or saved_results).values():
             print(", ".join(f"{name} {value}" for name, value in result["machine"].items()))
             for table in TABLES:

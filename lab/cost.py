@@ -26,13 +26,13 @@ with program.import_guard("requirements-np.txt"):
     from support.options import Parser
 
 
-def iter_passes_by_hand(layer, dy, x):
+def iter_output_and_gradients_by_hand(layer, dy, x):
     """Yield the result of a layer's forward pass, then its gradients from the backward pass."""
     yield layer.forward(x)
     yield layer.backward(dy), *getattr(layer, "grads", {}).values()
 
 
-def iter_passes_on_tape(function, dy, *operands):
+def iter_output_and_gradients_on_tape(function, dy, *operands):
     """Yield the result of an operation on the tape, then the gradients of its operands."""
     operands = [Tensor(operand) for operand in operands]
     y = function(*operands)
@@ -41,7 +41,7 @@ def iter_passes_on_tape(function, dy, *operands):
     yield [operand.grad for operand in operands]
 
 
-def iter_network_passes(model, x, y):
+def iter_logits_and_gradients(model, x, y):
     """Yield the logits of a network, then its gradients. The weights are not updated."""
     logits = model.forward(x)
     yield logits
@@ -66,15 +66,15 @@ def make_comparisons():
     mlps = (mlp_np.MLP(), mlp_autograd.MLP())
     vits = (vit_np.ViT(), vit_autograd.ViT())
     return {
-        "MLP": [partial(iter_network_passes, model, images, y) for model in mlps],
-        "transformer": [partial(iter_network_passes, model, images, y) for model in vits],
+        "MLP": [partial(iter_logits_and_gradients, model, images, y) for model in mlps],
+        "transformer": [partial(iter_logits_and_gradients, model, images, y) for model in vits],
         "layer normalisation": [
-            partial(iter_passes_by_hand, norm, dy, x),
-            partial(iter_passes_on_tape, vit_autograd.layer_norm, dy, x, *norm.params.values()),
+            partial(iter_output_and_gradients_by_hand, norm, dy, x),
+            partial(iter_output_and_gradients_on_tape, vit_autograd.layer_norm, dy, x, *norm.params.values()),
         ],
         "softmax": [
-            partial(iter_passes_by_hand, vit_np.Softmax(), dweights, scores),
-            partial(iter_passes_on_tape, vit_autograd.softmax, dweights, scores),
+            partial(iter_output_and_gradients_by_hand, vit_np.Softmax(), dweights, scores),
+            partial(iter_output_and_gradients_on_tape, vit_autograd.softmax, dweights, scores),
         ],
     }
 
@@ -86,7 +86,7 @@ def prepare_passes(name, variant):
     return lambda: [*make()]
 
 
-def measure_memory(start_passes):
+def measure_bytes_kept_by_forward(start_passes):
     """Return the bytes that the forward pass keeps for the backward pass.
 
     start_passes: a function of `make_comparisons`.
@@ -101,8 +101,9 @@ def measure_memory(start_passes):
 
 
 def measure_cost(rounds=timing.ROUNDS, **length):
-    """Measure both variants of each comparison, in turns. length: the options of `timing.time_steps`.
+    """Measure both variants of each comparison, in turns.
 
+    length: the options of `timing.list_step_seconds_in_subprocess`.
     Return {name: {"by hand": costs, "on the tape": costs}}, where the costs are {"ms": milliseconds, "MB": megabytes}.
     """
     costs = {}
@@ -113,10 +114,14 @@ def measure_cost(rounds=timing.ROUNDS, **length):
             for _ in range(rounds):
                 for number, way in enumerate(ways):
                     times[way].append(
-                        np.median(timing.drop_warm_up(timing.time_steps(prepare_passes, name, number, **length)))
+                        np.median(
+                            timing.drop_warm_up(
+                                timing.list_step_seconds_in_subprocess(prepare_passes, name, number, **length)
+                            )
+                        )
                     )
         costs[name] = {
-            way: {"ms": 1000 * float(np.median(times[way])), "MB": measure_memory(make) / 1e6}
+            way: {"ms": 1000 * float(np.median(times[way])), "MB": measure_bytes_kept_by_forward(make) / 1e6}
             for way, make in zip(ways, factories, strict=True)
         }
     return costs

@@ -54,7 +54,7 @@ def compute_probabilities(context, token_ids, coarser_table):
     return (counts + coarser_table) / (counts.sum(axis=-1, keepdims=True) + 1)
 
 
-def make_count_tables(positions, previous_ids, token_ids, sizes):
+def make_tables_and_contexts_by_name(positions, previous_ids, token_ids, sizes):
     """Return {name: (table (..., V), its context)} for all of TABLES.
 
     The context is a text: "p" for the position, "b" for the previous token, "pb" for both, "" for none.
@@ -72,7 +72,7 @@ def make_count_tables(positions, previous_ids, token_ids, sizes):
     )
 
 
-def measure_count_tables(dataset):
+def measure_table_losses_and_accuracies(dataset):
     """Return {table: {"loss", "accuracy"}} on all test texts of a dataset."""
     options = parse_options("np", "--model", "gpt", "--dataset", dataset)
     examples = data.load(options.source)
@@ -80,7 +80,9 @@ def measure_count_tables(dataset):
     train_pairs = extract_word_triples(examples, examples.train(all_rows), options)
     results_by_table = {}
     positions, previous_ids, token_ids = extract_word_triples(examples, examples.test(all_rows), options)
-    for name, (table, conditions) in make_count_tables(*train_pairs, options.source.tokenizer.sizes).items():
+    for name, (table, conditions) in make_tables_and_contexts_by_name(
+        *train_pairs, options.source.tokenizer.sizes
+    ).items():
         context = tuple({"p": positions, "b": previous_ids}[letter] for letter in conditions)
         is_likeliest = table == table.max(axis=-1, keepdims=True)
         hits = is_likeliest / is_likeliest.sum(axis=-1, keepdims=True)  # ties count in part
@@ -90,7 +92,7 @@ def measure_count_tables(dataset):
     return results_by_table
 
 
-def iter_text_tables(source):
+def iter_row_p_times_and_targets(source):
     """Yield (name, p (N, V), times (N,), targets (N,)) for each of ROWS, for the N letters of the test.
 
     p: the probabilities of each letter; times: how often the letters before it occurred in training; targets: the right
@@ -120,23 +122,23 @@ def iter_text_tables(source):
         yield name, p, times, token_ids[positions]
 
 
-def measure_text(dataset):
+def measure_text_losses_and_accuracies(dataset):
     """Return {row of ROWS: {"loss", "accuracy"}} of the tables for a text."""
     results_by_row = {}
-    for name, p, _, targets in iter_text_tables(data.SOURCES[dataset]):
+    for name, p, _, targets in iter_row_p_times_and_targets(data.SOURCES[dataset]):
         loss = -np.log(p[np.arange(len(targets)), targets])
         is_right = p.argmax(axis=1) == targets
         results_by_row[name] = {"loss": float(loss.mean()), "accuracy": float(is_right.mean())}
     return results_by_row
 
 
-def compare_by_frequency(source, network_loss):
+def compute_share_and_losses_by_frequency(source, network_loss):
     """Compare a network with the table of five letters, by how often the four letters before occurred in training.
 
     network_loss (N,): the network's loss of each letter. Return {lower end of a range of SEEN: [percentage of letters,
     loss of the table there, loss of the network there]}.
     """
-    *_, (_, p, times, targets) = iter_text_tables(source)
+    *_, (_, p, times, targets) = iter_row_p_times_and_targets(source)
     table_loss = -np.log(p[np.arange(len(targets)), targets])
     rows = {}
     for low, high in pairwise((*SEEN, np.inf)):
@@ -152,7 +154,7 @@ def compare_by_frequency(source, network_loss):
 def make_frequency_table(runs):
     """Return the means over the runs as a Markdown table. It shows where the table of five letters in a row is weak.
 
-    runs: {seed: {"seen": what `compare_by_frequency` returns}}.
+    runs: {seed: {"seen": what `compute_share_and_losses_by_frequency` returns}}.
     """
     numbers_by_run = []
     for run in runs.values():
@@ -185,8 +187,8 @@ def make_table(results_by_table, networks):
 
 def main():
     Parser(description=__doc__).parse_args()
-    results_by_dataset = {dataset: measure_count_tables(dataset) for dataset in ("mnist", "names")} | {
-        "shakespeare": measure_text("shakespeare")
+    results_by_dataset = {dataset: measure_table_losses_and_accuracies(dataset) for dataset in ("mnist", "names")} | {
+        "shakespeare": measure_text_losses_and_accuracies("shakespeare")
     }
     results.save_result("counts", {"command": "python -m lab.counts"} | results_by_dataset)
     for dataset in results_by_dataset:

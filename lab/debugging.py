@@ -32,15 +32,15 @@ FAULT = "shifted labels"  # the fault of the last history
 HISTORIES = ("main_np.py --lr 0.8", "main_np.py --hold-out 30000 --epochs 20", "main_np.py --augment elastic")
 
 
-def measure_network(model):
+def measure_first_losses_and_rates(model_name):
     """Return a network's numbers for the table, as a dict.
 
     "log K": the loss of K equal scores; "by heart": {step: loss} of a batch learned by heart; "lowest" and "suggested":
     learning rates of `find_lr`; "lr": that of the default run; "name": the network's.
     """
-    options = parse_options("np", "--model", model)
-    losses, uniform_loss, _ = by_heart.learn_batch(options)
-    suggested_rate, lowest_rate = find_lr.find_suggested_and_lowest_rate(find_lr.search_rates(options))
+    options = parse_options("np", "--model", model_name)
+    losses, uniform_loss, _ = by_heart.learn_batch_losses_uniform_least(options)
+    suggested_rate, lowest_rate = find_lr.find_suggested_and_lowest_rate(find_lr.list_rates_losses_and_means(options))
     return {
         "name": options.network.name, "lr": options.run.lr, "lowest": lowest_rate, "suggested": suggested_rate,
         "by heart": {str(step): losses[step - 1] for step in HEARTS},
@@ -48,7 +48,7 @@ def measure_network(model):
     }  # fmt: skip
 
 
-def look_at_run(options_text, steps):
+def diagnose_first_steps(options_text, steps):
     """Return what look.py --training says about the first steps of a run, and its numbers.
 
     options_text: the run's options.
@@ -67,7 +67,7 @@ def look_at_run(options_text, steps):
     }  # fmt: skip
 
 
-def run_with_fault(name):
+def measure_run_with_fault(name):
     """Return the losses and accuracies of the MLP's default run with a fault: see `experiments.measure_run`."""
     with tempfile.TemporaryDirectory() as folder:
         faults.copy_project(Path(folder), FAULTS[name])
@@ -118,9 +118,9 @@ def draw_history(run):
 def main():
     Parser(description=__doc__).parse_args()
     result = {
-        "networks": {model: measure_network(model) for model in NETWORKS if model in TOLD},
-        "looked at": {words: look_at_run(words, steps) for words, steps in LOOKED_AT.items()},
-        "wrong labels": run_with_fault(FAULT),
+        "networks": {model: measure_first_losses_and_rates(model) for model in NETWORKS if model in TOLD},
+        "looked at": {words: diagnose_first_steps(words, steps) for words, steps in LOOKED_AT.items()},
+        "wrong labels": measure_run_with_fault(FAULT),
         "machine": describe_machine(),
     }
     save_result("debugging", result)

@@ -28,7 +28,7 @@ with program.import_guard("requirements.txt"):
 BLOCKS = (1, 3, 5, 9)  # in each of the three stages: 8 to 56 layers
 
 
-def build_network(blocks, shortcuts):
+def build_model_optimizer_and_options(blocks, shortcuts):
     """Return (a ResNet, its optimizer, the options from which both were built). shortcuts: whether it has shortcuts."""
     argv = ["--model", "resnet", "--blocks", blocks, "--batch-size", 128, "--epochs", 1, "--augment", "none"]
     options = parse_options("torch", *argv, "--device", "cpu")
@@ -41,9 +41,9 @@ def build_network(blocks, shortcuts):
     return model, optimizer, options
 
 
-def compute_gradient_norms(dataset, blocks, shortcuts):
+def compute_conv_gradient_norms(dataset, blocks, shortcuts):
     """Return |dW| of each 3 x 3 convolution, from the first to the last, in the untrained network for one batch."""
-    model, _, options = build_network(blocks, shortcuts)
+    model, _, options = build_model_optimizer_and_options(blocks, shortcuts)
     x = torch.from_numpy(data.to_input(dataset.train_images[:512], options))
     y = torch.from_numpy(dataset.train_labels[:512].astype(np.int64))
     F.cross_entropy(model(x), y).backward()
@@ -52,7 +52,7 @@ def compute_gradient_norms(dataset, blocks, shortcuts):
 
 
 def measure_accuracy(dataset, blocks, shortcuts):
-    model, optimizer, options = build_network(blocks, shortcuts)
+    model, optimizer, options = build_model_optimizer_and_options(blocks, shortcuts)
     plan = make_plan(options, len(dataset.train_images))
     for step, (x, y) in enumerate(data.batches(dataset, options, 0, plan.steps)):
         x = torch.from_numpy(x)
@@ -88,7 +88,7 @@ def main():
         for blocks in BLOCKS:
             accuracies.append(measure_accuracy(dataset, blocks, shortcuts))
             print(f"{name} shortcuts, {6 * blocks + 2} layers: test accuracy {accuracies[-1]:.4f}", flush=True)
-        result[name] = {"accuracy": accuracies, "gradient": compute_gradient_norms(dataset, BLOCKS[-1], shortcuts)}
+        result[name] = {"accuracy": accuracies, "gradient": compute_conv_gradient_norms(dataset, BLOCKS[-1], shortcuts)}
     results.save_result("shortcut", result)
     drawing.save(draw_result(result), results.ROOT / "png" / "shortcut.png")
 

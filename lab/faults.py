@@ -71,7 +71,7 @@ def run_command(folder, command, fault_options):
     return process.returncode, process.stdout + process.stderr
 
 
-def parse_numbers(look, text):
+def parse_numbers_by_name(look, text):
     """Return {name: number} of those numbers in an output that are compared with runs without a fault.
 
     look: a key of LOOKS, the step of the page that printed it.
@@ -108,7 +108,7 @@ def describe_symptom(look, status, text, healthy):
     max_ratio = {"3": SLOW, "6": FAR, "7": OFF}.get(look[0])
     if not max_ratio:
         return ""
-    for name, number in parse_numbers(look, text).items():
+    for name, number in parse_numbers_by_name(look, text).items():
         healthy_numbers = healthy.get(look, {}).get(name, [])
         if healthy_numbers and not min(healthy_numbers) / max_ratio <= number <= max(healthy_numbers) * max_ratio:
             return f"{name} {number:.3g}, and not {min(healthy_numbers):.3g} to {max(healthy_numbers):.3g}"
@@ -125,7 +125,7 @@ def measure_healthy(options):
                 continue
             for seed in SEEDS:
                 _, text = run_command(folder, command.replace("--seed 0", f"--seed {seed}"), options)
-                for name, number in parse_numbers(look, text).items():
+                for name, number in parse_numbers_by_name(look, text).items():
                     numbers.setdefault(look, {}).setdefault(name, []).append(number)
     return numbers
 
@@ -165,7 +165,7 @@ def compute_suspect_entropy(fault_names):
     return -sum(n / len(fault_names) * math.log2(n / len(fault_names)) for n in ordered_counts if n)
 
 
-def rank_looks(content):
+def rank_bits_by_look(content):
     """Return {look: the bits by which it narrows down the suspects, on average over all faults}, best first."""
     names = [*content["faults"]]
     gains = {}
@@ -214,7 +214,7 @@ def make_summary(content):
             counts[look] += bool(symptoms.get(look))
     silent_faults = [FAULTS[name].why for name, symptoms in answers.items() if not any(symptoms.values())]
     steps = "; ".join(f"{name_look(look)}, {count}" for look, count in counts.items())
-    ranking = "; ".join(f"{name_look(look)}, {bits:.2f} bits" for look, bits in rank_looks(content).items())
+    ranking = "; ".join(f"{name_look(look)}, {bits:.2f} bits" for look, bits in rank_bits_by_look(content).items())
     lines = [
         f"Number of the {len(answers)} faults noticed by each step: {steps}.",
         f"How far each step by itself narrows down the {len(SUSPECTS)} suspects, best first: {ranking}.",

@@ -208,7 +208,7 @@ def load_page_network_and_facts():
 
     facts: what `data_file.make_facts` returns.
     """
-    arrays = data_file.load(ROOT / "page" / "data.npz")
+    arrays = data_file.load_arrays(ROOT / "page" / "data.npz")
     model = data_file.build_network(arrays)
     model.params = {name: p.astype(np.float64) for name, p in model.params.items()}
     return model, data_file.make_facts(arrays)
@@ -236,7 +236,7 @@ def draw_mistake(page):
     left = (columns.min() + columns.max()) // 2 - 11
     crop = np.s_[top : top + 24, left : left + 24]  # the digit with a small margin
 
-    def ink(contributions, x_, y_, size):
+    def draw_ink_contributions(contributions, x_, y_, size):
         """Draw what each pixel's ink adds to the difference of the two scores.
 
         contributions (784,): per unit of input.
@@ -259,12 +259,12 @@ def draw_mistake(page):
         page.draw_text((330 + 120 * p[n], y, f"{p[n]:.1%}" if p[n] > 0.001 else f"{p[n]:.2%}"), ha="left", **large)
     page.draw_text((564, 92, f"ink for {prediction},"), color=colors[prediction], ha="left", **bold)
     page.draw_text((670, 92, f"for {true}"), color=colors[true], ha="left", **bold)
-    ink((W1 * (model.z1[0] > 0)) @ weight_difference, 564, 112, 210)
+    draw_ink_contributions((W1 * (model.z1[0] > 0)) @ weight_difference, 564, 112, 210)
     for start, digit, units in ((26, prediction, order[:3]), (412, true, order[:-4:-1])):
         agreeing = votes[votes > 0] if digit == prediction else -votes[votes < 0]
         page.draw_text((start, 372, f"hidden units for {digit}"), color=colors[digit], ha="left", **bold)
         for x_, unit in zip((start, start + 125, start + 250), units, strict=True):
-            ink(W1[:, unit] * weight_difference[unit], x_, 394, 112)
+            draw_ink_contributions(W1[:, unit] * weight_difference[unit], x_, 394, 112)
             page.draw_text((x_ + 56, 528, f"+{abs(votes[unit]):.1f}"), color=colors[digit], **bold)
         page.draw_text(
             (start, 572, f"{len(agreeing)} in all: +{agreeing.sum():.1f}"), color=colors[digit], ha="left", **large
@@ -275,19 +275,19 @@ HEIGHTS = {draw_mnist: 480, draw_augmentation: 472, draw_convolution: 528, draw_
 
 
 @plot_style()
-def draw_page(function):
+def draw_page_figure(function):
     """Return the figure of a page that `function` draws."""
     page = Page(HEIGHTS[function], function.__doc__)
     function(page)
     return page.figure
 
 
-def load_published_runs(*names):
+def load_paths_and_published_runs(*file_names):
     """Return (the paths of these files in PUBLISHED_RUNS, [(options, `History`)] of each file).
 
     Raises UserError if a file is missing.
     """
-    paths = [PUBLISHED_RUNS / name for name in names]
+    paths = [PUBLISHED_RUNS / name for name in file_names]
     missing = [path for path in paths if not path.exists()]
     if missing:
         raise UserError(f"{missing[0].name} is not in {PUBLISHED_RUNS}: `python -m lab.results` trains what is missing")
@@ -300,7 +300,7 @@ def draw_optimizers():
     figure = new_figure(7, 4.6)
     axes = figure.add_subplot()
     style_axes(axes, "AdamW and momentum: accuracy on held-out images", "accuracy", "epochs")
-    _, runs = load_published_runs(*(f"optimizer_{i}_history_vit_torch.json" for i in range(len(OPTIMIZERS))))
+    _, runs = load_paths_and_published_runs(*(f"optimizer_{i}_history_vit_torch.json" for i in range(len(OPTIMIZERS))))
     best_first = sorted(zip(OPTIMIZERS, COLOURS, runs, strict=False), key=lambda run: -run[2][1].test_accuracy[-1])
     for number, (name, colour, (_, history)) in enumerate(best_first):
         epochs = np.array(history.test_step) / history.steps_per_epoch
@@ -326,7 +326,7 @@ def draw_optimizers():
 
 def draw_curves(name):
     """Draw the published runs of a network, by hand and in PyTorch. name: the prefix of their files."""
-    paths, runs = load_published_runs(*(f"history_{name}{framework}.json" for framework in FRAMEWORKS))
+    paths, runs = load_paths_and_published_runs(*(f"history_{name}{framework}.json" for framework in FRAMEWORKS))
     options = [options for options, _ in runs]
     title = NETWORKS[options[0]["model"]].title(SimpleNamespace(**options[0]))
     return draw_comparison(dict(zip(make_labels(paths, options), runs, strict=True)), title)
@@ -334,7 +334,7 @@ def draw_curves(name):
 
 def make_drawers():
     """Return {name in png/: a function that draws that picture}."""
-    drawers = {function.__name__.removeprefix("draw_"): partial(draw_page, function) for function in HEIGHTS}
+    drawers = {function.__name__.removeprefix("draw_"): partial(draw_page_figure, function) for function in HEIGHTS}
     return (
         drawers
         | {"optimizers": draw_optimizers}

@@ -41,7 +41,7 @@ def choose_steps(steps):
     return sorted({0, *np.geomspace(1, steps, FRAMES - 1).round().astype(int).tolist()})
 
 
-def iter_states(options, dataset):
+def iter_steps_losses_params_answers(options, dataset):
     """Train, and yield (step, losses so far, params, predictions on test images) at each step that gets a frame."""
     plan = make_plan(options, len(dataset.train_images))
     network, optimizer = main_np.build(options)
@@ -125,7 +125,7 @@ def render_page(page):
     return Image.open(content).convert("RGB")
 
 
-def make_palette():
+def make_palette_image():
     """Return an image whose palette has the animation's colours: shades from white to each of four colours."""
     shades = np.linspace(0, 1, SHADES)[:, np.newaxis]
     colors = [1 - shades * (1 - np.array(to_rgb(color))) for color in (TRAIN, TEST, INK, GREY)]
@@ -140,7 +140,9 @@ def save_film(frames, times, path):
     All frames share one palette, so that parts that do not change take no space. Viewers without animation show the
     first frame.
     """
-    first_frame, *other_frames = (frame.quantize(palette=make_palette(), dither=Image.Dither.NONE) for frame in frames)
+    first_frame, *other_frames = (
+        frame.quantize(palette=make_palette_image(), dither=Image.Dither.NONE) for frame in frames
+    )
     with atomic_write(path) as file:
         first_frame.save(file, "GIF", save_all=True, append_images=other_frames, duration=times, loop=0)
 
@@ -149,7 +151,7 @@ def main():
     Parser(description=__doc__).parse_args()
     options = parse_options("np", *OPTIONS)
     dataset = data.load()
-    states = list(iter_states(options, dataset))
+    states = list(iter_steps_losses_params_answers(options, dataset))
     limit = 0.2 * np.abs(states[-1][2]["W1"]).max()
     steps = states[-1][0]
     frames = [render_frame(*state, dataset, limit, steps) for state in states]

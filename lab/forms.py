@@ -36,7 +36,7 @@ class RecordedNetwork:
             place = locate_method(get_model(self.network), "forward")
             raise UserError(f"{place}: it does not return an array of logits, but {type(logits).__name__}")
         self.logits = logits.copy()
-        self.note_changed_params("forward")
+        self.record_first_changed_param("forward")
         return logits
 
     def backward(self, dlogits):
@@ -47,17 +47,17 @@ class RecordedNetwork:
         if message:
             raise UserError(f"{locate_method(get_model(self.network), 'backward')}: {message}")
         self.grads = copy_arrays(grads)
-        self.note_changed_params("backward")
+        self.record_first_changed_param("backward")
         return grads
 
-    def note_changed_params(self, method):
-        """Record in `changes_params` the first parameter that `method` has changed.
+    def record_first_changed_param(self, method_name):
+        """Record in `changes_params` the first parameter that `method_name` has changed.
 
         Only the optimizer may change one.
         """
-        name = find_first_difference(self.params_before, self.network.params)
+        name = find_first_different_array_name(self.params_before, self.network.params)
         if name and not self.changes_params:
-            self.changes_params = f"{method} changes {name}"
+            self.changes_params = f"{method_name} changes {name}"
 
 
 class RecordedOptimizer:
@@ -87,16 +87,16 @@ class InNumPy:
         self.network, self.optimizer = main_np.build(options, checkpoint)
         self.is_by_hand = not options.call.autograd
 
-    def step(self, x, y, lr):
+    def step_and_get_arrays(self, x, y, lr):
         """Take a step.
 
-        Return {group: {name: array}} of all arrays, in the order of computation, then those of `get_arrays`.
+        Return {group: {name: array}} of all arrays, in the order of computation, then those of `get_state_arrays`.
         """
         network = RecordedNetwork(self.network)
         optimizer = RecordedOptimizer(self.optimizer)
         loss, _ = main_np.train_step(network, optimizer, x.copy(), y.copy(), lr)
         if self.is_by_hand:
-            check_precision(get_model(self.network), network.grads)
+            check_gradient_dtypes(get_model(self.network), network.grads)
         # The parameters before and after the optimizer's step, and its learning rate. Then two texts: on parameters
         # that the network changed itself, and on anything else that `train_step` should not do.
         self.params_before = optimizer.params_before
@@ -107,9 +107,9 @@ class InNumPy:
         expected, *_ = main_np.compute_loss(network.logits.copy(), y)
         if not self.tampering and abs(loss - expected) > 1e-9 * max(1.0, abs(expected)):
             self.tampering = "does not return the loss that compute_loss finds"
-        return group_arrays(network.logits, loss, network.dlogits, optimizer.grads) | self.get_arrays()
+        return group_arrays(network.logits, loss, network.dlogits, optimizer.grads) | self.get_state_arrays()
 
-    def get_arrays(self):
+    def get_state_arrays(self):
         """Return {group: {name: array}} of the state that a run keeps from step to step."""
         return main_np.get_arrays(self.network, self.optimizer)
 
@@ -122,16 +122,16 @@ def describe_tampering(network, optimizer, x, y, lr):
         return "does not pass the x of the batch to forward"
     if is_same_each_time and not np.array_equal(network.dlogits, dlogits, equal_nan=True):
         return "changes the gradients: backward does not get the dlogits that compute_loss finds"
-    name = find_first_difference(network.grads, optimizer.grads)
+    name = find_first_different_array_name(network.grads, optimizer.grads)
     if name:
         return f"changes the gradients: the optimizer does not get the gradient of {name} that backward finds"
     if optimizer.lr != lr:
         return "does not pass its own learning rate to the optimizer"
     before = {} if network.changes_params else network.params_before
-    name = find_first_difference(before, optimizer.params_before)
+    name = find_first_different_array_name(before, optimizer.params_before)
     if name:
         return f"changes {name} before the optimizer does"
-    name = find_first_difference(optimizer.params_after, network.params)
+    name = find_first_different_array_name(optimizer.params_after, network.params)
     if name:
         return f"changes {name} after the optimizer"
     return ""
@@ -162,8 +162,8 @@ class InPyTorch:
             logits.retain_grad()
         self.logits = logits
 
-    def step(self, x, y, lr):
-        """Take a step: see `InNumPy.step`."""
+    def step_and_get_arrays(self, x, y, lr):
+        """Take a step: see `InNumPy.step_and_get_arrays`."""
         import torch
 
         x = torch.from_numpy(x.copy())
@@ -174,7 +174,7 @@ class InPyTorch:
             if name in self.by_autograd and not torch.equal(self.by_autograd[name], p.grad):
                 self.tampering = f"changes the gradient of {name}"
         arrays = group_arrays(self.logits.detach().numpy(), loss, self.logits.grad.numpy(), self.get_gradients())
-        saved_arrays = self.get_arrays()
+        saved_arrays = self.get_state_arrays()
         # Without momentum, PyTorch has no velocities, so these arrays are 0.
         for group, arrays_by_name in saved_arrays.items():
             if any(array.any() for array in arrays_by_name.values()):
@@ -206,7 +206,7 @@ class InPyTorch:
         F.cross_entropy(logits.flatten(0, -2), torch.from_numpy(y.copy()).flatten(), ignore_index=-1).backward()
         return {"dlogits": logits.grad.numpy()} | self.get_gradients()
 
-    def get_arrays(self):
+    def get_state_arrays(self):
         """Return {group: {name: array}} of the state that a run keeps from step to step, in NumPy's layout."""
         from support.torch_names import to_numpy
 
@@ -232,7 +232,7 @@ def copy_arrays(arrays):
     return {name: array.copy() for name, array in arrays.items()}
 
 
-def find_first_difference(arrays, other_arrays):
+def find_first_different_array_name(arrays, other_arrays):
     """Return the name of the first array that is not equal, bit for bit, in both dicts; "" if there is none."""
     for name, array in arrays.items():
         if not np.array_equal(array, other_arrays[name], equal_nan=True):
@@ -263,7 +263,7 @@ def check_network(model, dtype):
             raise UserError(f"{locate_class(model)}: {message}")
 
 
-def check_precision(model, grads):
+def check_gradient_dtypes(model, grads):
     """Raise UserError, with file and line, if a gradient by hand has another dtype than its parameter."""
     for name, gradient in grads.items():
         dtype = model.params[name].dtype

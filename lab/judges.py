@@ -46,7 +46,7 @@ class Row(NamedTuple):
 # --- The vote ---------------------------------------------------------------------------------------------------------
 
 
-def find_outvoted(values, difference):
+def list_outvoted_judges(values, difference):
     """Return the judges whose number differs from that of the majority; [] if there is no majority.
 
     values: {judge: its number}. Two numbers agree if they differ by at most a third of `difference`.
@@ -81,7 +81,7 @@ def hold_vote(values, slope=None, error=0.0):
     is_too_rough = slope is not None and not error <= difference / 3
     if slope is not None and not is_too_rough:
         values = values | {SLOPE: slope}
-    return Vote(values, find_outvoted(values, difference), is_too_rough)
+    return Vote(values, list_outvoted_judges(values, difference), is_too_rough)
 
 
 # --- The judges -------------------------------------------------------------------------------------------------------
@@ -94,7 +94,7 @@ class LossByDefinition:
         self.largest = 0.0
         self.failure = None
 
-    def take_step(self, step_number, logits, y):
+    def record_loss_difference(self, step_number, logits, y):
         loss = float(main_np.compute_loss(logits.copy(), y.copy())[0])
         expected = true_loss(logits, y)
         error = abs(loss - expected) / max(1.0, abs(expected))
@@ -174,8 +174,10 @@ class Twin:
             self.arrays = {}
             return
         try:
-            self.arrays = self.form.step(*batch)
-            largest, self.first = find_largest_and_departure(arrays, self.ignore_roundings(arrays), BOUND, LEAST)
+            self.arrays = self.form.step_and_get_arrays(*batch)
+            largest, self.first = find_largest_and_departure(
+                arrays, self.get_arrays_without_roundings(arrays), BOUND, LEAST
+            )
         except MemoryError:
             raise
         except Exception as error:  # a form that does not match may raise anything
@@ -186,7 +188,7 @@ class Twin:
         self.largest = max(self.largest, largest)
         self.step = step_number
 
-    def ignore_roundings(self, arrays):
+    def get_arrays_without_roundings(self, arrays):
         """Return the twin's arrays of this step, without the effects of gradients that are 0 except for rounding.
 
         A gradient that is 0 in one form may be 1e-17 in the other, and some optimizers take a step of full length for
@@ -295,7 +297,7 @@ class Differences(NamedTuple):
     is_measured: bool = True
 
 
-def compare_with_differences(slopes, progress):
+def compare_with_central_differences(slopes, progress):
     """Return the `Differences` between the gradients by hand and the slopes of the network's own loss.
 
     For each array, a few entries are compared, and one direction that changes all entries at once. That direction shows
@@ -322,7 +324,7 @@ def compare_with_differences(slopes, progress):
             return Differences(Row(judge, message, False), (name,))
     for name, gradient in grads.items():
         progress.update()
-        error, departure, direction = compare_gradient_with_slopes(slopes, name, gradient, rng)
+        error, departure, direction = find_error_departure_and_direction(slopes, name, gradient, rng)
         largest_error = max(largest_error, error)
         if departure:
             wrong_gradients[name] = departure, direction
@@ -341,7 +343,7 @@ def describe_gradient(name):
     return name if name == "dlogits" else f"the gradient of {name}"
 
 
-def compare_gradient_with_slopes(slopes, name, gradient, rng):
+def find_error_departure_and_direction(slopes, name, gradient, rng):
     """Compare one gradient with measured slopes of the loss.
 
     Return (the largest error, the `Departure` where it is wrong or None, the direction of that slope or None).
@@ -368,7 +370,7 @@ def compare_gradient_with_slopes(slopes, name, gradient, rng):
     return largest_error if size > 0 else 0.0, None, None
 
 
-def vote_on_differences(differences, twins, options, saved_arrays, x, y):
+def vote_on_wrong_gradient(differences, twins, options, saved_arrays, x, y):
     """Return the `Vote` on the first gradient that is not the slope of the loss; None if all of them are.
 
     The twins vote with their gradients for the same batch.
@@ -407,7 +409,7 @@ class OptimizersStep:
         self.largest = 0.0
         self.failure = None
 
-    def take_step(self, step_number, before, arrays, lr, steps):
+    def record_update_difference(self, step_number, before, arrays, lr, steps):
         import torch
 
         if self.failure:
@@ -445,7 +447,7 @@ class OptimizersStep:
         return self.failure or Row("the optimizer", message)
 
 
-def judge_parts(parts, by_hand, options):
+def make_parts_check_row(parts, by_hand, options):
     if parts.fails:
         return Row("in parts", parts.fails, False)
     if parts.first:
@@ -459,7 +461,7 @@ def judge_parts(parts, by_hand, options):
     )
 
 
-def judge_torchrun(file_name, form, model, x):
+def make_torchrun_check_row(file_name, form, model, x):
     """Return the `Row` on torchrun: processes may share a batch only if each draws its own random numbers.
 
     form: `InPyTorch`, or None without PyTorch; model: the network by hand; x: a few examples.
@@ -496,14 +498,14 @@ def judge_torchrun(file_name, form, model, x):
 # --- Decoding and sampling --------------------------------------------------------------------------------------------
 
 
-def judge_writing(file_name, model, x):
+def list_writing_check_rows(file_name, model, x):
     """Return the `Row`s on decoding and sampling, for a network by hand that generates text. x (B, T): token ids."""
     for method in ("decode_step", "generate"):
         if not callable(getattr(model, method, None)):
             missing = f"missing: {file_name} has no method `{method}`"
             return [Row("decoding", missing), Row("sampling", missing)]
     model.training = False
-    return [judge_decoding(model, x[:TEXTS]), judge_sampling(model, x[:1])]
+    return [make_decoding_check_row(model, x[:TEXTS]), make_sampling_check_row(model, x[:1])]
 
 
 class RecordedDecoding:
@@ -523,7 +525,7 @@ class RecordedDecoding:
         return logits
 
 
-def judge_decoding(model, x):
+def make_decoding_check_row(model, x):
     """Return the `Row` that compares the logits of `decode_step`, which `generate` calls, with those of `forward`.
 
     Texts are generated after the first token of each x (B, T), token by token, and after half of its tokens.
@@ -568,7 +570,7 @@ class GivenNumbers:
         return self.draw_numbers
 
 
-def judge_sampling(model, x):
+def make_sampling_check_row(model, x):
     """Return the `Row` that compares how often `generate` draws each token with its probability by `forward`. x (1, T).
 
     The random numbers are replaced by evenly spaced ones, so that each token's count is its probability times their

@@ -26,7 +26,7 @@ with program.import_guard("requirements-np.txt"):
     import loading.network
     import write
     from lab import results, timing
-    from lab.writing import get_last_test, load_or_train
+    from lab.writing import get_last_test_loss_and_accuracy, load_or_train_model_options_history
     from loading import gguf_file
     from support import drawing
     from support.drawing import INK, TEST, TRAIN, new_figure, plot_style, style_axes
@@ -40,16 +40,16 @@ SEEDS = range(3)
 TEXTS = {"gpt_np.py": "--model gpt --recipe texts", "llama_np.py": "--model llama --recipe texts"}
 
 
-def run_texts():
+def train_and_print_text_runs():
     """Train the missing runs, and print the table. You can stop it and start it again."""
     for seed, (name, arguments) in product(map(str, SEEDS), TEXTS.items()):
         result = results.load_results().get("llama", {"command": "python -m lab.llama texts", "runs": {}})
         runs = result["runs"].setdefault(name, {})
         if seed not in runs:
-            model, options, history = load_or_train(f"{arguments} --seed {seed}")
+            model, options, history = load_or_train_model_options_history(f"{arguments} --seed {seed}")
             size = sum(p.size for p in model.params.values())
             details = {"parameters": size, "lr": options.run.lr, "machine": history["machine"]}
-            runs[seed] = get_last_test(history) | details | {"steps": len(history["train_loss"])}
+            runs[seed] = get_last_test_loss_and_accuracy(history) | details | {"steps": len(history["train_loss"])}
             results.save_result("llama", result)
             print(time.strftime("%H:%M"), name, "seed", seed, runs[seed], flush=True)
     print(make_text_networks_table(results.load_results()["llama"]))
@@ -144,7 +144,7 @@ MANY = 32  # tokens that are generated
 ROUNDS = 2
 
 
-def time_by_hand(path, threads):
+def measure_speed_and_memory_by_hand(path, threads):
     """Time the generation of MANY tokens by hand, in a process whose number of threads is already set.
 
     Return {"prompt": seconds for the prompt, "words": tokens per second after it, "memory": bytes}.
@@ -159,18 +159,18 @@ def time_by_hand(path, threads):
         position = position + token_ids.shape[1]
         token_ids = logits.argmax(axis=1)[:, np.newaxis]
         times.append(time.perf_counter() - start)
-    return {"prompt": times[0], "words": 1 / float(np.median(times[1:])), "memory": get_peak_memory()}
+    return {"prompt": times[0], "words": 1 / float(np.median(times[1:])), "memory": get_peak_memory_bytes()}
 
 
-def get_peak_memory():
+def get_peak_memory_bytes():
     """Return the largest amount of memory that this process has used, in bytes."""
     import resource
 
     return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def time_in_pytorch(path, threads):
-    """Return what `time_by_hand` returns, for the same network in PyTorch with a KV cache like a library's."""
+def measure_speed_and_memory_in_pytorch(path, threads):
+    """Return what `measure_speed_and_memory_by_hand` returns, for the same network in PyTorch with a KV cache like a library's."""
     import torch
     from torch.nn import functional as F
 
@@ -197,7 +197,7 @@ def time_in_pytorch(path, threads):
         return torch.stack((first * cos - second * sin, first * sin + second * cos), dim=-1).flatten(-2)
 
     @torch.no_grad()
-    def compute_logits(words, position):
+    def compute_next_token_logits(words, position):
         a = twin.embed(words)
         for i, block in enumerate(twin.blocks):
             layer = block.attention
@@ -221,15 +221,18 @@ def time_in_pytorch(path, threads):
     position = 0
     for _ in range(MANY):
         start = time.perf_counter()
-        logits = compute_logits(words, position)
+        logits = compute_next_token_logits(words, position)
         position = position + words.shape[1]
         words = logits.argmax(dim=1, keepdim=True)
         times.append(time.perf_counter() - start)
-    return {"prompt": times[0], "words": 1 / float(np.median(times[1:])), "memory": get_peak_memory()}
+    return {"prompt": times[0], "words": 1 / float(np.median(times[1:])), "memory": get_peak_memory_bytes()}
 
 
-def time_in_llama_cpp(path, threads):
-    """Time llama.cpp with the same model in float32: see `time_by_hand`. The memory is not measured."""
+def measure_speed_in_llama_cpp(path, threads):
+    """Time llama.cpp with the same model in float32. The memory is not measured.
+
+    See `measure_speed_and_memory_by_hand`.
+    """
     with tempfile.TemporaryDirectory() as folder:
         unpacked_path = Path(folder) / "unpacked.gguf"
         write_unpacked(path, unpacked_path)
@@ -248,11 +251,11 @@ def time_in_llama_cpp(path, threads):
 
 # {implementation: (its function, number of threads)}. By hand it is one thread, as in write.py.
 WAYS = {
-    "by hand": (time_by_hand, 1),
-    "PyTorch, 1 thread": (time_in_pytorch, 1),
-    "PyTorch, 2 threads": (time_in_pytorch, 2),
-    "llama.cpp, 1 thread": (time_in_llama_cpp, 1),
-    "llama.cpp, 2 threads": (time_in_llama_cpp, 2),
+    "by hand": (measure_speed_and_memory_by_hand, 1),
+    "PyTorch, 1 thread": (measure_speed_and_memory_in_pytorch, 1),
+    "PyTorch, 2 threads": (measure_speed_and_memory_in_pytorch, 2),
+    "llama.cpp, 1 thread": (measure_speed_in_llama_cpp, 1),
+    "llama.cpp, 2 threads": (measure_speed_in_llama_cpp, 2),
 }
 
 COLUMNS = ("words", 1, 0), ("prompt", 1, 2), ("memory", 1e9, 2)
@@ -302,7 +305,9 @@ def compare_and_save_answers(path):
         unpacked_path = Path(folder) / "unpacked.gguf"
         write_unpacked(path, unpacked_path)
         llama_cpp_model = load_in_llama_cpp(unpacked_path)
-        answers = {question: ask_both(question, model, file, llama_cpp_model) for question in QUESTIONS}
+        answers = {
+            question: compare_answers_with_llama_cpp(question, model, file, llama_cpp_model) for question in QUESTIONS
+        }
     result = {"command": "python -m lab.llama beside FILE", "questions": answers, "machine": describe_machine()}
     results.save_result("llama beside", result | {"sha256": file.sha256, "llama.cpp": version})
     print(describe_largest_difference(answers), make_answers_table(answers), sep="\n")
@@ -347,7 +352,7 @@ def write_unpacked(path, target):
         writer.close()
 
 
-def ask_both(question, model, model_file, llama_cpp_model):
+def compare_answers_with_llama_cpp(question, model, model_file, llama_cpp_model):
     """Ask our model and llama.cpp a question.
 
     Return {"apart": the largest difference of their logits after it, "largest": the largest logit, "same": whether the
@@ -406,7 +411,7 @@ OUT = results.ROOT / "learning_curves" / "others"
 ANSWERED = 40  # tokens of the answer
 
 
-def fine_tune(path, extra_options=""):
+def fine_tune_and_save_results(path, extra_options=""):
     """Fine-tune the model through the command line, and save its test loss and its answer, before and after.
 
     extra_options: other options of the run, as text.
@@ -435,7 +440,7 @@ def save_fine_tuning(path, output, processor_seconds, memory):
     result |= {"seconds": results.parse_seconds(output), "processor": processor_seconds, "memory": memory}
     result |= {"command": "python -m lab.llama teach FILE", "machine": describe_machine(), "sha256": sha256}
     results.save_result("llama teach", result)
-    print(*describe_fine_tuning(result), sep="\n")
+    print(*iter_fine_tuning_sentences(result), sep="\n")
 
 
 def generate_answer(model, model_file):
@@ -444,7 +449,7 @@ def generate_answer(model, model_file):
     return "".join(write.iter_letters((word for (word,) in islice(batches, ANSWERED)), model_file))
 
 
-def describe_fine_tuning(result):
+def iter_fine_tuning_sentences(result):
     """Yield sentences with the results of a fine-tuning run."""
     yield f"The test loss per token fell from {result['before']:.2f} to {result['after']:.2f}."
     for label, answer in zip(("Before", "After"), result["answers"], strict=True):
@@ -460,9 +465,13 @@ def main():
     arguments = parser.parse_args()
     if (arguments.what in ("heads", "speed", "beside", "teach")) != bool(arguments.file):
         raise UserError("heads, speed, beside and teach take a FILE, and nothing else does")
-    commands = {"speed": measure_and_save_speed, "beside": compare_and_save_answers, "teach": fine_tune}
+    commands = {
+        "speed": measure_and_save_speed,
+        "beside": compare_and_save_answers,
+        "teach": fine_tune_and_save_results,
+    }
     if arguments.what == "texts":
-        run_texts()
+        train_and_print_text_runs()
     elif arguments.what in commands:
         commands[arguments.what](arguments.file)
     else:

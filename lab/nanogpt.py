@@ -119,7 +119,7 @@ def compute_rate(step):
 # --- Training: step(number, x, y), and test(), which returns the mean test loss of a letter ---------------------------
 
 
-def prepare_pytorch(options, dataset, threads):
+def make_pytorch_step_test_and_size(options, dataset, threads):
     """Return (step, test, number of parameters) for nanoGPT's recipe in PyTorch.
 
     step(number, x, y) takes a training step; test() returns the mean test loss of a letter.
@@ -141,15 +141,15 @@ def prepare_pytorch(options, dataset, threads):
         optimizer.step()
 
     @torch.no_grad()
-    def test():
+    def compute_test_loss():
         batches = data.test_batches(dataset, options)
         return sum(loss_of(x, y).item() * y.size for x, y in batches) / dataset.test_tokens[:, 1:].size
 
-    return step, test, sum(p.numel() for p in model.parameters())
+    return step, compute_test_loss, sum(p.numel() for p in model.parameters())
 
 
-def prepare_by_hand(options, dataset, threads):
-    """Return (step, test, number of parameters) for the GPT by hand: see `prepare_pytorch`."""
+def make_numpy_step_test_and_size(options, dataset, threads):
+    """Return (step, test, number of parameters) for the GPT by hand: see `make_pytorch_step_test_and_size`."""
     network, optimizer = main_np.build(options)
     steps = make_plan(options, dataset.n_train).steps
 
@@ -159,10 +159,13 @@ def prepare_by_hand(options, dataset, threads):
     return step, lambda: main_np.evaluate(network, dataset, options)[0], sum(p.size for p in network.params.values())
 
 
-TOOLS = {"PyTorch": ("nanoGPT's recipe, in PyTorch", prepare_pytorch), "NumPy": ("gpt_np.py, by hand", prepare_by_hand)}
+TOOLS = {
+    "PyTorch": ("nanoGPT's recipe, in PyTorch", make_pytorch_step_test_and_size),
+    "NumPy": ("gpt_np.py, by hand", make_numpy_step_test_and_size),
+}
 
 
-def prepare_run(tool, seed, threads):
+def make_batches_step_test_and_size(tool, seed, threads):
     """Return (numbered batches, step, test, number of parameters) of a run. tool: a key of TOOLS."""
     options = parse_options("np", *BY_HAND.split(), "--seed", str(seed))
     dataset = data.load(options.source)
@@ -171,7 +174,7 @@ def prepare_run(tool, seed, threads):
 
 def prepare_step(tool, threads):
     """Return a function that takes the next step of a run, to be timed."""
-    batches, step, _, _ = prepare_run(tool, 0, threads)
+    batches, step, _, _ = make_batches_step_test_and_size(tool, 0, threads)
 
     def take_step():
         number, (x, y) = next(batches)
@@ -180,12 +183,12 @@ def prepare_step(tool, threads):
     return take_step
 
 
-def train(tool, seed, threads):
+def train_for_seconds_and_losses(tool, seed, threads):
     """Train one of TOOLS with a seed, in this process.
 
     Return {"seconds": of all steps, without testing, "losses": {step: test loss after it}, "parameters": number}.
     """
-    batches, step, test, parameters = prepare_run(tool, seed, threads)
+    batches, step, test, parameters = make_batches_step_test_and_size(tool, seed, threads)
     seconds = 0.0
     losses = {}
     start = time.perf_counter()
@@ -198,10 +201,12 @@ def train(tool, seed, threads):
     return {"seconds": seconds, "losses": losses, "parameters": parameters}
 
 
-def choose_threads():
+def choose_pytorch_thread_count():
     """Return the number of threads, 1 or 2, with which a step in PyTorch is faster."""
     times = {
-        n: np.median(timing.drop_warm_up(timing.time_steps(prepare_step, "PyTorch", n, min_seconds=3.0)))
+        n: np.median(
+            timing.drop_warm_up(timing.list_step_seconds_in_subprocess(prepare_step, "PyTorch", n, min_seconds=3.0))
+        )
         for n in (1, 2)
     }
     print(*(f"{n} threads: {1000 * seconds:.1f} ms a step" for n, seconds in times.items()), sep=", ")
@@ -240,12 +245,12 @@ def main():
         result = {"machine": machine, "threads": None, "runs": {tool: {} for tool in TOOLS}}
     result["command"] = f"python main_np.py {BY_HAND}"
     if not (result["threads"] or arguments.busy):
-        result["threads"] = choose_threads()
+        result["threads"] = choose_pytorch_thread_count()
     seeds = SEEDS if arguments.seed is None else [arguments.seed]
     for number in seeds:
         for tool, (name, _) in TOOLS.items():
             result["runs"][tool][str(number)] = run = timing.run_in_subprocess(
-                train, tool, number, result["threads"] or 1
+                train_for_seconds_and_losses, tool, number, result["threads"] or 1
             )
             run |= {"seconds": None} if arguments.busy else {}
             print(f"{name}, seed {number}: {run['seconds']} s, loss {run['losses'][str(STEPS)]:.3f}", flush=True)

@@ -57,7 +57,7 @@ def has_pytorch():
     return True
 
 
-def iter_batches_and_rates(options, dataset, start, stop):
+def iter_x_y_and_learning_rates(options, dataset, start, stop):
     """Yield (x, y, learning rate) of steps start, ..., stop - 1, for `main_np.train_step`.
 
     After the last step of the run, the rate is a tenth of its highest one.
@@ -68,9 +68,9 @@ def iter_batches_and_rates(options, dataset, start, stop):
         yield x, y, lr
 
 
-def check_repeats(options, checkpoint, batch):
+def check_step_is_reproducible(options, checkpoint, batch):
     """Raise UserError unless two networks built in the same way compute the same arrays for the same batch."""
-    arrays, arrays_again = (InNumPy(options, checkpoint).step(*batch) for _ in range(2))
+    arrays, arrays_again = (InNumPy(options, checkpoint).step_and_get_arrays(*batch) for _ in range(2))
     _, departure = find_largest_and_departure(arrays, arrays_again, 0.0)
     if departure:
         place = f"{describe_array(departure.group, departure.name)}{format_index(departure.entry)}"
@@ -100,11 +100,11 @@ def save_run(options, form, history, path):
     """Save a checkpoint, as a run does."""
     facts, letters = options.source.get_facts_and_arrays()
     save_checkpoint(
-        path, select_options_to_save(options) | {"data": facts}, form.get_arrays() | {"data": letters}, history
+        path, select_options_to_save(options) | {"data": facts}, form.get_state_arrays() | {"data": letters}, history
     )
 
 
-def make_history(checkpoint, steps):
+def extend_history_by_zeros(checkpoint, steps):
     """Return the `History` of a checkpoint's run after `steps` further steps, with 0 for their losses and
     accuracies."""
     numbers = checkpoint.history.numbers_by_name() if checkpoint else History().numbers_by_name()
@@ -112,7 +112,7 @@ def make_history(checkpoint, steps):
     return History(**{name: [*values, *added_values.get(name, [])] for name, values in numbers.items()})
 
 
-def judge_resumed(path, dataset, options, start, n_saved, steps, by_hand):
+def make_resume_check_row(path, dataset, options, start, n_saved, steps, by_hand):
     """Resume the run saved in `path`, and return the `Row` that compares it with the run that did not stop, `by_hand`.
 
     start: the step at which the proof began; n_saved: how many steps after that the run was saved; steps: how many it
@@ -123,9 +123,9 @@ def judge_resumed(path, dataset, options, start, n_saved, steps, by_hand):
     try:
         _, checkpoint = read_options_and_checkpoint("np", path)
         form = InNumPy(options, checkpoint)
-        for batch in iter_batches_and_rates(options, dataset, start + n_saved, start + steps):
-            form.step(*batch)
-        _, departure = find_largest_and_departure(by_hand.get_arrays(), form.get_arrays(), 0.0)
+        for batch in iter_x_y_and_learning_rates(options, dataset, start + n_saved, start + steps):
+            form.step_and_get_arrays(*batch)
+        _, departure = find_largest_and_departure(by_hand.get_state_arrays(), form.get_state_arrays(), 0.0)
     except UserError as error:
         return Row("resumed", str(error).replace(f"{path}", "the checkpoint"), False)
     if departure:
@@ -137,7 +137,7 @@ def judge_resumed(path, dataset, options, start, n_saved, steps, by_hand):
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
-def judge_run(options, checkpoint=None, steps=STEPS):
+def judge_rows_conclusions_and_status(options, checkpoint=None, steps=STEPS):
     """Return (the `Row` of each judge, the conclusions as sentences, the program's exit status).
 
     Raises UserError if nothing can be compared: a line fails, a number is not finite, or results are not reproducible.
@@ -148,30 +148,30 @@ def judge_run(options, checkpoint=None, steps=STEPS):
     dataset = data.load(options.source, options.run.hold_out)
     start = checkpoint.history.step if checkpoint else 0
     middle = max(1, steps // 2)
-    batches = [*iter_batches_and_rates(options, dataset, start, start + steps)]
+    batches = [*iter_x_y_and_learning_rates(options, dataset, start, start + steps)]
     progress = tqdm(total=steps + 2 + len(model.params), disable=None, leave=False)
     # Each form would print "gets its batches whole"; a row says it once.
     muted_messages = contextlib.redirect_stderr(io.StringIO())
     with progress, muted_messages, tempfile.TemporaryDirectory(prefix="prove") as folder:
-        check_repeats(options, checkpoint, batches[0])
+        check_step_is_reproducible(options, checkpoint, batches[0])
         by_hand = InNumPy(options, checkpoint)
         loss = judges.LossByDefinition()
         parts = Twin(
             "in parts", "", InNumPy(with_changes(options, parts=1 if options.run.parts > 1 else 2), checkpoint)
         )
-        twins, optimizer = make_twins(options, checkpoint)
+        twins, optimizer = make_twins_and_optimizers_step(options, checkpoint)
         path = Path(folder) / "checkpoint.npz"
         step_fault = None
         flat = []
         for number, (x, y, lr) in enumerate(batches, 1):
-            arrays_before = {group: copy_arrays(arrays) for group, arrays in by_hand.get_arrays().items()}
+            arrays_before = {group: copy_arrays(arrays) for group, arrays in by_hand.get_state_arrays().items()}
             # With a base model, one of the two LoRA matrices begins with zeros, so the other's gradients are 0.
             if number == 1 and not options.base_model:
                 flat = judges.find_flat_arrays(judges.make_slopes(options, arrays_before, x[:FEW], y[:FEW]))
-            arrays = by_hand.step(x, y, lr)
+            arrays = by_hand.step_and_get_arrays(x, y, lr)
             if not loss.failure:
                 check_finite(number, {"logits": arrays["logits"]}, options)
-            loss.take_step(number, arrays["logits"][""], y)
+            loss.record_loss_difference(number, arrays["logits"][""], y)
             if not loss.failure:
                 check_finite(number, arrays, options)
             step_fault = step_fault or find_step_fault(number, by_hand, options)
@@ -185,38 +185,40 @@ def judge_run(options, checkpoint=None, steps=STEPS):
                     )
             if optimizer:
                 moved_params = {"params": by_hand.params_before}, {"params": by_hand.params_after}
-                optimizer.take_step(
+                optimizer.record_update_difference(
                     number, arrays_before | moved_params[0], arrays | moved_params[1], by_hand.lr, start + number - 1
                 )
             if number == middle:
                 with contextlib.suppress(UserError):  # numbers that are not finite: other judges report them
-                    save_run(options, by_hand, make_history(checkpoint, number), path)
+                    save_run(options, by_hand, extend_history_by_zeros(checkpoint, number), path)
             progress.update()
 
-        slopes = judges.make_slopes(options, by_hand.get_arrays(), x[:FEW], y[:FEW])
-        differences = judges.compare_with_differences(slopes, progress)
-        whole = judges.make_slopes(options, by_hand.get_arrays(), x, y)
+        slopes = judges.make_slopes(options, by_hand.get_state_arrays(), x[:FEW], y[:FEW])
+        differences = judges.compare_with_central_differences(slopes, progress)
+        whole = judges.make_slopes(options, by_hand.get_state_arrays(), x, y)
         if not differences.wrong and whole.has_wrong_gradients():
             slopes = whole
-            differences = judges.compare_with_differences(whole, progress)
+            differences = judges.compare_with_central_differences(whole, progress)
         rows = [loss.make_row(), *([step_fault.make_row()] if step_fault else []), differences.row]
         rows += [twin.make_row() for twin in twins] + ([] if optimizer else [make_missing_row("PyTorch")])
-        rows.append(judges.judge_parts(parts, by_hand, options))
+        rows.append(judges.make_parts_check_row(parts, by_hand, options))
         rows.append(optimizer.make_row() if optimizer else make_missing_row("the optimizer"))
         progress.update()
-        rows.append(judge_resumed(path, dataset, options, start, middle, steps, by_hand))
+        rows.append(make_resume_check_row(path, dataset, options, start, middle, steps, by_hand))
         vote = None
         if not loss.failure:  # the twins have the gradients of another loss
-            vote = judges.vote_on_differences(differences, twins, options, by_hand.get_arrays(), slopes.x, slopes.y)
+            vote = judges.vote_on_wrong_gradient(
+                differences, twins, options, by_hand.get_state_arrays(), slopes.x, slopes.y
+            )
         torch_form = twins[1].form if optimizer else None
-        rows.append(judges.judge_torchrun(get_file_name(options, "torch"), torch_form, slopes.model, x[:FEW]))
+        rows.append(judges.make_torchrun_check_row(get_file_name(options, "torch"), torch_form, slopes.model, x[:FEW]))
         if options.network.writes:
-            rows += judges.judge_writing(get_file_name(options), slopes.model, x)
+            rows += judges.list_writing_check_rows(get_file_name(options), slopes.model, x)
     findings = Findings(rows, twins, differences, vote, step_fault, flat)
-    return rows, *conclude(findings, options)
+    return rows, *make_conclusions_and_status(findings, options)
 
 
-def make_twins(options, checkpoint):
+def make_twins_and_optimizers_step(options, checkpoint):
     """Return (a list of the `Twin` on the tape and the one in PyTorch, PyTorch's optimizer).
 
     Without PyTorch, the list has only the first, and the optimizer is None.
@@ -270,13 +272,13 @@ class Findings(NamedTuple):
     flat: list  # the arrays whose gradients are 0, by hand and by differences
 
 
-def conclude(findings, options):
+def make_conclusions_and_status(findings, options):
     """Return (the conclusions from the findings, as a list of sentences; the program's exit status)."""
     file = get_file_name(options)
     rule = options.rule
     failed_judges = {row.judge for row in findings.rows if not row.holds}
     other_networks = [twin.file for twin in findings.twins if twin.is_another_network]
-    sentences, is_wrong = conclude_differences(findings, options)
+    sentences, is_wrong = make_slope_conclusions_and_is_wrong(findings, options)
     if "the loss" in failed_judges:
         sentences.insert(0, "The loss is wrong: it is not the mean of -log p[y].")
     if findings.step_fault:
@@ -308,9 +310,8 @@ def conclude(findings, options):
         )
     if findings.flat:
         verb = "gradients of {} are" if len(findings.flat) > 1 else "gradient of {} is"
-        sentences.append(
-            f"The {verb.format(shorten(findings.flat))} 0 by hand and by differences: are all units equal?"
-        )
+        subject = verb.format(make_short_names_text(findings.flat))
+        sentences.append(f"The {subject} 0 by hand and by differences: are all units equal?")
     is_measured = findings.differences.is_measured
     if not is_measured and "the loss" not in failed_judges:
         sentences.append(f"Central differences cannot be measured, so the gradients of {file} are not proven.")
@@ -328,7 +329,7 @@ def conclude(findings, options):
     return sentences, 1 if failed_judges or not is_measured else 0
 
 
-def conclude_differences(findings, options):
+def make_slope_conclusions_and_is_wrong(findings, options):
     """Return (the conclusions from central differences, as sentences; whether the gradients by hand are wrong)."""
     _, wrong_names, *_ = findings.differences
     vote = findings.vote
@@ -342,12 +343,12 @@ def conclude_differences(findings, options):
     if vote and len(vote.values) > 2 and not vote.outvoted:
         return [describe_no_majority(wrong_names[0], vote)], False
     subject = (
-        f"its gradients of {shorten(wrong_names)} are"
+        f"its gradients of {make_short_names_text(wrong_names)} are"
         if len(wrong_names) > 1
-        else f"its gradient of {shorten(wrong_names)} is"
+        else f"its gradient of {make_short_names_text(wrong_names)} is"
     )
     if "dlogits" in wrong_names:
-        file = find_loss_source()
+        file = find_loss_file_name()
         subject = "its dlogits, and each gradient that follows from it, is"
     other_files = [twin.file for twin in findings.twins if twin.differs_in_gradients and twin.blames_hand]
     verb = "have" if len(other_files) > 1 else "has"
@@ -365,7 +366,7 @@ def iter_vote_conclusions(twin, judged_names, is_wrong, options):
     departure = twin.first
     vote = twin.vote
     if twin.blames_hand and not is_wrong:
-        culprit = file if departure.group == "gradient" else find_loss_source()
+        culprit = file if departure.group == "gradient" else find_loss_file_name()
         agreeing = {judge for judge in vote.values if judge not in vote.outvoted}
         slope = ["central differences"] if SLOPE in agreeing else []
         agreeing = join_names(sorted(agreeing - {SLOPE}) + slope)
@@ -387,7 +388,7 @@ def describe_no_majority(name, vote):
     return f"{message}: {judges.describe_values(vote.values)}{too_rough}."
 
 
-def shorten(names):
+def make_short_names_text(names):
     """Return the first four names of a list as text, and the number of others."""
     n_more = len(names) - 4
     return ", ".join(names[:4]) + (f" and {n_more} more" if n_more > 0 else "")
@@ -404,7 +405,7 @@ def get_file_name(options, framework="np"):
     return f"{options.network.classes.split('.')[0]}_{framework}.py"
 
 
-def find_loss_source():
+def find_loss_file_name():
     """Return the name of the file that computes the loss and dlogits.
 
     Return "main_np.compute_loss" if that function changes the numbers of the file's function.
@@ -441,7 +442,7 @@ def main(argv=None):
         flush=True,
     )
     try:
-        rows, sentences, status = judge_run(options, checkpoint)
+        rows, sentences, status = judge_rows_conclusions_and_status(options, checkpoint)
     except (UserError, MemoryError):
         raise
     except (Exception, SystemExit) as error:  # a changed line may raise anything

@@ -100,7 +100,7 @@ def name_run(network, recipe, framework):
     return f"{name}, {FRAMEWORKS[framework]}"
 
 
-def get_stated_runs(model, network):
+def get_stated_commands_and_seed_counts(model, network):
     """Return {name: (command, number of seeds)} of a network's runs in STATED, or else of its default runs.
 
     Return {} for networks that write: lab/writing.py evaluates those.
@@ -112,9 +112,12 @@ def get_stated_runs(model, network):
     return {} if network.writes else STATED.get(model, default)
 
 
-def list_runs(model, network):
+def get_commands_and_seeds_by_name(model, network):
     """Return {name: (command, seeds)} of a network's stated runs, and of each recipe that occurs in none of them."""
-    runs = {name: (command, range(seeds)) for name, (command, seeds) in get_stated_runs(model, network).items()}
+    runs = {
+        name: (command, range(seeds))
+        for name, (command, seeds) in get_stated_commands_and_seed_counts(model, network).items()
+    }
     if network.writes:
         return runs
     for recipe in network.recipes:
@@ -124,16 +127,19 @@ def list_runs(model, network):
     return runs
 
 
-def list_all_runs(networks):
-    """Return {name: (command, seeds)} of the runs of several networks, {model: network}: see `list_runs`."""
+def get_all_commands_and_seeds_by_name(networks):
+    """Return {name: (command, seeds)} of the runs of several networks, {model: network}.
+
+    See `get_commands_and_seeds_by_name`.
+    """
     runs = {}
     for model, network in networks.items():
-        runs |= list_runs(model, network)
+        runs |= get_commands_and_seeds_by_name(model, network)
     return runs
 
 
 READERS = {model: network for model, network in NETWORKS.items() if not network.writes}  # lab/writing.py has the others
-RUNS = list_all_runs(READERS)
+RUNS = get_all_commands_and_seeds_by_name(READERS)
 
 
 def list_drawn_commands(model, network):
@@ -142,7 +148,7 @@ def list_drawn_commands(model, network):
     Return [] if one of them is not among the stated runs.
     """
     names = [name_run(network, "default", framework) for framework in FRAMEWORKS]
-    runs = get_stated_runs(model, network)
+    runs = get_stated_commands_and_seed_counts(model, network)
     return [runs[name][0] for name in names if runs.keys() >= {*names}]
 
 
@@ -152,7 +158,7 @@ KEPT |= {CHOICES[command][0]: f"optimizer_{i}_" for i, command in enumerate(OPTI
 
 
 @contextmanager
-def damage_guard():
+def raise_user_error_if_damaged():
     """Context manager: raise UserError if the code inside fails because results.json has an unexpected structure."""
     try:
         yield
@@ -163,10 +169,10 @@ def damage_guard():
 def load_results():
     """Return the sections of results.json by name.
 
-    A section with runs is {name: {"command", "runs": {seed: result of `train`}}}. Raises UserError if the file is
-    damaged.
+    A section with runs is {name: {"command", "runs": {seed: result of `train_by_command`}}}. Raises UserError if the
+    file is damaged.
     """
-    with damage_guard():
+    with raise_user_error_if_damaged():
         return {**json.loads(RESULTS.read_text(encoding="utf-8"))}
 
 
@@ -191,7 +197,7 @@ def parse_seconds(output):
     return float(re.search(r"steps, (\d+\.\d) s$", output, re.M)[1])
 
 
-def train(command, seed):
+def train_by_command(command, seed):
     """Train with a command and a seed. Return {"accuracy", "seconds" of the training loop, "parameters", "machine"}."""
     folder = ROOT / "learning_curves" / "others"
     output = run_program(f"{command} --seed {seed}", folder)
@@ -232,7 +238,7 @@ def make_accuracy_table(result, writes=False):
     """
     rows = []
     networks = {model: network for model, network in NETWORKS.items() if network.writes == writes}
-    for name, (command, _) in list_all_runs(networks).items():
+    for name, (command, _) in get_all_commands_and_seeds_by_name(networks).items():
         entry = result["accuracy"].get(name)
         if entry:
             accuracies = get_values(entry)
@@ -364,16 +370,16 @@ def main():
     for section, runs in SECTIONS.items():
         for name, (command, seeds) in runs.items():
             for seed in map(str, seeds):
-                with damage_guard():
+                with raise_user_error_if_damaged():
                     content = load_results().get(section, {})
                     runs = content.setdefault(name, {"command": command, "runs": {}})["runs"]
                     is_done = seed in {**runs}
                 if not is_done:
-                    runs[seed] = train(command, int(seed))
+                    runs[seed] = train_by_command(command, int(seed))
                     save_result(section, content)
                     print(time.strftime("%H:%M"), name, "seed", seed, runs[seed], flush=True)
     content = load_results()
-    with damage_guard():
+    with raise_user_error_if_damaged():
         tables = [table(content) for table in TABLES]
     print(*tables, sep="\n\n")
 

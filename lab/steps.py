@@ -59,16 +59,16 @@ class Residual:
         return dy + self.layers["layer"].backward(dy)
 
 
-def build_network(looks_back, sizes, seed=0):
+def build_network(make_middle_layer, sizes, seed=0):
     """Return a network of embedding, positions, a layer that looks back, and a linear layer.
 
-    looks_back(rng): makes that layer. sizes: the sizes of the tokenizer.
+    make_middle_layer(rng): makes that layer. sizes: the sizes of the tokenizer.
     """
     rng = np.random.default_rng(seed)
     layers = {
         "embed": Embedding(rng, sizes["vocab_size"] + sizes["n_start_tokens"], WIDTH),
         "positions": Positions(rng, sizes["context_length"], WIDTH),
-        "back": Residual(looks_back(rng)),
+        "back": Residual(make_middle_layer(rng)),
         "linear": Linear(rng, WIDTH, sizes["vocab_size"]),
     }
     return Network(layers, np.float32)
@@ -80,7 +80,7 @@ BACK = {
 }
 
 
-def train_and_test(model, dataset, options, seed=0):
+def train_for_test_loss(model, dataset, options, seed=0):
     """Train a network, and return its loss of a letter on all test names."""
     optimizer = Optimizer(model.params, options)
     for step in range(STEPS):
@@ -104,11 +104,11 @@ def main():
     options = parse_options("np", "--model", "gpt", "--dataset", "names")
     dataset = data.load("names")
     result = {"command": "python -m lab.steps", "losses": {}}
-    result["counts"] = counts.measure_count_tables("names")["counts after each token"]["loss"]
+    result["counts"] = counts.measure_table_losses_and_accuracies("names")["counts after each token"]["loss"]
     for name, looks_back in BACK.items():
         start = time.time()
         result["losses"][name] = [
-            train_and_test(build_network(looks_back, options.source.tokenizer.sizes, seed), dataset, options, seed)
+            train_for_test_loss(build_network(looks_back, options.source.tokenizer.sizes, seed), dataset, options, seed)
             for seed in SEEDS
         ]
         print(name, result["losses"][name], f"{time.time() - start:.0f} s", flush=True)

@@ -17,13 +17,13 @@ ROUNDS = 3
 VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NPROC")
 
 
-def time_steps_here(min_steps, min_seconds, begin, *arguments):
+def list_step_seconds_here(min_steps, min_seconds, prepare_step, *arguments):
     """Return the seconds that each step takes, as an array, in this process.
 
-    begin(*arguments) prepares everything and returns a function that takes one step. There are at least `min_steps`
-    steps, and they take at least `min_seconds` in all.
+    prepare_step(*arguments) prepares everything and returns a function that takes one step. There are at least
+    `min_steps` steps, and they take at least `min_seconds` in all.
     """
-    take_step = begin(*arguments)
+    take_step = prepare_step(*arguments)
     times = [time.perf_counter()]
     while len(times) <= min_steps or times[-1] < times[0] + min_seconds:
         take_step()
@@ -31,9 +31,9 @@ def time_steps_here(min_steps, min_seconds, begin, *arguments):
     return np.diff(times)
 
 
-def time_steps(begin, *arguments, min_steps=12, min_seconds=1.0):
-    """Call `time_steps_here` in its own process, and return its result."""
-    return run_in_subprocess(time_steps_here, min_steps, min_seconds, begin, *arguments)
+def list_step_seconds_in_subprocess(prepare_step, *arguments, min_steps=12, min_seconds=1.0):
+    """Call `list_step_seconds_here` in its own process, and return its result."""
+    return run_in_subprocess(list_step_seconds_here, min_steps, min_seconds, prepare_step, *arguments)
 
 
 def run_in_subprocess(function, *arguments):

@@ -76,17 +76,18 @@ def iter_lockstep(options):
     by_hand = InNumPy(options)
     on_tape = InNumPy(with_changes(options, autograd=True))
     in_pytorch = InPyTorch(options)
-    disagreeing = make_disagreement_counter(by_hand.network, in_pytorch.model, SUMS.get(options.run.model, {}))
+    disagreeing = make_relu_disagreement_counter(by_hand.network, in_pytorch.model, SUMS.get(options.run.model, {}))
     for step, (x, y) in enumerate(data.batches(dataset, options, 0, plan.steps)):
         batch = x, y, learning_rate(step, plan.steps, options)
-        losses = [float(form.step(*batch)["loss"][""]) for form in (by_hand, on_tape, in_pytorch)]
+        losses = [float(form.step_and_get_arrays(*batch)["loss"][""]) for form in (by_hand, on_tape, in_pytorch)]
         states = (
-            State(loss, form.get_arrays()) for loss, form in zip(losses, (by_hand, on_tape, in_pytorch), strict=True)
+            State(loss, form.get_state_arrays())
+            for loss, form in zip(losses, (by_hand, on_tape, in_pytorch), strict=True)
         )
         yield Step(*states, disagreeing())
 
 
-def make_disagreement_counter(network, twin, sums):
+def make_relu_disagreement_counter(network, twin, sums):
     """Return a function that counts the ReLUs that are on in only one of the two networks, for the last batch.
 
     sums: {the array by hand before a ReLU: the layer in PyTorch that computes it}, as in SUMS.
@@ -101,7 +102,7 @@ def make_disagreement_counter(network, twin, sums):
     return lambda: sum(int(((get_kept_array(network, name) > 0) != (z > 0)).sum()) for name, z in torch_sums.items())
 
 
-def record_run(options):
+def record_losses_and_differences(options):
     """Return {name: array with a number for each step} of a run, for `draw_proof`.
 
     "difference" is the largest difference between a weight by hand and the same weight in PyTorch, "tape" that on the
@@ -126,7 +127,7 @@ def record_run(options):
     return dict(zip(names, np.transpose(steps), strict=True))
 
 
-def record_proof(model):
+def draw_and_save_proof(model_name):
     """Train a network in both precisions, draw png/twins.png (or twins_resnet.png and so on) and save the numbers.
 
     Raises UserError if the runs differ in float64.
@@ -134,8 +135,8 @@ def record_proof(model):
     runs = {}
     differences = {}
     for kind in ("float64", "float32"):
-        run = runs[kind] = record_run(
-            parse_options("torch", "--model", model, *PROVEN.get(model, "").split(), "--dtype", kind)
+        run = runs[kind] = record_losses_and_differences(
+            parse_options("torch", "--model", model_name, *PROVEN.get(model_name, "").split(), "--dtype", kind)
         )
         of_torch, of_tape = (
             {"final": difference[-1], "largest": max(difference), "every 500 steps": difference[499::500].tolist()}
@@ -145,17 +146,17 @@ def record_proof(model):
         if kind == "float64" and not max(of_torch["largest"], of_tape["largest"]) < HELD:
             bound = format_rounded_up(max(of_torch["largest"], of_tape["largest"]))
             description = f"in {kind} a weight is up to {bound} from its twin"
-            advice = f"`python main_np.py {format_model_option(model)}".rstrip() + " --prove` says where it begins"
-            raise UserError(f"{model}: {description}, and nothing is saved: {advice}")
+            advice = f"`python main_np.py {format_model_option(model_name)}".rstrip() + " --prove` says where it begins"
+            raise UserError(f"{model_name}: {description}, and nothing is saved: {advice}")
         steps = len(run["tape"])
         start = "no weight differs from its twin"
         print(f"{kind}: after {steps} steps {start} in PyTorch by more than {format_rounded_up(of_torch['final'])}")
         print(f"{kind}: on the tape, by no more than {format_rounded_up(of_tape['final'])}")
-    name = f"twins_{file_prefix(model)}".removesuffix("_")
+    name = f"twins_{file_prefix(model_name)}".removesuffix("_")
     drawing.save(draw_proof(runs), results.ROOT / "png" / f"{name}.png")
-    if not format_model_option(model):
+    if not format_model_option(model_name):
         drawing.save(draw_banner(runs), results.ROOT / "png" / "proof.png")
-    command = f"python -m lab.twins {format_model_option(model)}".replace("--model ", "").rstrip()
+    command = f"python -m lab.twins {format_model_option(model_name)}".replace("--model ", "").rstrip()
     result = {"command": command, "steps": len(run["tape"]), "difference": differences, "machine": describe_machine()}
     results.save_result(name, result)
 
@@ -178,7 +179,7 @@ def draw_banner(runs):
 def draw_proof(runs):
     """Draw the whole proof: the last losses on top of each other, and the differences between the weights.
 
-    runs: {"float64": what `record_run` returns, "float32": the same}.
+    runs: {"float64": what `record_losses_and_differences` returns, "float32": the same}.
     """
     figure = new_figure(7, 7.4)
     figure.suptitle("By hand, by our own autograd, in PyTorch: the same run", **TITLE)
@@ -211,7 +212,7 @@ def show_losses(axes, run):
     high = max(run["loss_np"][last_steps])
     axes.set_ylim(low * (low / high) ** 0.1, high * (high / low) ** 0.4)  # leave room above for the legend
     axes.legend(loc="upper right", ncols=3, columnspacing=1.2, handlelength=1.4, fontsize=12)
-    enlarge_text(axes, textwrap.fill(summary, 58), 13)
+    set_title_and_enlarge_text(axes, textwrap.fill(summary, 58), 13)
 
 
 def show_differences(axes, runs):
@@ -243,10 +244,10 @@ def show_differences(axes, runs):
         axes.annotate(
             note, (steps[tipping_steps[-1]], difference[tipping_steps[-1]]), (0.3, 0.63), va="center", **text_options
         )
-    enlarge_text(axes, "The largest difference between a weight and its twin in PyTorch", 12)
+    set_title_and_enlarge_text(axes, "The largest difference between a weight and its twin in PyTorch", 12)
 
 
-def enlarge_text(axes, title, title_size):
+def set_title_and_enlarge_text(axes, title, title_size):
     """Set a title for the axes, and make all their text large enough for a phone."""
     axes.set_title(title, loc="left", fontsize=title_size, linespacing=1.4)
     axes.tick_params(labelsize=11)
@@ -272,7 +273,7 @@ def main():
     choice = parser.parse_args().what
     models = NETWORKS if choice == "all" else [choice]
     for model in models:
-        record_proof(model)
+        draw_and_save_proof(model)
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def iter_outputs(lines):
             yield process.stdout
 
 
-def extract_verdict(output):
+def extract_first_sentence_and_rest(output):
     """Return (the first sentence, the rest in one line) of the verdict in an output.
 
     The count of passed exercises is left out, so that the picture does not change with each new exercise.
@@ -58,8 +58,11 @@ def extract_verdict(output):
 
 
 @plot_style()
-def draw_scene(line, verdict=None, is_passed=False):
-    """Return an RGB image of the exercise with this line in it. verdict: what `extract_verdict` returns, or None."""
+def draw_scene_image(line, verdict=None, is_passed=False):
+    """Return an RGB image of the exercise with this line in it.
+
+    verdict: what `extract_first_sentence_and_rest` returns, or None.
+    """
     page = Page(HEIGHT, "")
     large = {"size": 25, "ha": "left"}
     page.draw_text((26, 38, "You know da1. Find dz1."), weight="bold", size=30, ha="left")
@@ -77,7 +80,7 @@ def draw_scene(line, verdict=None, is_passed=False):
 
 
 @plot_style()
-def draw_network(image, weights, z1, da1, dz1):
+def draw_network_image(image, weights, z1, da1, dz1):
     """Return an RGB image of a digit and some hidden units, with z1, da1 and dz1 of each unit.
 
     weights (784, n): of these n units; z1, da1, dz1 (n,).
@@ -104,10 +107,10 @@ def draw_network(image, weights, z1, da1, dz1):
 
 
 def compute_drawn_arrays():
-    """Return (image, W1, z1, da1, dz1) for `draw_network`, the last four for the first UNITS hidden units."""
+    """Return (image, W1, z1, da1, dz1) for `draw_network_image`, the last four for the first UNITS hidden units."""
     options = parse_options("np", *film.OPTIONS)
     dataset = data.load()
-    *_, (_, _, params, answers) = film.iter_states(options, dataset)
+    *_, (_, _, params, answers) = film.iter_steps_losses_params_answers(options, dataset)
     model = MLP(options.run.hidden, dtype=np.float64)
     model.params = {name: p.astype(np.float64) for name, p in params.items()}
     index = np.flatnonzero(answers != dataset.test_labels)[0]
@@ -121,17 +124,17 @@ def compute_drawn_arrays():
 
 def main():
     Parser(description=__doc__).parse_args()
-    failed_verdict, passed_verdict = map(extract_verdict, iter_outputs((SLIP, RIGHT)))
-    frames = [(draw_scene(SLIP, failed_verdict), TIMES["said"])]
+    failed_verdict, passed_verdict = map(extract_first_sentence_and_rest, iter_outputs((SLIP, RIGHT)))
+    frames = [(draw_scene_image(SLIP, failed_verdict), TIMES["said"])]
     for end in range(len("dz1 = da1 * "), len(RIGHT) + 1):
-        frames.append((draw_scene(RIGHT[:end]), TIMES["key"]))
+        frames.append((draw_scene_image(RIGHT[:end]), TIMES["key"]))
     frames += [
-        (draw_scene(RIGHT, passed_verdict, is_passed=True), TIMES["passed"]),
-        (draw_network(*compute_drawn_arrays()), TIMES["digit"]),
+        (draw_scene_image(RIGHT, passed_verdict, is_passed=True), TIMES["passed"]),
+        (draw_network_image(*compute_drawn_arrays()), TIMES["digit"]),
     ]
-    frames.append((draw_scene(DOTS), TIMES["asked"]))
+    frames.append((draw_scene_image(DOTS), TIMES["asked"]))
     for end in range(len("dz1 = "), len(SLIP) + 1):
-        frames.append((draw_scene(SLIP[:end]), TIMES["key"]))
+        frames.append((draw_scene_image(SLIP[:end]), TIMES["key"]))
     film.save_film(*zip(*frames, strict=True), ROOT / "png" / "verdict.gif")
 
 

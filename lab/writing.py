@@ -44,7 +44,7 @@ WRITER = next(model for model, network in NETWORKS.items() if network.writes)
 ASKED = np.arange(10).repeat(EACH)
 
 
-def load_or_train(arguments):
+def load_or_train_model_options_history(arguments):
     """Return (model, options, history) of a run of main_np.py.
 
     The run is trained first or, if it was stopped, continued. arguments: its options, as text.
@@ -64,11 +64,11 @@ def load_or_train(arguments):
 def classify_digits(images, classifier):
     """Return the digits (B,) that a network predicts for images (B, 28, 28). classifier: (model, options)."""
     model, options = classifier
-    logits = [loading.checkpoint.compute_logits(model, options, part) for part in split_images(images)]
+    logits = [loading.checkpoint.compute_logits(model, options, part) for part in split_into_batches(images)]
     return np.concatenate(logits).argmax(axis=1)
 
 
-def split_images(images):
+def split_into_batches(images):
     return np.array_split(images, -(-len(images) // 500))
 
 
@@ -79,11 +79,11 @@ def find_nearest_and_distances(images, candidates):
     """
     x, y = (a.reshape(len(a), -1).astype(np.float32) for a in (images, candidates))
     squares = (y**2).sum(axis=1)
-    indices = np.concatenate([(squares - 2 * part @ y.T).argmin(axis=1) for part in split_images(x)])
+    indices = np.concatenate([(squares - 2 * part @ y.T).argmin(axis=1) for part in split_into_batches(x)])
     return indices, np.sqrt(((x - y[indices]).astype(float) ** 2).mean(axis=1))
 
 
-def measure_distances(images, candidates):
+def measure_median_and_equal_share(images, candidates):
     """Measure how far images are from the nearest of the candidates.
 
     Return {"median": the median distance, "equal": the fraction of images that equal a candidate}.
@@ -101,7 +101,7 @@ def measure_digits(model, options, classifier, train_images):
     """Return how the digits that a network writes are classified, as a dict.
 
     "read" and "blank" have, by temperature, the fraction that `classifier` reads as requested and the fraction without
-    ink; "nearest" is what `measure_distances` returns.
+    ink; "nearest" is what `measure_median_and_equal_share` returns.
     """
     images_at = {t: generate_digits(model, options, ASKED, t, np.random.default_rng(0)) for t in TEMPERATURES}
     has_ink = {t: images.any(axis=(1, 2)) for t, images in images_at.items()}
@@ -110,10 +110,14 @@ def measure_digits(model, options, classifier, train_images):
         for t, images in images_at.items()
     }
     blank_shares = {str(t): float(1 - has_ink[t].mean()) for t in TEMPERATURES}
-    return {"read": read_shares, "blank": blank_shares, "nearest": measure_distances(images_at[AT], train_images)}
+    return {
+        "read": read_shares,
+        "blank": blank_shares,
+        "nearest": measure_median_and_equal_share(images_at[AT], train_images),
+    }
 
 
-def measure_names(model, options):
+def measure_known_name_shares(model, options):
     """Return, by temperature, the fraction of the written names that are in the training list."""
     known_names = {*texts.decode_names(data.load(options.source).train_tokens)}
     names_at = {t: generate_names(model, options, "", NAMES, t, np.random.default_rng(0)) for t in NAME_TEMPERATURES}
@@ -132,7 +136,9 @@ def measure_real_digits(classifier, dataset, train_images):
         f"read{kind}": float((classify_digits(x, classifier) == labels).mean())
         for kind, x in (("", word_images), (" as they are", images))
     }
-    return shares | {"nearest": measure_distances(word_images[:: len(word_images) // len(ASKED)], train_images)}
+    return shares | {
+        "nearest": measure_median_and_equal_share(word_images[:: len(word_images) // len(ASKED)], train_images)
+    }
 
 
 def make_table(result):
@@ -168,10 +174,10 @@ def make_table(result):
         ),
         row("equal to a training image", lambda run: run["nearest"]["equal"], real["nearest"]["equal"], ".3f"),
     ]
-    return results.format_table(["", describe_mean(runs), "test digits built from these patches"], rows)
+    return results.format_table(["", make_mean_over_seeds_label(runs), "test digits built from these patches"], rows)
 
 
-def describe_mean(runs):
+def make_mean_over_seeds_label(runs):
     noun = "seeds" if len(runs) > 1 else "seed"
     return f"mean over {len(runs)} {noun}"
 
@@ -197,10 +203,10 @@ def make_names_table(result):
     for t in NAME_TEMPERATURES:
         spread = results.format_spread([run["in the list"][str(t)] for run in runs], ".3f")
         rows.append([f"in the list, at temperature {t}", spread])
-    return results.format_table(["", describe_mean(runs)], rows)
+    return results.format_table(["", make_mean_over_seeds_label(runs)], rows)
 
 
-def get_text_runs(result):
+def get_text_runs_by_name(result):
     """Return {name in the table: runs} of the networks that learn a text."""
     names = {"texts": "the network", "best": "the network of `--recipe best`"}
     return {name: result["runs"][recipe] for recipe, name in names.items() if recipe in result["runs"]}
@@ -274,7 +280,7 @@ def save_packed(model, path):
         np.savez_compressed(file, **{name: p.astype(np.float16) for name, p in model.params.items()})
 
 
-def draw_pictures(model, options, train_images):
+def draw_and_save_pictures(model, options, train_images):
     """Draw and save all pictures of seed 0's digits, and that of the vocabulary."""
     digits = np.arange(10).repeat(5)
     images = generate_digits(model, options, digits, AT, np.random.default_rng(0)).reshape(10, 5, 28, 28).swapaxes(0, 1)
@@ -290,17 +296,17 @@ def draw_pictures(model, options, train_images):
         figures.save_figure(figure, results.ROOT / "png" / f"{name}.png")
 
 
-def run_digits():
+def train_and_save_missing_digit_runs():
     """Train and measure the missing runs of networks that write digits, and draw the pictures."""
-    *classifier, _ = load_or_train("")
+    *classifier, _ = load_or_train_model_options_history("")
     dataset = data.load()
     train_images = round_to_words(dataset.train_images)
     for seed in map(str, SEEDS):
         result = results.load_results().get("writing", {"command": "python -m lab.writing", "runs": {}})
         if seed not in result["runs"]:
-            model, options, history = load_or_train(f"--model {WRITER} --seed {seed}")
+            model, options, history = load_or_train_model_options_history(f"--model {WRITER} --seed {seed}")
             run = (
-                get_last_test(history)
+                get_last_test_loss_and_accuracy(history)
                 | measure_digits(model, options, classifier, train_images)
                 | {"machine": history["machine"]}
             )
@@ -308,46 +314,57 @@ def run_digits():
             result["runs"][seed] = run
             results.save_result("writing", result)
             print(time.strftime("%H:%M"), "seed", seed, run, flush=True)
-    model, options, _ = load_or_train(f"--model {WRITER} --seed {SEEDS[0]}")
-    draw_pictures(model, options, train_images)
+    model, options, _ = load_or_train_model_options_history(f"--model {WRITER} --seed {SEEDS[0]}")
+    draw_and_save_pictures(model, options, train_images)
     figures.save_figure(
         draw_temperature_curve(results.load_results()["writing"]), results.ROOT / "png" / "temperature.png"
     )
     save_packed(model, results.ROOT / "page" / f"{WRITER}.npz")
 
 
-def run_names():
+def train_and_save_missing_name_runs():
     """Train and measure the missing runs of networks that write names."""
     for seed in map(str, NAME_SEEDS):
         result = results.load_results().get("names", {"command": "python -m lab.writing", "runs": {}})
         if seed not in result["runs"]:
-            model, options, history = load_or_train(f"--model {WRITER} --recipe names --seed {seed}")
+            model, options, history = load_or_train_model_options_history(
+                f"--model {WRITER} --recipe names --seed {seed}"
+            )
             result["runs"][seed] = (
-                get_last_test(history) | measure_names(model, options) | {"machine": history["machine"]}
+                get_last_test_loss_and_accuracy(history)
+                | measure_known_name_shares(model, options)
+                | {"machine": history["machine"]}
             )
             results.save_result("names", result)
             print(time.strftime("%H:%M"), "names, seed", seed, result["runs"][seed], flush=True)
-    model, *_ = load_or_train(f"--model {WRITER} --recipe names --seed {NAME_SEEDS[0]}")
+    model, *_ = load_or_train_model_options_history(f"--model {WRITER} --recipe names --seed {NAME_SEEDS[0]}")
     save_packed(model, results.ROOT / "page" / "names.npz")
 
 
-def run_texts():
+def train_and_save_missing_text_runs():
     """Train the missing runs of networks that learn a text, with either recipe, and save their last test."""
     for recipe, seeds in TEXT_SEEDS.items():
         for seed in map(str, seeds):
             result = results.load_results().get("texts", {"command": "python -m lab.writing", "runs": {}})
             runs = result["runs"].setdefault(recipe, {})
             if seed not in runs:
-                model, options, history = load_or_train(f"--model {WRITER} --recipe {recipe} --seed {seed}")
-                by_frequency = counts.compare_by_frequency(options.source, compute_losses(model, options))
-                runs[seed] = get_last_test(history) | {"seen": by_frequency, "machine": history["machine"]}
+                model, options, history = load_or_train_model_options_history(
+                    f"--model {WRITER} --recipe {recipe} --seed {seed}"
+                )
+                by_frequency = counts.compute_share_and_losses_by_frequency(
+                    options.source, compute_test_letter_losses(model, options)
+                )
+                runs[seed] = get_last_test_loss_and_accuracy(history) | {
+                    "seen": by_frequency,
+                    "machine": history["machine"],
+                }
                 results.save_result("texts", result)
                 print(time.strftime("%H:%M"), recipe, "seed", seed, runs[seed], flush=True)
-    model, *_ = load_or_train(f"--model {WRITER} --recipe texts --seed {TEXT_SEEDS['texts'][0]}")
+    model, *_ = load_or_train_model_options_history(f"--model {WRITER} --recipe texts --seed {TEXT_SEEDS['texts'][0]}")
     save_packed(model, results.ROOT / "page" / "text.npz")
 
 
-def compute_losses(model, options):
+def compute_test_letter_losses(model, options):
     """Return the loss of each letter in the test texts, one after the other: (N,)."""
     losses = []
     for x, y in data.test_batches(data.load(options.source), options):
@@ -356,16 +373,16 @@ def compute_losses(model, options):
     return np.concatenate(losses)
 
 
-def get_last_test(history):
+def get_last_test_loss_and_accuracy(history):
     """Return {"loss", "accuracy"} of the last test in a run's history."""
     return {name: history[f"test_{name}"][-1] for name in ("loss", "accuracy")}
 
 
 def main():
     Parser(description=__doc__).parse_args()
-    run_texts()
-    run_names()
-    run_digits()
+    train_and_save_missing_text_runs()
+    train_and_save_missing_name_runs()
+    train_and_save_missing_digit_runs()
     result = results.load_results()
     tables = (
         make_table(result["writing"]),
@@ -377,7 +394,7 @@ def main():
     if count_results:
         print(counts.make_table(count_results["mnist"], {"the network": result["writing"]["runs"]}), end="\n\n")
         print(counts.make_table(count_results["names"], {"the network": result["names"]["runs"]}), end="\n\n")
-        print(counts.make_table(count_results["shakespeare"], get_text_runs(result["texts"])))
+        print(counts.make_table(count_results["shakespeare"], get_text_runs_by_name(result["texts"])))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ import numpy as np
 from marker import runner
 from marker.derivatives import match_gradients
 from marker.nests import floats_by_path, make_plan_and_arrays, replace_leaves, unpack
-from marker.trial import load
+from marker.trial import load_learner_module
 
 LARGEST = 2**28  # bytes of one message
 MOST_RESULTS = 100  # results taken from a generator
@@ -129,7 +129,7 @@ def read_message(stream):
 # --- The other process ------------------------------------------------------------------------------------------------
 
 
-def call_function(module, stored_params, name, result_kinds, arguments):
+def call_and_list_results(module, stored_params, name, result_kinds, arguments):
     """Return the list of results of one call.
 
     stored_params: the params returned so far, to which new ones are appended.
@@ -180,8 +180,8 @@ def main(learner_path, gigabytes):
             return
         try:
             with np.errstate(all="ignore"):
-                module = module or load(learner_path)
-                reply = {"results": call_function(module, stored_params, name, result_kinds, arguments)}
+                module = module or load_learner_module(learner_path)
+                reply = {"results": call_and_list_results(module, stored_params, name, result_kinds, arguments)}
                 make_plan_and_arrays(reply)
         except BaseException as error:
             reply = {"failed": f"`{name}`: {type(error).__name__}: {error}"}

@@ -42,13 +42,13 @@ def compile_with_budget(source):
     that budget is used up.
     """
     tree = ast.parse(source)
-    insert_spend_calls(tree)
+    add_spend_calls_in_place(tree)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SyntaxWarning)  # two mistakes together can make code such as 1(...)
         return compile(tree, "a mistake", "exec")
 
 
-def insert_spend_calls(tree):
+def add_spend_calls_in_place(tree):
     """Insert calls of SPEND, which count lines, into a syntax tree: in each loop, function and comprehension."""
     for node in list(ast.walk(tree)):
         if isinstance(node, (ast.For, ast.While, ast.FunctionDef)):

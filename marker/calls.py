@@ -25,7 +25,7 @@ def watch(module, name, handler):
     attribute = getattr(module, name)
     function = getattr(attribute, "__func__", attribute)  # of a method
 
-    def call(original):
+    def wrap_with_handler(original):
         bind = inspect.signature(original).bind
         return lambda *arguments, **options: handler(original, bind(*arguments, **options))
 
@@ -42,7 +42,7 @@ def watch(module, name, handler):
         forwarding_code = forwarding_code.replace(co_freevars=code.co_freevars)
         function.__code__ = forwarding_code
         function.__defaults__ = None
-        function.__kwdefaults__ = {"_to": call(original)}
+        function.__kwdefaults__ = {"_to": wrap_with_handler(original)}
         try:
             yield
         finally:
@@ -50,7 +50,7 @@ def watch(module, name, handler):
     else:  # a class, for example: then under its names in the module
         names = [key for key, value in vars(module).items() if value is attribute]
         try:
-            vars(module).update(dict.fromkeys(names, call(attribute)))
+            vars(module).update(dict.fromkeys(names, wrap_with_handler(attribute)))
             yield
         finally:
             vars(module).update(dict.fromkeys(names, attribute))

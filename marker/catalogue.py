@@ -33,7 +33,7 @@ class Catalogue:
         self.path = Path(folder).resolve()
         try:
             with importing(self.path):
-                settings = load_settings(self.path / "order.py")
+                settings = load_python_variables(self.path / "order.py")
         except (Exception, SystemExit) as error:
             raise UserError(f"{self.path / 'order.py'}: {type(error).__name__}: {error}") from None
         counts, says, finders = ({**settings.get(name, {})} for name in ("COUNTS", "SAYS", "FINDERS"))
@@ -84,7 +84,7 @@ class Catalogue:
         try:
             with importing(self.path):
                 exercise = Exercise(exercise_path, self.folder)
-            exercise.kind.complete(exercise)
+            exercise.kind.check_is_complete(exercise)
         except (Exception, SystemExit) as error:  # a file that is still being written may raise anything
             relative_path = exercise_path.relative_to(self.path.parent)
             kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
@@ -122,14 +122,14 @@ class Catalogue:
         name, part = self.find_part_name_and_exercises(exercise)
         return f"Exercise {self.number(exercise)} ({name}, {part.index(exercise) + 1} of {len(part)})"
 
-    def find_next_search_index(self, exercise, has_passed):
+    def find_index_to_search_from(self, exercise, is_passed):
         """Return the index in `exercises` from which `next` searches for one that is not passed yet and can run.
 
         If this exercise has passed, the search starts at the beginning of its part, where one may have been skipped. If
         not, this one is skipped, and the search starts after it.
         """
         _, part = self.find_part_name_and_exercises(exercise)
-        return self.exercises.index(part[0] if has_passed else exercise) + (not has_passed)
+        return self.exercises.index(part[0] if is_passed else exercise) + (not is_passed)
 
     def find_exercise(self, name_or_number):
         """Return the exercise with this number or name.
@@ -164,7 +164,7 @@ def importing(folder):
                     del sys.modules[name]
 
 
-def load_settings(path):
+def load_python_variables(path):
     """Execute a file and return {name: value} of its variables; {} if there is no such file."""
     names = {}
     if path.exists():

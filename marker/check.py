@@ -25,16 +25,16 @@ from typing import NamedTuple
 import numpy as np
 
 from marker import marking
-from marker.budget import SPEND, Budget, Stopped, insert_spend_calls
+from marker.budget import SPEND, Budget, Stopped, add_spend_calls_in_place
 from marker.compare import format_distinct_from
 from marker.complaints import explain_none
 from marker.equal import agree, sizes
 from marker.finders import repair
-from marker.finders.edits import apply_edit, iter_edits
+from marker.finders.edits import apply_edit_temporarily, iter_edits
 from marker.finders.repair import suppress_side_effects
 from marker.function import Notes
 from marker.kind import Kind, Outcome
-from marker.trial import as_array, call, describe_result, right_results
+from marker.trial import as_array, call_for_results_and_changes, convert_result_to_dict, find_right_result_names
 from support.errors import UserError
 
 SECONDS = 1  # of computing, within which the inputs must be drawn
@@ -73,7 +73,7 @@ def report_problems(catalogue, path_or_name, seed=0):
     problems = [*iter_problems(exercise, seed)]
     for text in problems:
         print(text)
-    names = [] if problems else [*mistakes_found_by_edits(exercise, seed)]
+    names = [] if problems else [*iter_mistakes_found_by_edits(exercise, seed)]
     if names:
         print(f"The marker also finds these with an edit, so keep such a row only for its question: {', '.join(names)}")
     if not exercise.inputs:
@@ -95,21 +95,21 @@ def resolve_exercise_path(catalogue, path_or_name):
 def iter_problems(exercise, seed=0, n_draws=DRAWS):
     """Yield a text for each problem of an exercise. n_draws: the number of seeds in the mutation test."""
     if type(exercise.kind).make_right_file is Kind.make_right_file:  # the answer is a function's body, not a whole file
-        yield from signature_mismatches(exercise)
+        yield from iter_signature_mismatches(exercise)
     if not exercise.inputs:
-        yield from exercise.kind.problems(exercise, partial(mark_text, exercise, seed))
+        yield from exercise.kind.iter_problems(exercise, partial(mark_text, exercise, seed))
         return
     text = find_draw_error(exercise, seed)
     if text:
         yield text
         return
     yield from iter_size_problems(exercise, seed)
-    wrong = [*wrong_results(exercise, seed)]
+    wrong = [*iter_wrong_results(exercise, seed)]
     yield from wrong
     if wrong:
         return
-    yield from misnamed_mistakes(exercise, seed)
-    yield from misnamed_written_mistakes(exercise, seed)
+    yield from iter_misnamed_mistakes(exercise, seed)
+    yield from iter_misnamed_written_mistakes(exercise, seed)
     if not exercise.needs_torch:
         yield from (str(survivor) for survivor in iter_survivors(exercise, seed, n_draws) if not survivor.reason)
 
@@ -128,13 +128,13 @@ def find_draw_error(exercise, seed, seconds=SECONDS):
     errors = []
     began = time.process_time()
 
-    def draw_inputs():
+    def draw_trials_and_keep_error():
         try:
             exercise.draw_trials(seed)
         except BaseException as error:
             errors.append(error)
 
-    thread = threading.Thread(target=draw_inputs, daemon=True)
+    thread = threading.Thread(target=draw_trials_and_keep_error, daemon=True)
     thread.start()
     while thread.is_alive() and time.process_time() - began < seconds:
         thread.join(0.02)
@@ -221,7 +221,7 @@ def describe_own_line(exercise, stack):
 
 
 # ---- is the answer right? --------------------------------------------------------------------------------------------
-def signature_mismatches(exercise):
+def iter_signature_mismatches(exercise):
     """Yield a text for each function, `answer` or `in_numpy`, whose arguments or results differ from the stub's."""
     for name in {"answer", "in_numpy"} & exercise.functions.keys():
         function = exercise.functions[name]
@@ -235,13 +235,13 @@ def signature_mismatches(exercise):
             yield f"`{name}` ends with `{last_line}`, and `{stub.name}` with `{stub_line}`"
 
 
-def wrong_results(exercise, seed):
+def iter_wrong_results(exercise, seed):
     """Yield a text for each result of the answer that is wrong, or that no check covers."""
-    yield from unproven_results(exercise, seed)
-    yield from wrong_slopes(exercise, seed)
+    yield from iter_unproven_results(exercise, seed)
+    yield from iter_wrong_slopes(exercise, seed)
     answer = compile_tree(parse_with_budget(exercise.fill_stub(exercise.answer)))
     for draw_seed in range(seed, seed + SEEDS):
-        if not is_right_in_all(exercise, answer, [[*exercise.iter_draws(draw_seed)]]):
+        if not is_right_in_all(exercise, answer, [[*exercise.iter_uncached_trials(draw_seed)]]):
             reason = explain_wrong_answer(exercise, answer, draw_seed)
             yield f"the answer is not right for the inputs that are drawn (seed {draw_seed}): {reason}"
             return
@@ -251,15 +251,17 @@ def explain_wrong_answer(exercise, code, seed):
     """Return one line that says why the answer's results are wrong in the draws of this seed. code: of the answer."""
     trials = []
     try:
-        with exec_with_budget(exercise, code) as (function, budget):
+        with load_function_and_budget(exercise, code) as (function, budget):
             for g in exercise.draw_trials(seed):
                 budget.limit = budget.lines = LINES
-                results, changed_inputs = call(exercise, function, g)
+                results, changed_inputs = call_for_results_and_changes(exercise, function, g)
                 for name, result in zip(exercise.gives, results, strict=False):
                     text = explain_wrong_result(exercise, g, name, result)
                     if text:
                         return text
-                trials.append({"results": [describe_result(result) for result in results], "changed": changed_inputs})
+                trials.append(
+                    {"results": [convert_result_to_dict(result) for result in results], "changed": changed_inputs}
+                )
     except Stopped:
         return f"it runs more than {LINES:,} lines"
     except Exception as error:
@@ -296,7 +298,7 @@ def explain_wrong_result(exercise, g, name, result):
     return f"{entry} is {values[0]}, and the function that draws the inputs has {values[1]}"
 
 
-def unproven_results(exercise, seed):
+def iter_unproven_results(exercise, seed):
     """Yield a text for each result without a loss or a second computation, and for each loss without a result."""
     losses = {f"d{name}" for name in exercise.loss}
     for name in sorted(losses - set(exercise.gives)):
@@ -311,7 +313,7 @@ def unproven_results(exercise, seed):
                 break
 
 
-def wrong_slopes(exercise, seed, n_seeds=SEEDS):
+def iter_wrong_slopes(exercise, seed, n_seeds=SEEDS):
     """Yield a text for each gradient that differs from the slope of its loss, or could not be compared with it.
 
     n_seeds: how many seeds to draw inputs from, beginning with `seed`.
@@ -319,10 +321,10 @@ def wrong_slopes(exercise, seed, n_seeds=SEEDS):
     wrong = {}
     compared_names = set()
     for draw_seed in range(seed, seed + n_seeds):
-        for g in exercise.iter_draws(draw_seed):
+        for g in exercise.iter_uncached_trials(draw_seed):
             for name in (name for name in exercise.gives if name[1:] in vars(g).get("losses", {})):
                 try:
-                    text, entries = compare_with_slopes(g, name, np.random.default_rng(draw_seed))
+                    text, entries = find_slope_error_and_count(g, name, np.random.default_rng(draw_seed))
                 except Exception as error:
                     text = f"the loss of {name[1:]}: {type(error).__name__}: {error}"
                     entries = 0
@@ -334,7 +336,7 @@ def wrong_slopes(exercise, seed, n_seeds=SEEDS):
         yield f"nothing proves {name}: its loss has a kink at each entry that was tried"
 
 
-def compare_with_slopes(g, name, rng, max_entries=ENTRIES, h=1e-6):
+def find_slope_error_and_count(g, name, rng, max_entries=ENTRIES, h=1e-6):
     """Compare some entries of a gradient with central differences of its loss.
 
     Return (the first difference as text, or ""; the number of entries compared). g: a draw; name: the gradient's name;
@@ -365,7 +367,7 @@ def compare_with_slopes(g, name, rng, max_entries=ENTRIES, h=1e-6):
 
 
 # ---- mistakes --------------------------------------------------------------------------------------------------------
-def misnamed_mistakes(exercise, seed, n_seeds=SEEDS):
+def iter_misnamed_mistakes(exercise, seed, n_seeds=SEEDS):
     """Yield a text for each mistake whose results the marker accepts as right, or calls by another mistake's name."""
     own = [
         mistake for mistake in exercise.known_mistakes[: len(exercise.mistakes)] if not mistake.name.startswith("and ")
@@ -373,7 +375,7 @@ def misnamed_mistakes(exercise, seed, n_seeds=SEEDS):
     wrong = {}
     for draw_seed in range(seed, seed + n_seeds):
         for mistake in own:
-            verdict = judge_values(exercise, draw_seed, partial(exercise.results_with_mistake, mistake))
+            verdict = judge_values(exercise, draw_seed, partial(exercise.wrong_results_with_mistake, mistake))
             if verdict.passed:
                 error = find_mistake_error(exercise, mistake, draw_seed)
                 text = f"raises {error}" if error else "gives the right numbers"
@@ -389,7 +391,7 @@ def find_mistake_error(exercise, mistake, seed):
     """Return, as text, the error that a mistake's code raises on some draw; "" if it raises none."""
     for g in exercise.draw_trials(seed):
         try:
-            exercise.run_change(mistake.code, g, Budget(LINES))
+            exercise.run_code_for_variables(mistake.code, g, Budget(LINES))
         except Stopped:
             return f"an error: it runs more than {LINES:,} lines"
         except Exception as error:
@@ -397,7 +399,7 @@ def find_mistake_error(exercise, mistake, seed):
     return ""
 
 
-def misnamed_written_mistakes(exercise, seed):
+def iter_misnamed_written_mistakes(exercise, seed):
     """Yield a text for each mistake that the marker calls by another name when it is written as its row shows."""
     for name, lines in exercise.written:
         verdict = mark_text(exercise, seed, exercise.fill_stub(lines))
@@ -411,11 +413,11 @@ def judge_values(exercise, seed, compute_values):
     trials = []
     for g in exercise.draw_trials(seed):
         results = {name: getattr(g, name) for name in exercise.gives} | compute_values(g)
-        trials.append({"results": [describe_result(result) for result in results.values()], "changed": []})
+        trials.append({"results": [convert_result_to_dict(result) for result in results.values()], "changed": []})
     return exercise.kind.judge(exercise, seed, Outcome(Notes(trials, follows=True)))
 
 
-def mistakes_found_by_edits(exercise, seed):
+def iter_mistakes_found_by_edits(exercise, seed):
     """Yield the names of mistakes that the marker can locate by trying edits, so that the file need not list them."""
     draws = exercise.draw_trials(seed)
     first_draws = draws[: 2 * len(exercise.inputs)]
@@ -427,9 +429,15 @@ def mistakes_found_by_edits(exercise, seed):
         module = ModuleType("a mistake")
         with suppress(Exception), suppress_side_effects():
             exec(compile(source, "a mistake", "exec"), vars(module))
-            outcomes = [call(exercise, getattr(module, exercise.function.name), g) for g in first_draws]
-            rights = [right_results(exercise, g, *outcome) for g, outcome in zip(first_draws, outcomes, strict=True)]
-            place = repair.search_edits(exercise, module, source, first_draws, rights, further_draws, may_be_two=False)
+            outcomes = [
+                call_for_results_and_changes(exercise, getattr(module, exercise.function.name), g) for g in first_draws
+            ]
+            rights = [
+                find_right_result_names(exercise, g, *outcome) for g, outcome in zip(first_draws, outcomes, strict=True)
+            ]
+            place = repair.search_edits_for_place(
+                exercise, module, source, first_draws, rights, further_draws, may_be_two=False
+            )
             if place and set(place["results"]) == set(exercise.gives):
                 yield mistake.name
 
@@ -456,7 +464,7 @@ def iter_survivors(exercise, seed=0, draws=DRAWS):
     source = exercise.fill_stub(exercise.answer)
     tree = parse_with_budget(source)
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-    all_draws = [list(exercise.iter_draws(seed + i)) for i in range(draws)]
+    all_draws = [list(exercise.iter_uncached_trials(seed + i)) for i in range(draws)]
     names = sorted(set.intersection(*(set(sizes(g)) for g in all_draws[0])) - set(exercise.takes))
     edits = []
     for function in functions:
@@ -469,7 +477,7 @@ def iter_survivors(exercise, seed=0, draws=DRAWS):
         if edit.kind.partition(":")[0] not in KINDS or edit.rank > 1:  # no insertions
             continue
         before = edit.holder[edit.key]
-        with apply_edit(edit):
+        with apply_edit_temporarily(edit):
             code = ast.unparse(tree)
             if code in seen_codes:
                 continue
@@ -492,7 +500,7 @@ def parse_with_budget(source):
     tree = ast.parse(source)
     for node in tree.body:
         if isinstance(node, ast.FunctionDef):
-            insert_spend_calls(node)
+            add_spend_calls_in_place(node)
     return tree
 
 
@@ -509,7 +517,7 @@ def collect_reasons_by_code(exercise):
 
 
 @contextmanager
-def exec_with_budget(exercise, code):
+def load_function_and_budget(exercise, code):
     """Context manager: execute `code` and yield (its function, the `Budget` that limits how many lines it may run)."""
     budget = Budget(LINES)
     names = {SPEND: budget.spend}
@@ -524,11 +532,11 @@ def is_right_in_all(exercise, code, draws):
 
     draws: a list of lists of draws, one draw for each trial.
     """
-    with suppress(Exception, Stopped), exec_with_budget(exercise, code) as (function, budget):
+    with suppress(Exception, Stopped), load_function_and_budget(exercise, code) as (function, budget):
         for g in chain.from_iterable(draws):
             budget.limit = budget.lines = LINES
-            results, changed_inputs = call(exercise, function, g)
-            if right_results(exercise, g, results, changed_inputs) != set(exercise.gives):
+            results, changed_inputs = call_for_results_and_changes(exercise, function, g)
+            if find_right_result_names(exercise, g, results, changed_inputs) != set(exercise.gives):
                 return False
         return True
     return False
@@ -548,18 +556,18 @@ class ArbitraryInputs:
     def find_equality_reason(self, code):
         """Return a reason if `code` gives the answer's results on all these inputs; "" if it does not."""
         pairs = [(g, right) for g, right in zip(self.draws, self.results, strict=True) if right is not None]
-        alike = all(is_same(self.run_code(code, g), right) for g, right in pairs)
+        alike = all(is_equal_to_rounding(self.run_code(code, g), right) for g, right in pairs)
         return "it is the same whatever is given" if len(pairs) > len(self.draws) / 4 and alike else ""
 
     def run_code(self, code, g):
         """Return the results of the function in `code` on one draw, as a list; None if it fails."""
-        with suppress(Exception, Stopped), exec_with_budget(self.exercise, code) as (function, _):
-            results = function(*self.exercise.make_arguments(g).values())
+        with suppress(Exception, Stopped), load_function_and_budget(self.exercise, code) as (function, _):
+            results = function(*self.exercise.copy_arguments_by_name(g).values())
             return [as_array(result) for result in (results if isinstance(results, tuple) else [results])]
         return None
 
 
-def is_same(results, expected_results):
+def is_equal_to_rounding(results, expected_results):
     with suppress(TypeError, ValueError):
         return (
             results is not None and len(results) == len(expected_results) and all(map(agree, results, expected_results))

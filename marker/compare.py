@@ -27,7 +27,7 @@ class Answer(NamedTuple):
 
     exercise: Any
     draws: list  # the inputs and right results of each trial, then of each further trial
-    trials: list  # the results of each trial, as `describe_result` gives them, and as "numbers"
+    trials: list  # the results of each trial, as `convert_result_to_dict` gives them, and as "numbers"
     further: list  # the same for further trials, which confirm a diagnosis
     typed: str  # the learner's own lines
 
@@ -58,7 +58,7 @@ def judge_trials(exercise, seed, outcome):
     return Verdict(True, "passed", "")
 
 
-def find_assigned_names(lines):
+def list_assigned_names(lines):
     """Return the names that are assigned in some lines, in order."""
     return re.findall(r"^\s*(\w+) *[-+*/@]?=(?!=)", lines, re.MULTILINE)
 
@@ -71,7 +71,7 @@ def make_answer(exercise, seed, outcome):
     further_trials = [
         trial | {"numbers": collect_result_arrays(exercise, trial["results"])} for trial in further_trials
     ]
-    draws = [*exercise.draw_trials(seed), *(exercise.draw_fresh_trials(seed) if further_trials else ())]
+    draws = [*exercise.draw_trials(seed), *(exercise.draw_trials_of_next_seed(seed) if further_trials else ())]
     return Answer(exercise, draws, trials, further_trials, str(outcome.typed))
 
 
@@ -111,9 +111,9 @@ def judge_trial(answer, t):
     n_expected = len(exercise.gives)
     changed_inputs = trials[t]["changed"]
     if all(result["type"] == "ellipsis" for result in results):
-        other_names = [name for name in find_assigned_names(answer.typed) if name not in exercise.gives]
+        other_names = [name for name in list_assigned_names(answer.typed) if name not in exercise.gives]
         if len(other_names) > len(exercise.gives) - 1 and not set(exercise.gives) & set(
-            find_assigned_names(answer.typed)
+            list_assigned_names(answer.typed)
         ):
             return wrong_verdict("not written: another name", names=join_texts(exercise.gives), other=other_names[-1])
         return wrong_verdict("not written")
@@ -136,8 +136,8 @@ def judge_trial(answer, t):
 def judge_result(answer, t, name, result):
     """Return the `Verdict` on one result of the trial with index t; None if it is right.
 
-    answer: an `Answer`; name: the result's name; result: what `describe_result` returns for it. Checks the shape first,
-    then type, then values.
+    answer: an `Answer`; name: the result's name; result: what `convert_result_to_dict` returns for it. Checks the shape
+    first, then type, then values.
     """
     exercise = answer.exercise
     g = answer.draws[t]
@@ -166,7 +166,7 @@ def judge_result(answer, t, name, result):
     if known_verdict and (shape != reference.shape or dtype in ("bool", "int64")):
         return known_verdict
     if shape != reference.shape:
-        return explain_wrong_shape(exercise, name, shape, reference.shape)
+        return make_wrong_shape_verdict(exercise, name, shape, reference.shape)
     if reference.dtype.kind == "i" and not dtype.startswith("int"):
         return wrong_verdict("not whole numbers", name=name, type=dtype)
     if reference.dtype.kind != "i" and dtype != "float64":
@@ -202,7 +202,7 @@ def recognise_mistake(answer, t, name):
     max_explained = 0
     for mistake in exercise.known_mistakes:
         value = partial(value_with_mistake, exercise, mistake, name)
-        if name not in exercise.results_with_mistake(mistake, draws[t]) or not is_value_in_both_sizes(
+        if name not in exercise.wrong_results_with_mistake(mistake, draws[t]) or not is_value_in_both_sizes(
             answer, t, name, value
         ):
             continue
@@ -224,7 +224,7 @@ def recognise_mistake(answer, t, name):
                 is_value_in_all_trials(answer, result_name, attrgetter(other_name))
                 for result_name, other_name in other_by_name.items()
             ):
-                return explain_exchange(exercise, other_by_name[name], name)
+                return make_exchange_verdict(exercise, other_by_name[name], name)
     if best:
         remark = f" {describe_shapes(name, expected_shape, shape)}" if expected_shape != shape else ""
         text = f"{said('known', name=name, mistake=best.name)}{remark}\n{best.question}"
@@ -233,13 +233,13 @@ def recognise_mistake(answer, t, name):
         if is_value_in_both_sizes(answer, t, name, attrgetter(other_name)) and is_value_in_all_trials(
             answer, name, attrgetter(other_name)
         ):
-            return explain_exchange(
+            return make_exchange_verdict(
                 exercise, other_name, name, is_value_in_both_sizes(answer, t, other_name, attrgetter(other_name))
             )
     return None
 
 
-def explain_exchange(exercise, other_name, name, is_other_right=False):
+def make_exchange_verdict(exercise, other_name, name, is_other_right=False):
     """Return the `Verdict` on the result `name`, which has the right values of the result `other_name`.
 
     is_other_right: the result `other_name` has them, too.
@@ -281,7 +281,7 @@ def is_value_in_both_sizes(answer, t, name, get_value):
 
 def value_with_mistake(exercise, mistake, output, g):
     """Return the value of the result `output`, for the draw g, of a function with this mistake."""
-    return exercise.results_with_mistake(mistake, g).get(output, getattr(g, output))
+    return exercise.wrong_results_with_mistake(mistake, g).get(output, getattr(g, output))
 
 
 def describe_shapes(name, expected_shape, actual_shape):
@@ -294,7 +294,7 @@ def describe_shapes(name, expected_shape, actual_shape):
     return said("should have", name=name, wanted=expected_shape or number, shape=actual_shape or number)
 
 
-def explain_wrong_shape(exercise, name, actual_shape, expected_shape):
+def make_wrong_shape_verdict(exercise, name, actual_shape, expected_shape):
     """Return the `Verdict` on a result with the wrong shape."""
     text = describe_shapes(name, expected_shape, actual_shape)
     if len(expected_shape) > 1 and actual_shape in (
@@ -350,7 +350,7 @@ def judge_unknown_mistake(answer, t, name):
         text += f" {said('all 0')}"
     factor = (actual * reference).sum() / (reference * reference).sum()
     if mark == "not right" and agree(actual, factor * reference) and factor:
-        size_text, size_names = express_factor_in_sizes(answer, t, name)
+        size_text, size_names = make_factor_text_and_size_names(answer, t, name)
         values = {size: vars(g).get(size) for size in size_names or exercise.units_by_size}
         scalars = {size: value for size, value in values.items() if np.isscalar(value)}
         sizes_here = ", ".join(said("here: a size", size=size, value=value) for size, value in scalars.items())
@@ -371,7 +371,7 @@ def judge_unknown_mistake(answer, t, name):
     return Verdict(False, mark, text, drawn=True)
 
 
-def express_factor_in_sizes(answer, t, name):
+def make_factor_text_and_size_names(answer, t, name):
     """Return (a product of sizes as text, the names of those sizes) if a result is off by that factor in all trials.
 
     name: the result. Return ("", ()) if there is no such product.

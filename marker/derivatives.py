@@ -1,6 +1,6 @@
 """Check by central differences whether a learner's `gradients` returns the derivative of the learner's own `loss`.
 
-    check_loss_gradients(loss, gradients, params, batches, rng)
+    compute_checked_gradients(loss, gradients, params, batches, rng)
 
 The check does not depend on the model: loss(params, *batch) is a number, gradients(params, *batch) a nest like params,
 and a batch one or more arrays with a row for each example.
@@ -17,7 +17,7 @@ from marker.trial import find_changed, has_same_bits
 from marker.verdict import OF_DERIVATIVES, Sentences, Wrong
 from marker.words import SAID
 
-wrong = OF_DERIVATIVES.wrong
+wrong = OF_DERIVATIVES.make_exception
 said = Sentences(SAID["Gradients"]).text
 # (step, relative tolerance of a slope), in float64, and where something is rounded to float32. There are several steps
 # because one may be so short that rounding errors dominate, and another so long that it crosses a kink.
@@ -57,7 +57,7 @@ def compute_checked_loss(loss, params, batch, examples_name="examples"):
 
 
 @np.errstate(all="ignore")
-def check_loss_gradients(
+def compute_checked_gradients(
     loss, gradients, params, batches, rng, examples="examples", thorough=True, terms=None, asks=None
 ):
     """Return the gradients of the first batch, {path: array}. Raises `Wrong` if they are not right in all batches.
@@ -232,7 +232,7 @@ def find_wrong_gradients(place, gradients, rng, thorough, entries=()):
             continue
         size = max(1e-2 * root_mean_square(g), 1e-7)
 
-        def compare_along(v, k=k, g=g, size=size, index=None):
+        def list_offs_along(v, k=k, g=g, size=size, index=None):
             claim = float((g * v).sum())
             slope = place.find_claim_or_slope(k, v, claim, size)
             return [] if slope is None or slope == claim else [Off(index, claim, slope)]
@@ -243,20 +243,20 @@ def find_wrong_gradients(place, gradients, rng, thorough, entries=()):
         directions = [normalise(v) for v in directions if np.any(v)]
         bad = []
         for v in directions:
-            bad += compare_along(v)
+            bad += list_offs_along(v)
         indices = [*np.argsort(-np.abs(g), axis=None)[:3], *rng.integers(g.size, size=4)] if thorough else []
         if place.lengths is EXACT:
             for i in {*map(int, indices), *dict(entries).get(k, ())}:
-                bad += compare_along(unit_vector(i, a), index=i)
+                bad += list_offs_along(unit_vector(i, a), index=i)
         if bad and place.lengths is EXACT and all(off_entry.index is None for off_entry in bad):
             i = find_wrong_entry_index(place, k, g, normalise(random))
-            bad = compare_along(unit_vector(i, a), index=i) + bad
+            bad = list_offs_along(unit_vector(i, a), index=i) + bad
         if bad:
             offs[k] = bad
     return offs
 
 
-def is_right_alone(place, gradients, rng, nonzero_paths=(), entries=()):
+def is_right_for_single_example(place, gradients, rng, nonzero_paths=(), entries=()):
     """Return True if the gradients for a single example are right, and not 0 in the arrays of `nonzero_paths`.
 
     place: the loss of that example. entries: {path: [index]} to check in addition.
@@ -283,13 +283,13 @@ def find_wrong_entry_index(place, k, g, v):
     remaining = np.arange(g.size)
     h = place.lengths[0][0]
 
-    def error(part):
+    def slope_error(part):
         w = np.where(np.isin(np.arange(g.size), part), v.ravel(), 0).reshape(g.shape)
         f = place.make_loss_along({k: w})
         return abs((f(h) - f(-h)) / (2 * h) - (g * w).sum())
 
     while len(remaining) > 1:
-        remaining = max(np.array_split(remaining, 2), key=error)
+        remaining = max(np.array_split(remaining, 2), key=slope_error)
     return int(remaining[0])
 
 
@@ -321,7 +321,7 @@ def format_distinct_pair(a, b):
     return next((pair for pair in texts if pair[0] != pair[1]), texts[0])
 
 
-def find_first_wrong_and_factors(wrong_entries):
+def find_first_wrong_batch_and_factors(wrong_entries):
     """Return (the index of the first batch with wrong entries, the factor in each batch by which these arrays are off).
 
     wrong_entries: for each batch, {an array's path: its wrong entries}. A factor is None if it is not the same for all
@@ -340,9 +340,9 @@ def make_error(
 ):
     """Return the exception that says which gradients are wrong, with one entry as an example, and by which factor.
 
-    all_offs: for each batch, what `find_wrong_gradients` returns. Other arguments: see `check_loss_gradients`.
+    all_offs: for each batch, what `find_wrong_gradients` returns. Other arguments: see `compute_checked_gradients`.
     """
-    batch_index, factors = find_first_wrong_and_factors(all_offs)
+    batch_index, factors = find_first_wrong_batch_and_factors(all_offs)
     bad = all_offs[batch_index]
     sizes = [len(batch[0]) for batch in batches]
     values = collect_sentence_values(bad, first_gradients, format_paths) | {
@@ -458,7 +458,7 @@ def explain_factor(factors, sizes, questions_by_power):
 def explain_constant(factors, sizes, examples_name, factor_questions):
     """Return a question if the loss seems to be divided by a constant, not by the number of examples; else "".
 
-    factor_questions: {a wrong factor: the question}, as in `check_loss_gradients`.
+    factor_questions: {a wrong factor: the question}, as in `compute_checked_gradients`.
     """
     sizes = np.array(sizes, float)
     c = sizes[0] / factors[0]
@@ -470,7 +470,7 @@ def explain_constant(factors, sizes, examples_name, factor_questions):
 def explain_mean(factors, batches, mean_terms):
     """Return a question if the mean seems to be taken over the wrong things; else "".
 
-    mean_terms: {what a mean may be over: a function that counts them}, as in `check_loss_gradients`.
+    mean_terms: {what a mean may be over: a function that counts them}, as in `compute_checked_gradients`.
     """
     counts = {}
     for name, count in mean_terms.items():
@@ -541,6 +541,6 @@ def explain_right_alone(loss, gradients, params, batch, bad, rng, examples_name)
         entries = {}
         for k, offs in bad.items():
             entries[k] = [entry.index for entry in offs if entry.index is not None]
-        if is_right_alone(place, first_gradients, rng, bad, entries):
+        if is_right_for_single_example(place, first_gradients, rng, bad, entries):
             return f" {said('right alone', examples=examples_name)}"
     return ""

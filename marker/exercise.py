@@ -83,11 +83,11 @@ class Tool(NamedTuple):
 
 # Earlier names of methods and properties, which a folder of exercises may use.
 OLD_NAMES = {
-    "filled": "fill_stub", "given": "make_arguments", "known": "known_mistakes", "draw": "draw_trials",
-    "fresh": "draw_fresh_trials", "values": "results_with_mistake", "wrong_values": "wrong_results_of_code",
-    "import_names": "import_hints", "size_names": "size_hints", "first_line": "dots_line_number",
-    "statement": "statement_blocks", "harmless_forms": "reasons_by_harmless_form", "pairs": "mistake_pairs",
-    "all_counts": "units_by_size", "factors": "factor_mistakes",
+    "filled": "fill_stub", "given": "copy_arguments_by_name", "known": "known_mistakes", "draw": "draw_trials",
+    "fresh": "draw_trials_of_next_seed", "values": "wrong_results_with_mistake",
+    "wrong_values": "wrong_results_of_code", "import_names": "import_hints", "size_names": "size_hints",
+    "first_line": "dots_line_number", "statement": "statement_blocks", "harmless_forms": "reasons_by_harmless_form",
+    "pairs": "mistake_pairs_with_code", "all_counts": "units_by_size", "factors": "factor_mistake_rows",
 }  # fmt: skip
 
 
@@ -113,7 +113,7 @@ class Exercise:
     may_change = ()  # the arguments that the function may change in place
     tool = None  # a `Tool`, if the numbers alone are not enough
     hints = ""  # three numbered hints, from a question to almost the answer; converted to a tuple
-    mistakes = ""  # see `parse_mistakes`; converted to [(name, change, question)], and `written`
+    mistakes = ""  # see `parse_mistakes_and_written_lines`; converted to [(name, change, question)], and `written`
     harmless = ""  # rows `old -> new | reason`: edits of the answer that are right in all draws, so not mistakes
     exchanged = "In which order does the function return them?"  # the question if two results are exchanged
     why = docs = line = ""  # shown by `solution`
@@ -152,9 +152,9 @@ class Exercise:
         if not isinstance(self.inputs, (list, tuple)) or not all(map(callable, self.inputs)):
             raise ValueError("INPUTS is no list of functions")
         self.cached_trials = (None, [])  # (a seed, the result of `draw_trials` for it)
-        self.cached_fresh_trials = (None, [])  # the same for `draw_fresh_trials`
+        self.cached_fresh_trials = (None, [])  # the same for `draw_trials_of_next_seed`
         self.hints = tuple(" ".join(hint.split()) for hint in re.split(r"^\d\. ", self.hints, flags=re.M)[1:])
-        self.mistakes, self.written = parse_mistakes(self.mistakes)
+        self.mistakes, self.written = parse_mistakes_and_written_lines(self.mistakes)
         # The functions below the line. The mistakes are changes of `in_numpy` if there is one, otherwise of the answer.
         self.functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
         if isinstance(self.kind, Function):
@@ -258,19 +258,19 @@ class Exercise:
         seed.
         """
         if self.cached_trials[0] != seed:
-            self.cached_trials = (seed, list(self.iter_draws(seed)))
+            self.cached_trials = (seed, list(self.iter_uncached_trials(seed)))
         return self.cached_trials[1]
 
-    def draw_fresh_trials(self, seed):
+    def draw_trials_of_next_seed(self, seed):
         """Return further trials, those of seed + 1, with which a diagnosis of this seed's trials is tested.
 
         The list is cached for one seed.
         """
         if self.cached_fresh_trials[0] != seed:
-            self.cached_fresh_trials = (seed, list(self.iter_draws(seed + 1)))
+            self.cached_fresh_trials = (seed, list(self.iter_uncached_trials(seed + 1)))
         return self.cached_fresh_trials[1]
 
-    def iter_draws(self, seed):
+    def iter_uncached_trials(self, seed):
         """Yield the draws that `draw_trials` returns, without caching them."""
         for trial, draw in enumerate((*self.inputs, *self.further)):
             rng = np.random.default_rng([seed, trial, *self.name.encode()])
@@ -292,7 +292,7 @@ class Exercise:
         """
         missing = [name for name in self.gives if not hasattr(g, name)]
         if missing:
-            names = {"np": np, **vars(g), **self.make_arguments(g), SPEND: Budget(LINES).spend}
+            names = {"np": np, **vars(g), **self.copy_arguments_by_name(g), SPEND: Budget(LINES).spend}
             try:
                 with np.errstate(all="ignore"):
                     exec(compile_with_budget(self.formula), names)
@@ -310,7 +310,9 @@ class Exercise:
     def compute_loss(self, g, name, array):
         """Return the loss that belongs to the array `name` of the draw g, computed with `array` in its place."""
         function = self.loss[name]
-        return function(**{argument: getattr(g, argument) for argument in argument_names(function)} | {name: array})
+        return function(
+            **{argument: getattr(g, argument) for argument in get_callable_parameter_names(function)} | {name: array}
+        )
 
     def draw_by_shapes(self, rng):
         """Return a draw in which each argument is normally distributed, in the shape that the stub states.
@@ -344,7 +346,7 @@ class Exercise:
         text = inspect.cleandoc(self.stub.split('"""', 2)[1])
         return parse_blocks(text.partition("\n")[2], self.takes)
 
-    def make_arguments(self, g):
+    def copy_arguments_by_name(self, g):
         """Return {name: argument} for one call with the draw g. Arrays and lists are copies, which may be modified."""
         if self.arguments:
             arguments = self.arguments(g)
@@ -357,7 +359,7 @@ class Exercise:
         rows = [(name, question, change) for name, change, question in self.mistakes]
         outputs = self.gives if self.inputs else ()
         for output in outputs:
-            rows += [(name, question, f"{output} = {output} * ({k})") for name, k, question in self.factor_mistakes]
+            rows += [(name, question, f"{output} = {output} * ({k})") for name, k, question in self.factor_mistake_rows]
         return tuple(
             Mistake.from_row(name, question, change, compile_with_budget(self.change_formula(change)))
             for name, question, change in rows
@@ -376,13 +378,16 @@ class Exercise:
         for mistake in self.known_mistakes:
             numbers = []
             for t, g in enumerate(self.draw_trials(0)):
-                numbers += [(t, name, format_digits(a)) for name, a in self.results_with_mistake(mistake, g).items()]
+                numbers += [
+                    (t, name, format_entries_with_8_digits(a))
+                    for name, a in self.wrong_results_with_mistake(mistake, g).items()
+                ]
             by_numbers.setdefault(tuple(numbers), mistake)
         by_numbers.pop((), None)
         return tuple(by_numbers.values())
 
     @cached_property
-    def mistake_pairs(self):
+    def mistake_pairs_with_code(self):
         """All pairs of known mistakes that can be combined: [(first mistake, second mistake, code with both)]."""
         by_code = {}
         for first_mistake, second_mistake in permutations(self.known_mistakes, 2):
@@ -396,7 +401,7 @@ class Exercise:
         """Return the answer's code with these changes, applied one after the other."""
         return reduce(lambda formula, text: apply_change(formula, text, self.gives[0]), changes, self.formula)
 
-    def results_with_mistake(self, mistake, g):
+    def wrong_results_with_mistake(self, mistake, g):
         """Return {output: value} of the results that a function with this mistake gets wrong in the draw g.
 
         The result is cached in g.
@@ -412,17 +417,17 @@ class Exercise:
         Return {} if the code fails or exceeds its budget.
         """
         with suppress(Exception, Stopped):
-            names = self.run_change(code, g, budget)
+            names = self.run_code_for_variables(code, g, budget)
             with np.errstate(all="ignore"):
                 return {o: names[o] for o in self.gives if not agree(names[o], getattr(g, o))}
         return {}
 
-    def run_change(self, code, g, budget):
+    def run_code_for_variables(self, code, g, budget):
         """Run the code of a change on the draw g, and return {name: value} of its variables.
 
         Raises what the code raises.
         """
-        names = {"np": np, **vars(g), **self.make_arguments(g), SPEND: budget.spend}
+        names = {"np": np, **vars(g), **self.copy_arguments_by_name(g), SPEND: budget.spend}
         with np.errstate(all="ignore"):
             exec(code, names)
         return names
@@ -433,7 +438,7 @@ class Exercise:
         return self.folder.counts | self.counts
 
     @cached_property
-    def factor_mistakes(self):
+    def factor_mistake_rows(self):
         """[[mistake, factor, question]] for each wrong factor of a result that is tried.
 
         Some contain the folder's first size.
@@ -473,12 +478,12 @@ def imported_names(tree):
     return names
 
 
-def argument_names(function):
+def get_callable_parameter_names(function):
     """Return the names of a function's arguments."""
     return tuple(inspect.signature(function).parameters)
 
 
-def format_digits(a):
+def format_entries_with_8_digits(a):
     """Return the entries of an array as one text, with eight digits each."""
     with np.errstate(all="ignore"):
         return " ".join(f"{entry:.7e}" for entry in np.ravel(np.asarray(a, np.float64)))
@@ -523,7 +528,7 @@ def unwrap(text):
     return re.sub(r"\n(?! {4})", " ", text.strip("\n"))
 
 
-def parse_mistakes(text):
+def parse_mistakes_and_written_lines(text):
     """Parse the mistakes of an exercise. Return two lists: [(name, change, question)], [(name, learner's lines)].
 
         a mistake's name | its change

@@ -28,23 +28,23 @@ class FinderInput:
 
     @cached_property
     def place(self):
-        """The place where an edit makes the results right, as a dict, or None: see `repair.search_edits`."""
+        """The place where an edit makes the results right, as a dict, or None: see `repair.search_edits_for_place`."""
         return repair.find_mistake_place(self)
 
     @cached_property
-    def way(self):
+    def answer_trace(self):
         """The `AnswerTrace` of the learner's function, or None: see `depart.trace_answer`."""
         return depart.trace_answer(self)
 
     @cached_property
-    def departure(self):
+    def departure_verdict(self):
         """The `Verdict` that says where the learner's arrays stop being right; None if that cannot be determined."""
         with suppress(Exception):
             return depart.judge_departure(self)
         return None
 
     @cached_property
-    def unread(self):
+    def unread_argument_names(self):
         """The names of the arguments that the learner's lines do not read: see `unread.unread_names`."""
         return unread.unread_names(self.attempt)
 
@@ -55,9 +55,9 @@ FINDERS = {
     "pairs": pairs.judge_pair,
     "unread": unread.judge_unread_argument,
     "place": repair.judge_place,
-    "sometimes": sometimes.judge_sometimes,
+    "sometimes": sometimes.judge_likeliest_mistake,
     "values": values.judge_array,
-    "depart": lambda finder_input: finder_input.departure,
+    "depart": lambda finder_input: finder_input.departure_verdict,
 }
 
 

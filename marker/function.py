@@ -14,7 +14,7 @@ from marker.finders import typed
 from marker.finders.repair import suppress_side_effects
 from marker.kind import Kind
 from marker.nests import NotKept, make_plan_and_arrays
-from marker.trial import call, describe_result, list_results, right_results
+from marker.trial import call_for_results_and_changes, convert_result_to_dict, find_right_result_names, list_results
 from marker.verdict import TYPED, Wrong, is_vague, wrong_verdict
 from marker.words import join_texts
 
@@ -23,11 +23,12 @@ from marker.words import join_texts
 class Notes:
     """Notes on the trials of a function."""
 
-    # one for each trial: {"results": from `describe_result`, "changed": names of inputs, "right": names of results}
+    # One for each trial: {"results": from `convert_result_to_dict`, "changed": names of inputs, "right": names of
+    # results}
     trials: list = field(default_factory=list)
     further: list = field(
         default_factory=list
-    )  # the same for the trials after the first wrong ones, and for those of `draw_fresh_trials`
+    )  # the same for the trials after the first wrong ones, and for those of `draw_trials_of_next_seed`
     missing: bool = False  # whether the function does not exist
     follows: bool | None = None  # whether the results come from the exercise's tool
     remembers: bool = False  # whether a later call with the same inputs has other results
@@ -47,7 +48,7 @@ class Function(Kind):
         if not exercise.inputs:
             raise ValueError("it has no INPUTS, and its stub does not say the shape of each argument: `z (B, H)`")
 
-    def run(self, attempt, notes):
+    def record_run(self, attempt, notes):
         exercise = attempt.exercise
         module = attempt.module
         rights_by_trial = []
@@ -60,11 +61,11 @@ class Function(Kind):
         for g in draws:
             if len(rights_by_trial) == n_first and not is_right_in_all_trials(exercise, rights_by_trial):
                 break
-            trial = run_trial(exercise, function, g)
+            trial = make_trial_notes(exercise, function, g)
             rights_by_trial.append(trial["right"])
             notes.trials.append(trial)
         if is_right_in_all_trials(exercise, rights_by_trial):
-            note_further_trials(exercise, module, function, attempt.seed, notes)
+            note_further_checks(exercise, module, function, attempt.seed, notes)
 
     @np.errstate(all="ignore")  # some mistakes overflow
     def judge(self, exercise, seed, outcome):
@@ -83,8 +84,8 @@ class Function(Kind):
             outcome.keep(verdict)
             function = getattr(attempt.module, exercise.function.name)
             with suppress(Exception), suppress_side_effects():  # the calls before have printed and written enough
-                for g in (*exercise.draw_trials(seed)[len(notes.trials) :], *exercise.draw_fresh_trials(seed)):
-                    notes.further.append(run_trial(exercise, function, g))
+                for g in (*exercise.draw_trials(seed)[len(notes.trials) :], *exercise.draw_trials_of_next_seed(seed)):
+                    notes.further.append(make_trial_notes(exercise, function, g))
             verdict = judge_trials(exercise, seed, outcome)
         if is_vague(verdict):
             outcome.keep(verdict)
@@ -94,23 +95,23 @@ class Function(Kind):
                 verdict = verdict._replace(text=f"{verdict.text}\nLine {line}: {TYPED[name]}")
         return verdict
 
-    def can_be_asked(self, exercise):
+    def can_be_checked_by_calls(self, exercise):
         """Return True if all arguments are nests of arrays and numbers.
 
         Others, such as functions, cannot be sent to a process.
         """
         with suppress(NotKept):
             for g in exercise.draw_trials(0):
-                make_plan_and_arrays(list(exercise.make_arguments(g).values()))
+                make_plan_and_arrays(list(exercise.copy_arguments_by_name(g).values()))
             return True
         return False
 
-    def ask(self, exercise, functions, seed):
+    def check_by_calls(self, exercise, functions, seed):
         function = getattr(functions, exercise.function.name)
-        for g in exercise.iter_draws(seed):
+        for g in exercise.iter_uncached_trials(seed):
             shapes = [np.shape(getattr(g, name)) for name in exercise.gives]
-            results = list_results(function(*exercise.make_arguments(g).values()), shapes)
-            if right_results(exercise, g, results, ()) != set(exercise.gives):
+            results = list_results(function(*exercise.copy_arguments_by_name(g).values()), shapes)
+            if find_right_result_names(exercise, g, results, ()) != set(exercise.gives):
                 raise Wrong("not as reported", said("not right there", names=join_texts(exercise.gives)))
 
 
@@ -125,11 +126,11 @@ def ask_finders(finder_input):
     return None
 
 
-def run_trial(exercise, function, g):
+def make_trial_notes(exercise, function, g):
     """Run one trial, with the draw g, and return its notes, a dict: see `Notes.trials`."""
-    results, changed_inputs = call(exercise, function, g)
-    right = sorted(right_results(exercise, g, results, changed_inputs))
-    return {"results": list(map(describe_result, results)), "changed": changed_inputs, "right": right}
+    results, changed_inputs = call_for_results_and_changes(exercise, function, g)
+    right = sorted(find_right_result_names(exercise, g, results, changed_inputs))
+    return {"results": list(map(convert_result_to_dict, results)), "changed": changed_inputs, "right": right}
 
 
 def is_right_in_all_trials(exercise, rights_by_trial):
@@ -140,7 +141,7 @@ def is_right_in_all_trials(exercise, rights_by_trial):
     return all(set(right) == set(exercise.gives) for right in rights_by_trial)
 
 
-def note_further_trials(exercise, module, function, seed, notes):
+def note_further_checks(exercise, module, function, seed, notes):
     """Record in `notes` the checks that follow right results: of the tool, of repeated calls, and at kinks.
 
     A kink is a point at which the function is not differentiable.
@@ -150,11 +151,14 @@ def note_further_trials(exercise, module, function, seed, notes):
         notes.follows = is_computed_by_tool(exercise, module, function, last_draw)
     # Repeat the first call twice: a sum that is kept from call to call shows up when its shapes occur again, at the
     # latest directly after a call with the same shapes.
-    repeated_rights = [right_results(exercise, first_draw, *call(exercise, function, first_draw)) for _ in range(2)]
+    repeated_rights = [
+        find_right_result_names(exercise, first_draw, *call_for_results_and_changes(exercise, function, first_draw))
+        for _ in range(2)
+    ]
     notes.remembers = not is_right_in_all_trials(exercise, repeated_rights)
     for g in exercise.draw_trials(seed):
         if hasattr(g, "kinks"):  # exactly at a kink any finite slope is right
-            results, _ = call(exercise, function, move_to_kinks(g))
+            results, _ = call_for_results_and_changes(exercise, function, move_to_kinks(g))
             pairs = zip(exercise.gives, results, strict=True)
             notes.at_zero = notes.at_zero or [name for name, a in pairs if not np.isfinite(a).all()]
 
@@ -174,7 +178,7 @@ def is_computed_by_tool(exercise, module, function, g):
     An error counts as True as well, since the function may compare its results with something.
     """
     with suppress(Exception), redirect_stdout(io.StringIO()), exercise.tool.doubled(module, g):
-        results, _ = call(exercise, function, g)
+        results, _ = call_for_results_and_changes(exercise, function, g)
         expected = exercise.tool.then(g)
         return all(agree(result, expected[name]) for name, result in zip(exercise.gives, results, strict=True))
     return True

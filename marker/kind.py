@@ -3,9 +3,9 @@
 An exercise's file names its kind by a constant, in capitals, that is a `Kind`. Without one it is a `Function` exercise,
 in which the results of a function are compared with the right ones (marker/function.py).
 
-`run` and `judge` are called in the process that runs the learner's file. It leaves a `Report`, plain data that the file
-could also have written itself. So a reported pass is only accepted after `ask`, which is called in the marking process,
-with inputs that nobody can know in advance.
+`record_run` and `judge` are called in the process that runs the learner's file. It leaves a `Report`, plain data that
+the file could also have written itself. So a reported pass is only accepted after `check_by_calls`, which is called in
+the marking process, with inputs that nobody can know in advance.
 """
 
 import textwrap
@@ -50,7 +50,11 @@ class Report:
 
 
 # Earlier names of methods, which a folder of exercises may still use.
-OLD_NAMES = {"solved": "make_right_file", "titled": "format_title"}
+OLD_NAMES = {
+    "solved": "make_right_file", "titled": "format_title", "run": "record_run", "ask": "check_by_calls",
+    "can_be_asked": "can_be_checked_by_calls", "complete": "check_is_complete", "problems": "iter_problems",
+    "opening": "show_introduction", "solution": "list_solution_paragraphs",
+}  # fmt: skip
 
 
 class Kind:
@@ -65,23 +69,23 @@ class Kind:
 
     seconds = 8  # that a file may compute
     says = {}  # noqa: RUF012  {a setting of this kind that an exercise's file may have, in capitals: its default}
-    Notes = dict  # a dataclass for what `run` records
+    Notes = dict  # a dataclass for what `record_run` records
     marks = None  # the marks that `judge` may give, besides those of said.md; None for any
     gives = {}  # noqa: RUF012  {a function: what it returns}, as described in marker/asked.py, if not a single nest
-    is_quick = False  # whether a file that fails in `ask` is marked again with the inputs of `ask`
+    is_quick = False  # whether a file that fails in `check_by_calls` is marked again with those inputs
     module = ""  # the module for `python -m` that runs the file; "" if the file is itself a program
     looks = ""  # the module that shows the file's computation step by step (`practice.py look`); "" if none
     solution_is = "shows the lines again, and why they are right"
-    # What `problems` covers, and what covers the rest.
+    # What `iter_problems` covers, and what covers the rest.
     checked = "The stub and the answer were marked. Not tried: wrong answers, which `python practice.py NAME` marks."
 
     def check(self, exercise):
         """Raise ValueError with an explanation if the exercise's file lacks something that this kind needs."""
 
-    def complete(self, exercise):
+    def check_is_complete(self, exercise):
         """Raise ValueError with instructions if something besides the file is missing for the exercise to be used."""
 
-    def problems(self, exercise, mark_text):
+    def iter_problems(self, exercise, mark_text):
         """Yield a text for each problem of an exercise that `practice.py check` finds; `checked` says what it covers.
 
         mark_text(text): returns the `Verdict` on a file with this text.
@@ -98,7 +102,7 @@ class Kind:
         """Return the text of a file that passes: the stub with the answer filled in."""
         return exercise.fill_stub(exercise.answer)
 
-    def run(self, attempt, notes):
+    def record_run(self, attempt, notes):
         """Call the functions of the learner's file, and record in `notes` what they return."""
         raise NotImplementedError
 
@@ -106,14 +110,14 @@ class Kind:
         """Return the `Verdict` on an `Outcome`. Its `notes` are an instance of this kind's `Notes`."""
         raise NotImplementedError
 
-    def can_be_asked(self, exercise):
-        """Return True if `ask` can check this exercise.
+    def can_be_checked_by_calls(self, exercise):
+        """Return True if `check_by_calls` can check this exercise.
 
         If not, a reported pass is accepted: docs/teaching.md lists these exercises.
         """
         return False
 
-    def ask(self, exercise, functions, seed):
+    def check_by_calls(self, exercise, functions, seed):
         """Raise `Wrong` if the functions of a file that reported a pass do not do what they should.
 
         functions: they run in another process (marker/asked.py). seed: for the inputs, which are drawn in this process.
@@ -123,13 +127,13 @@ class Kind:
         """Return an exercise's title as it is displayed. title: the first line of its file."""
         return title
 
-    def opening(self, exercise, source, say):
+    def show_introduction(self, exercise, source, say):
         """Display an introduction before a file is marked, with say(text, style). source: the file's text."""
 
     def count_printed_lines(self, exercise):
         """Return how many lines the exercise's own code prints. They are not cut off in the output."""
         return 0
 
-    def solution(self, exercise):
+    def list_solution_paragraphs(self, exercise):
         """Return the solution as a list of texts. Lines of code are indented."""
         return [textwrap.indent(exercise.answer, "    "), exercise.why]

@@ -46,14 +46,14 @@ def confirm_pass(exercise, learner_path, verdict_before, hear=lambda text: None,
     """
     kind = exercise.kind
     seed = secrets.randbelow(2**32)
-    if not kind.can_be_asked(exercise):
+    if not kind.can_be_checked_by_calls(exercise):
         return verdict_before
     hear("It is asked once more")
     try:
         with load_in_subprocess(
             learner_path, find_time_limit(exercise), hidden_folders, kind.gives, exercise.needs_torch
         ) as functions:
-            kind.ask(exercise, functions, seed)
+            kind.check_by_calls(exercise, functions, seed)
     except UserError:
         raise
     except TimeoutError:
@@ -111,7 +111,7 @@ def is_known_mark(exercise, name):
 
 def list_mistake_names(exercise):
     """Return the set of names that an exercise's mistakes can have."""
-    names = {name for name, *_ in (*exercise.mistakes, *exercise.factor_mistakes)}
+    names = {name for name, *_ in (*exercise.mistakes, *exercise.factor_mistake_rows)}
     names |= {f"{first} in the place of {second}" for first, second in product(exercise.gives, repeat=2)}
     names |= {f"{name} returned" for name in exercise.takes}
     return names | {exercise.tool.mark} if exercise.tool else names

@@ -14,7 +14,7 @@ from marker.words import join_texts
 WORDS = (bool, int, float, str, type(None))
 
 
-def list_paths_and_values(nest):
+def list_direct_paths_and_values(nest):
     """Return [(path, value)] of the direct items of a dict, list or tuple; [] for anything else.
 
     A key that is itself a path stays as it is: arrays from another process have such keys.
@@ -40,7 +40,7 @@ def leaves_by_path(nest, prefix=""):
     if isinstance(nest, np.ndarray):
         return {} if nest.dtype.hasobject else {prefix: nest}
     by_path = {}
-    for part, value in list_paths_and_values(nest):
+    for part, value in list_direct_paths_and_values(nest):
         by_path |= leaves_by_path(value, prefix + part)
     return by_path
 
@@ -60,7 +60,7 @@ def replace_leaves(nest, values=(), prefix=""):
         return make_container(
             type(nest),
             nest,
-            [replace_leaves(value, values, prefix + part) for part, value in list_paths_and_values(nest)],
+            [replace_leaves(value, values, prefix + part) for part, value in list_direct_paths_and_values(nest)],
         )
     if prefix in values:
         return float(values[prefix]) if isinstance(nest, float) else np.array(values[prefix])
@@ -123,7 +123,7 @@ def make_plan_and_arrays(params):
             return {"array" if isinstance(value, np.ndarray) else "number": len(arrays) - 1}
         if isinstance(value, WORDS):
             return {"word": value}
-        parts = [plan(inner, nest_path + part) for part, inner in list_paths_and_values(value)]
+        parts = [plan(inner, nest_path + part) for part, inner in list_direct_paths_and_values(value)]
         kind = type(value).__name__
         if isinstance(value, dict):
             return {
@@ -155,14 +155,14 @@ def unpack(arrays, module=None):
             case {"word": value}:
                 return value
             case {"dict": pairs, **kind}:
-                kind = own(kind.get("kind"), dict, dict)
+                kind = find_learner_class(kind.get("kind"), dict, dict)
                 return make_container(kind, [whole(key) for key, _ in pairs], [whole(value) for _, value in pairs])
             case {"list": parts, "kind": name}:
-                kind = own(name, (list, tuple), list if name == "list" else tuple)
+                kind = find_learner_class(name, (list, tuple), list if name == "list" else tuple)
                 return make_container(kind, None, [whole(part) for part in parts])
         raise ValueError("this is no nest")
 
-    def own(name, kinds, default):
+    def find_learner_class(name, kinds, default):
         learners_kind = getattr(module, str(name), None)
         return learners_kind if isinstance(learners_kind, type) and issubclass(learners_kind, kinds) else default
 

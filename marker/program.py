@@ -36,13 +36,13 @@ class Program(Kind):
     def make_right_file(self, exercise):
         return fill_stub_functions(exercise.stub, exercise.answer)
 
-    def run(self, attempt, notes):
+    def record_run(self, attempt, notes):
         notes.passed, notes.mark, notes.text = self.examine(attempt.module, attempt.seed, attempt.tell)
 
-    def can_be_asked(self, exercise):
+    def can_be_checked_by_calls(self, exercise):
         return self.ask_functions is not None
 
-    def ask(self, exercise, functions, seed):
+    def check_by_calls(self, exercise, functions, seed):
         self.ask_functions(functions, seed)
 
     def judge(self, exercise, seed, outcome):

@@ -27,7 +27,7 @@ from marker import ONE_THREAD, ROOT, sandbox
 from marker.catalogue import Catalogue
 from marker.complaints import make_error_report, read_source
 from marker.kind import Attempt, Outcome, Report
-from marker.trial import load
+from marker.trial import load_learner_module
 from marker.verdict import OF_FUNCTIONS, make_verdict
 from support.errors import UserError
 from support.files import read_file
@@ -183,7 +183,7 @@ def read_report(report_path, learner_path, seconds, status):
         if text.startswith("Timeout"):
             # faulthandler reads the frames of running code, so it sometimes prints its heading but no line.
             own_line = re.search(rf'"{re.escape(str(Path(learner_path).resolve()))}", line (\d+)', text)
-            if not own_line and " in iter_draws\n" in text:
+            if not own_line and " in iter_uncached_trials\n" in text:
                 return Report(unmarked=OF_FUNCTIONS.text("cannot be marked: no inputs"))
             is_by_clock = text.startswith("Timeout (")
             return Report(seconds=CLOCK * seconds if is_by_clock else seconds, line=own_line and int(own_line[1]))
@@ -212,8 +212,8 @@ def make_report(
             stub = list_code_lines(exercise.stub)
             outcome.typed = "\n".join(line for line in list_code_lines(source) if line not in stub)
             check_inputs_can_be_drawn(exercise, seed)
-            outcome.attempt = Attempt(exercise, seed, load(learner_path), source, tell)
-            kind.run(outcome.attempt, outcome.notes)
+            outcome.attempt = Attempt(exercise, seed, load_learner_module(learner_path), source, tell)
+            kind.record_run(outcome.attempt, outcome.notes)
     except UserError as error:  # missing data, for example, which is not the learner's mistake
         return Report(unmarked=str(error))
     except BaseException as error:
@@ -270,7 +270,7 @@ def limit_memory(gigabytes):
         resource.setrlimit(resource.RLIMIT_AS, (int(gigabytes * 2**30),) * 2)
 
 
-def start_time_limit(seconds, report_file):
+def start_time_limit_and_get_stop(seconds, report_file):
     """Start a thread that ends this process after `seconds` of CPU time. Return the function that stops the thread.
 
     If `report_file` is still empty by then, the thread first writes the lines that are being run.
@@ -302,7 +302,7 @@ def main():
         # A wall-clock limit, for code that waits or that blocks all other threads. (If it fails, the process that
         # started this one kills it.)
         faulthandler.dump_traceback_later(CLOCK * float(seconds), exit=True, file=report_file)
-        stop_watching = start_time_limit(float(seconds), report_file)
+        stop_watching = start_time_limit_and_get_stop(float(seconds), report_file)
 
         def keep(report):
             """Write a report as a line of the result. If the process is killed later, the last complete line counts."""

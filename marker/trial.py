@@ -14,7 +14,7 @@ from marker.verdict import OF_PYTHON
 MOST_BYTES = 2**20  # bytes of one result; every right one is far smaller
 
 
-def load(path):
+def load_learner_module(path):
     """Run a file and return it as a module. It is compiled here, not imported, so that no stale .pyc file is used."""
     text = Path(path).read_bytes()
     try:
@@ -29,13 +29,13 @@ def load(path):
     return module
 
 
-def call(exercise, function, g):
+def call_for_results_and_changes(exercise, function, g):
     """Call a function with the inputs of the draw g.
 
     Return (its results as a list, the names of inputs that it changed although it must not).
     """
-    arguments = exercise.make_arguments(g)
-    old_arrays = {name: a for name, a in copy_arrays(arguments).items() if name not in exercise.may_change}
+    arguments = exercise.copy_arguments_by_name(g)
+    old_arrays = {name: a for name, a in copy_arrays_by_name(arguments).items() if name not in exercise.may_change}
     results = list_results(function(*arguments.values()), [np.shape(getattr(g, name)) for name in exercise.gives])
     # Compared to rounding: an entry that was increased by h and reset may have lost its last digit.
     return results, find_changed(arguments, old_arrays)
@@ -52,7 +52,7 @@ def list_results(results, shapes):
     return list(islice(results, 100)) if is_several and len(shapes) > 1 else [results]
 
 
-def find_arrays(arguments):
+def collect_arrays_by_name(arguments):
     """Return {name: array} of the arguments that are arrays, or whose attribute `value` is one."""
     by_name = {
         f"{name}.value" if hasattr(v, "value") else name: getattr(v, "value", v) for name, v in arguments.items()
@@ -60,9 +60,9 @@ def find_arrays(arguments):
     return {name: a for name, a in by_name.items() if isinstance(a, np.ndarray)}
 
 
-def copy_arrays(arguments):
+def copy_arrays_by_name(arguments):
     """Return {name: copy} of the arrays among the arguments, for `find_changed`."""
-    return {name: a.copy() for name, a in find_arrays(arguments).items()}
+    return {name: a.copy() for name, a in collect_arrays_by_name(arguments).items()}
 
 
 def has_same_bits(a, b):
@@ -74,7 +74,7 @@ def find_changed(arguments, old_arrays, same=agree):
 
     same(a, b): how to compare two arrays.
     """
-    current = find_arrays(arguments)
+    current = collect_arrays_by_name(arguments)
     return [name for name, a in old_arrays.items() if name not in current or not same(current[name], a)]
 
 
@@ -86,7 +86,7 @@ def as_array(value):
     return np.asarray(value) if isinstance(value, (float, np.generic)) else value
 
 
-def describe_result(value):
+def convert_result_to_dict(value):
     """Return a result as plain data, a dict: an array's type, shape and numbers, or the name of another type."""
     value = as_array(value)
     if type(value) is not np.ndarray:
@@ -98,7 +98,7 @@ def describe_result(value):
     return description
 
 
-def right_results(exercise, g, results, changed_inputs, rounding=ROUNDING):
+def find_right_result_names(exercise, g, results, changed_inputs, rounding=ROUNDING):
     """Return the set of names of the right results; empty if their number is wrong or an input was changed.
 
     g: the draw, whose attributes are the right results. rounding: the relative tolerance.

@@ -25,8 +25,8 @@ with program.import_guard("requirements-np.txt"):
 
     from mlp_np import MLP, softmax_cross_entropy
     from page import data_file
-    from page.bundle import FOLDER, bundle, fill, iter_licences, make_icon_address
-    from page.shown import load_mlp
+    from page.bundle import FOLDER, bundle_with_esbuild, fill, iter_licence_names_and_texts, make_icon_address
+    from page.shown import load_mlp_options_and_history
     from support.errors import UserError
     from support.files import atomic_write, check_output, check_writable
     from support.options import Parser
@@ -55,7 +55,11 @@ def main(argv=None):
     arguments = parser.parse_args(argv)
     check_output("--out", arguments.out, ".html", FOLDER / "template.html", arguments.weights)
     check_writable(arguments.out)
-    arrays = data_file.make_arrays(*load_mlp(arguments.weights)) if arguments.weights else data_file.load(DATA)
+    arrays = (
+        data_file.make_page_arrays(*load_mlp_options_and_history(arguments.weights))
+        if arguments.weights
+        else data_file.load_arrays(DATA)
+    )
     page = make_single_file(arrays).encode()
     if len(page) > MAX_BYTES:
         advice = ": train with fewer --hidden units (512 fit)" if arguments.weights else ""
@@ -83,8 +87,9 @@ def compress_gzip(content):
 @cache
 def bundle_scripts():
     """Return all scripts, with the npm packages that they import, as one text that begins with the licences."""
-    licence = "\n\n".join(f"{name}\n\n{text.strip()}" for name, text in iter_licences("preact"))
-    return f"/* This script holds the following packages.\n\n{licence} */\n{bundle('main.jsx', '--format=esm')}"
+    licence = "\n\n".join(f"{name}\n\n{text.strip()}" for name, text in iter_licence_names_and_texts("preact"))
+    script = bundle_with_esbuild("main.jsx", "--format=esm")
+    return f"/* This script holds the following packages.\n\n{licence} */\n{script}"
 
 
 def fill_template(template, page_data, attributes="", navigation="", from_site=False):

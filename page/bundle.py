@@ -49,7 +49,7 @@ def run_tool(*command):
     return process.stdout
 
 
-def install():
+def install_npm_packages():
     """Install the packages of package-lock.json, unless they are up to date. Raises UserError if npm is missing."""
     npm = shutil.which("npm")
     lock_file = MODULES / ".package-lock.json"
@@ -60,21 +60,21 @@ def install():
         lock_file.touch()
 
 
-def bundle(*words):
+def bundle_with_esbuild(*options):
     """Bundle scripts of page/ with all that they import, by esbuild.
 
-    Return the text, or "" with --outdir=... among `words`.
+    Return the text, or "" with --outdir=... among `options`.
     """
-    install()
-    return run_tool(MODULES / ".bin" / "esbuild", *words, *OPTIONS)
+    install_npm_packages()
+    return run_tool(MODULES / ".bin" / "esbuild", *options, *OPTIONS)
 
 
-def iter_licences(words=""):
-    """Yield (name, text) of the licence of each package that pages contain, if `words` occurs in its name."""
-    install()
+def iter_licence_names_and_texts(name_part=""):
+    """Yield (name, text) of the licence of each package that pages contain, if `name_part` occurs in its name."""
+    install_npm_packages()
     for path in sorted((FOLDER / "licences").glob("*.txt")):  # for packages that lack a licence file
-        if words in path.stem:
+        if name_part in path.stem:
             yield path.stem, path.read_text(encoding="utf-8")
     for path in sorted(MODULES.glob("**/LICENSE*")):
-        if not TOOLS & set(path.parts) and words in str(path.relative_to(MODULES).parent):
+        if not TOOLS & set(path.parts) and name_part in str(path.relative_to(MODULES).parent):
             yield "-".join(path.relative_to(MODULES).parent.parts), path.read_text(encoding="utf-8")

@@ -163,7 +163,11 @@ async function compute(query, currentPass, names) {
   for (const name of ["x", "z1", "a1", "p"]) files[name] = bytes(currentPass[name]);
   files.W2 = bytes(params.peek().W2);
   try {
-    const { files: results } = await query.ask("compute_derivatives", { mine: names, y: currentPass.y }, files);
+    const { files: results } = await query.ask(
+      "compute_and_write_derivatives",
+      { learner_exercises: names, y: currentPass.y },
+      files,
+    );
     const arrays = DERIVATIVES.map((name) => [name, new Float64Array(results[name].slice().buffer)]);
     computedDerivatives.value = { of: currentPass, ...Object.fromEntries(arrays) };
   } catch (error) {

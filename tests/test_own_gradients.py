@@ -132,7 +132,9 @@ GRADIENTS = {
 
 
 def judge(of_gradients, of_loss=loss, params=PARAMS, batches=BATCHES, **options):
-    return derivatives.check_loss_gradients(of_loss, of_gradients, params, batches, np.random.default_rng(0), **options)
+    return derivatives.compute_checked_gradients(
+        of_loss, of_gradients, params, batches, np.random.default_rng(0), **options
+    )
 
 
 @np.errstate(all="ignore")
@@ -246,9 +248,11 @@ def test_beside_a_kink_nothing_is_said():
         return (x @ np.maximum(params["w"], 0)).mean()
 
     for slope in ([0.0, 1.0], [1.0, 1.0]):
-        derivatives.check_loss_gradients(kinked, lambda *_, w=slope: {"w": np.array(w)}, params, [batch], AtPlace())
+        derivatives.compute_checked_gradients(
+            kinked, lambda *_, w=slope: {"w": np.array(w)}, params, [batch], AtPlace()
+        )
     with pytest.raises(Wrong, match=r"entry \[1\]"):
-        derivatives.check_loss_gradients(
+        derivatives.compute_checked_gradients(
             kinked, lambda params, x: {"w": np.array([1.0, 2.0])}, params, [batch], AtPlace()
         )
 

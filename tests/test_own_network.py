@@ -21,7 +21,7 @@ from exercises import blank, block, digits, network, own, watched, writer
 from exercises.catalogue import BY_NAME
 from exercises.words import TABLES
 from marker import derivatives, marking, nests, runner
-from marker.trial import load
+from marker.trial import load_learner_module
 from marker.verdict import Wrong
 from marker.words import SAID as SENTENCES
 from practice_answers import RIGHT, write
@@ -81,7 +81,7 @@ def test_what_is_said_of_a_slope_that_is_0_is_0():
         return (x @ params["W"] - x @ (1.1 * params["W"]) / 1.1).mean()
 
     with pytest.raises(Wrong, match=r"`gradients` says 1, central differences of `loss` say 0\."):
-        derivatives.check_loss_gradients(loss, lambda params, x: params, params, [(x,)], np.random.default_rng(0))
+        derivatives.compute_checked_gradients(loss, lambda params, x: params, params, [(x,)], np.random.default_rng(0))
 
 
 def test_a_factor_is_one_number_for_all_entries():
@@ -231,18 +231,18 @@ def test_the_judge_of_derivatives_knows_nothing_of_images():
         return {"w": params["c"] * params["d"][0] * along + off, "c": squares(params, x) * params["d"][0] * (1 + off)}
 
     assert derivatives.compute_checked_loss(loss, params, (x,), "texts") > 0
-    found = derivatives.check_loss_gradients(loss, gradients, params, [(x[:4],), (x,)], rng, "texts")
+    found = derivatives.compute_checked_gradients(loss, gradients, params, [(x[:4],), (x,)], rng, "texts")
     assert [*found] == ['["w"]', '["c"]']
     with pytest.raises(Wrong, match=r'to params\["w"\], params\["c"\]. With 4 texts'):
-        derivatives.check_loss_gradients(
+        derivatives.compute_checked_gradients(
             loss, lambda *given: gradients(*given, 0.1), params, [(x[:4],), (x,)], rng, "texts"
         )
     with pytest.raises(Wrong, match=r"is 1\.0005 times the derivative"):
-        derivatives.check_loss_gradients(
+        derivatives.compute_checked_gradients(
             loss, lambda *given: {"w": 1.0005 * gradients(*given)["w"]}, params, [(x,)], rng, "texts"
         )
     with pytest.raises(Wrong, match="changes in jumps"):
-        derivatives.check_loss_gradients(
+        derivatives.compute_checked_gradients(
             lambda params, x: zlib.crc32(repr(params).encode()) % 1000, gradients, params, [(x,)], rng, "texts"
         )
     with pytest.raises(Wrong, match="with the same texts twice"):
@@ -263,7 +263,7 @@ def test_a_counterexample_is_made_small():
         match=r"A single example already shows it, that is 0 except for (\S+) at 2: for "
         r"entry \[1\]",
     ):
-        derivatives.check_loss_gradients(squares, gradients, params, [(x,)], rng, "texts")
+        derivatives.compute_checked_gradients(squares, gradients, params, [(x,)], rng, "texts")
 
 
 def test_numbers_are_told_apart():
@@ -283,9 +283,9 @@ def test_with_few_digits_a_decay_is_seen_along_the_weights():
     def gradients(params, x, y, decay=0.0):
         return {"w": 2 * x.T @ (x @ params["w"].astype(np.float32) - y) / len(x) + decay * params["w"]}
 
-    assert derivatives.check_loss_gradients(loss, gradients, {"w": w}, [(x, y)], rng)
+    assert derivatives.compute_checked_gradients(loss, gradients, {"w": w}, [(x, y)], rng)
     with pytest.raises(Wrong, match="along one direction"):
-        derivatives.check_loss_gradients(loss, lambda *given: gradients(*given, 0.01), {"w": w}, [(x, y)], rng)
+        derivatives.compute_checked_gradients(loss, lambda *given: gradients(*given, 0.01), {"w": w}, [(x, y)], rng)
 
 
 def test_who_goes_against_most_of_a_gradient_in_one_step_of_three_does_not_go_uphill():
@@ -398,7 +398,7 @@ def test_a_claim_that_was_measured_on_other_images_too_is_no_claim_of_the_traini
 def learned(tmp_path_factory):
     """The `Evidence` on a network that has learned from 600 images, before it is asked what it reads."""
     (path := tmp_path_factory.mktemp("own") / "own_network.py").write_text(own_programs.BASE)
-    found = blank.Evidence(own.ReaderCalls(load(path)), 0, lambda text: None)
+    found = blank.Evidence(own.ReaderCalls(load_learner_module(path)), 0, lambda text: None)
     own.add_data(found)
     found.examples = tuple(a[:600] for a in found.examples)
     found.held_out, found.held_out_labels = found.held_out[:20], found.held_out_labels[:20]
@@ -680,7 +680,9 @@ def test_in_a_new_run_a_file_has_its_params_and_nothing_else(tmp_path):
         path.write_text(
             f"print('a line')\n\n\ndef read(params, images):\n    return 0 * ({line})[..., :9]\n", encoding="utf-8"
         )
-        found = make_evidence(own.ReaderCalls(load(path)), content=nests.pack_into_bytes({"w": np.ones(784)}))
+        found = make_evidence(
+            own.ReaderCalls(load_learner_module(path)), content=nests.pack_into_bytes({"w": np.ones(784)})
+        )
         with pytest.raises(Wrong, match=words) if words else nullcontext():
             assert not blank.call_in_fresh_module(found, "read", np.zeros((9, 784), np.uint8)).any()
 

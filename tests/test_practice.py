@@ -28,7 +28,7 @@ from marker.finder import FinderInput
 from marker.finders import repair, sometimes
 from marker.function import Notes
 from marker.kind import Attempt, Outcome, Report
-from marker.trial import call, describe_result, right_results
+from marker.trial import call_for_results_and_changes, convert_result_to_dict, find_right_result_names
 from practice_answers import ALSO_RIGHT, BY_OTHER_MEANS, MARKS, RIGHT, WHOLE, blocks_of, filled, write
 from support.errors import UserError
 
@@ -57,7 +57,8 @@ def right(exercise, g):
 def judged(exercise, seed, answer, **notes):
     """The verdict on what answer(g) returns for the inputs g: {output: value}. notes: what else was noted."""
     trials = [
-        {"results": list(map(describe_result, answer(g).values())), "changed": []} for g in exercise.draw_trials(seed)
+        {"results": list(map(convert_result_to_dict, answer(g).values())), "changed": []}
+        for g in exercise.draw_trials(seed)
     ]
     return exercise.kind.judge(exercise, seed, outcome_of(trials, **notes))
 
@@ -96,13 +97,13 @@ def test_each_mistake_is_named_by_its_own_name(exercise, seeds):
             found = judged(
                 exercise,
                 seed,
-                lambda g, mistake=mistake: right(exercise, g) | exercise.results_with_mistake(mistake, g),
+                lambda g, mistake=mistake: right(exercise, g) | exercise.wrong_results_with_mistake(mistake, g),
             )
             if i < len(own):
                 assert (found.passed, found.name) == (False, mistake.name), found.text
                 assert mistake.question in found.text
             elif any(
-                exercise.results_with_mistake(mistake, g) for g in exercise.draw_trials(seed)
+                exercise.wrong_results_with_mistake(mistake, g) for g in exercise.draw_trials(seed)
             ):  # here it may have another name
                 assert found.name in {*(known.name for known in exercise.known_mistakes), *OF_ANOTHER_KIND}, found.text
 
@@ -116,7 +117,7 @@ def test_no_slip_passes_whatever_is_drawn(exercise, seeds):
 
     What passes in all has a reason in the exercise's file, or is the same function, whatever it is given.
     """
-    draws = [list(exercise.iter_draws(seed)) for seed in seeds]
+    draws = [list(exercise.iter_uncached_trials(seed)) for seed in seeds]
     passing = {}
     for body in {exercise.answer, *planted(exercise)}:
         is_right = judge_of(exercise, body)
@@ -139,8 +140,8 @@ def judge_of(exercise, body):
     def is_right(g):
         names[SPEND] = Budget(20_000).spend
         with suppress(Exception, Stopped), np.errstate(all="ignore"):
-            results, changed = call(exercise, names[exercise.function.name], g)
-            return right_results(exercise, g, results, changed) == set(exercise.gives)
+            results, changed = call_for_results_and_changes(exercise, names[exercise.function.name], g)
+            return find_right_result_names(exercise, g, results, changed) == set(exercise.gives)
         return False
 
     return is_right
@@ -252,7 +253,7 @@ def test_a_known_mistake_gives_the_numbers_of_its_own_lines():
         for g in exercise.draw(0)[:1] if alike and not exercise.needs_torch else ():
             for mistake in alike:
                 own_values = exercise.wrong_results_of_code(mistake.code, g, Budget(10**6))
-                values = exercise.results_with_mistake(mistake, g)
+                values = exercise.wrong_results_with_mistake(mistake, g)
                 assert values.keys() == own_values.keys()
                 assert all(agree(values[name], own_values[name]) for name in values), mistake.name
 
@@ -264,15 +265,18 @@ def test_a_known_mistake_that_is_one_of_some_inputs_is_named_so_where_nothing_ex
     def answer(g):
         is_some = any(g is one for one in exercise.draw_trials(0)[:2])
         return {k: 1.7 * v for k, v in right(exercise, g).items()} | (
-            exercise.results_with_mistake(nothing, g) if is_some else {}
+            exercise.wrong_results_with_mistake(nothing, g) if is_some else {}
         )
 
     vague = judged(exercise, 0, answer)
     assert vague.name == "not right"
     trials = [
-        {"results": list(map(describe_result, answer(g).values())), "changed": []} for g in exercise.draw_trials(0)
+        {"results": list(map(convert_result_to_dict, answer(g).values())), "changed": []}
+        for g in exercise.draw_trials(0)
     ]
-    found = sometimes.judge_sometimes(FinderInput(Attempt(exercise, 0, None, "", None), outcome_of(trials), vague))
+    found = sometimes.judge_likeliest_mistake(
+        FinderInput(Attempt(exercise, 0, None, "", None), outcome_of(trials), vague)
+    )
     assert found.text.startswith("clipped_dW: nothing clipped, it seems, for some of the inputs, but not"), found.text
 
 
@@ -282,16 +286,17 @@ def test_a_mistake_in_one_of_two_trials_of_other_sizes_is_not_named():
     (nothing,) = (mistake for mistake in exercise.known_mistakes if mistake.name == "nothing clipped")
     draws = exercise.draw_trials(0)
     answers = [right(exercise, g) for g in draws]
-    assert exercise.results_with_mistake(nothing, draws[1])
+    assert exercise.wrong_results_with_mistake(nothing, draws[1])
     for t in (1, 2):
-        answers[t] |= exercise.results_with_mistake(nothing, draws[t])
+        answers[t] |= exercise.wrong_results_with_mistake(nothing, draws[t])
     for t in range(3, len(draws)):
         answers[t] = {name: 1.7 * value for name, value in answers[t].items()}
-    trials = [{"results": list(map(describe_result, answer.values())), "changed": []} for answer in answers]
+    trials = [{"results": list(map(convert_result_to_dict, answer.values())), "changed": []} for answer in answers]
     vague = exercise.kind.judge(exercise, 0, outcome_of(trials))
     assert vague.name == "not right", vague
     assert (
-        sometimes.judge_sometimes(FinderInput(Attempt(exercise, 0, None, "", None), outcome_of(trials), vague)) is None
+        sometimes.judge_likeliest_mistake(FinderInput(Attempt(exercise, 0, None, "", None), outcome_of(trials), vague))
+        is None
     )
 
 
@@ -425,7 +430,7 @@ def test_an_edit_that_keeps_more_and_more_is_stopped(tmp_path):
 def test_edits_of_lists_and_loops_without_an_end_take_neither_memory_nor_time(tmp_path):
     """A list that is appended to itself, in two places at once, would have 2**64 entries for NumPy."""
     exercise, before = BY_NAME["merge_tokens"], peak()
-    for *_, body in exercise.mistake_pairs[::40]:
+    for *_, body in exercise.mistake_pairs_with_code[::40]:
         began = time.process_time()
         runner.make_report(exercise, write(tmp_path, exercise.name, body), 5)
         assert time.process_time() - began < exercise.kind.seconds / 2
@@ -445,7 +450,7 @@ def test_a_search_that_computes_too_long_leaves_what_was_known_before(tmp_path):
 
 
 def test_what_is_right_or_has_a_name_costs_no_search(tmp_path, monkeypatch):
-    monkeypatch.setattr(repair, "search_edits", lambda *_: pytest.fail("searched"))
+    monkeypatch.setattr(repair, "search_edits_for_place", lambda *_: pytest.fail("searched"))
     for body, mark in ((RIGHT["dz1"], "passed"), ("dz1 = 1 * da1", "the mask forgotten"), (None, "not written")):
         path = tmp_path / "dz1.py"
         path.write_text(BY_NAME["dz1"].stub if body is None else filled("dz1", body), encoding="utf-8")

@@ -15,7 +15,7 @@ from marker import check, marking, runner
 from marker.catalogue import Catalogue
 from marker.exercise import CUT, apply_change
 from marker.kind import Outcome, Report
-from marker.trial import load
+from marker.trial import load_learner_module
 from practice_answers import marked_here
 from support.errors import UserError
 
@@ -257,11 +257,11 @@ def test_what_is_said_against_a_wrong_suspect_is_so():
     assert "Do you see that here?" not in confirmed.text
     said = CASES["case_nan"].against["rate"]
     stays, possible = map(float, re.search(r"stays at (\S+) where (\S+) is possible", said).groups())
-    module = load(CASES["case_nan"].file)
+    module = load_learner_module(CASES["case_nan"].file)
     module.LR = 0.01
     assert module.train() == pytest.approx(stays, abs=0.01)
     assert get_last_number_by_run(load_lines_by_run("case_nan"))["healthy"] == pytest.approx(possible, abs=0.01)
-    module = load(CASES["case_batch_size"].file)
+    module = load_learner_module(CASES["case_batch_size"].file)
     is_healthy = CASES["case_batch_size"].case.is_healthy
     for module.BATCH, module.LR, learns in ((100, 0.001, True), (10, 0.01, True), (1000, 0.001, False)):
         assert is_healthy(module.train()) == learns

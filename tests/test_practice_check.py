@@ -292,15 +292,15 @@ INPUTS = [draw]
     for old, new in (("", ""), ("da * (z > 0)", "da * (z > 0.1)"), ("da * (z > 0)", "da * 1.001 * (z > 0)")):
         (tmp_path / "relu.py").write_text(RELU.replace(old, new, 1) + draw)
         exercise = Catalogue(tmp_path).read_exercise("relu")
-        wrong = [*check.wrong_slopes(exercise, 0)]
+        wrong = [*check.iter_wrong_slopes(exercise, 0)]
         assert bool(wrong) == bool(old) and not any("[0, 0]" in text or "[0, 1]" in text for text in wrong), wrong
 
 
 @pytest.mark.parametrize("exercise", A_FOURTH, ids=NAMES)
 def test_each_result_is_proven_by_a_loss_or_in_a_second_way(exercise):
-    assert [*check.signature_mismatches(exercise)] == []
-    assert [*check.unproven_results(exercise, 0)] == []
-    assert [*check.wrong_slopes(exercise, 0)] == []
+    assert [*check.iter_signature_mismatches(exercise)] == []
+    assert [*check.iter_unproven_results(exercise, 0)] == []
+    assert [*check.iter_wrong_slopes(exercise, 0)] == []
 
 
 def without_its_mistakes(exercise, answer):
@@ -312,7 +312,7 @@ def without_its_mistakes(exercise, answer):
 
 def first_array(exercise):
     """Code for the first of an exercise's arguments that has numbers."""
-    given = exercise.make_arguments(exercise.draw_trials(0)[0])
+    given = exercise.copy_arguments_by_name(exercise.draw_trials(0)[0])
     arrays = {name: "" for name, value in given.items() if isinstance(value, np.ndarray)}
     tensors = {name: ".value" for name, value in given.items() if hasattr(value, "value")}
     return "".join(next(iter((arrays | tensors).items())))
@@ -326,7 +326,7 @@ def problems_of(exercise, answer):
     """What `check` says of the author of another answer."""
     other = without_its_mistakes(exercise, answer)
     said = check.find_draw_error(other, 0)
-    problems = [said] if said else [*check.wrong_results(other, 0)]
+    problems = [said] if said else [*check.iter_wrong_results(other, 0)]
     assert not any("kink" in text for text in problems)
     return problems
 
@@ -444,7 +444,7 @@ def test_what_passed_once_passes_in_no_draw(name, edit):
     exercise = BY_NAME[name]
     answer = apply_change(exercise.answer, edit.replace("\\n", "\n").removeprefix("return "), exercise.gives[0])
     code = check.compile_tree(check.parse_with_budget(exercise.fill_stub(answer)))
-    assert not any(check.is_right_in_all(exercise, code, [[*exercise.iter_draws(seed)]]) for seed in range(5))
+    assert not any(check.is_right_in_all(exercise, code, [[*exercise.iter_uncached_trials(seed)]]) for seed in range(5))
 
 
 def test_a_statement_says_of_each_part_what_it_is():

@@ -16,8 +16,8 @@ from marker.budget import SPEND, Budget, Stopped, hide_name
 from marker.equal import agree, sizes
 from marker.exercise import apply_change
 from marker.finders import repair
-from marker.finders.edits import apply_edit
-from marker.trial import call, load, right_results
+from marker.finders.edits import apply_edit_temporarily
+from marker.trial import call_for_results_and_changes, find_right_result_names, load_learner_module
 from practice_answers import RIGHT, blocks_of, filled
 
 # What was said of these answers was not so. Below each, what may be said of it, and what (~) may not.
@@ -376,13 +376,13 @@ def test_where_an_ordinary_slip_is_found(name, body, mark, words, tmp_path):
 def confirmed(name, body, folder, monkeypatch, seed):
     """Try each claim of the verdict on an answer: on draws that the marker has not seen. The verdict."""
     exercise, edits = BY_NAME[name], []
-    described = repair.describe_edits
+    described = repair.make_place_dict
     monkeypatch.setattr(
-        repair, "describe_edits", lambda some, *how: edits.append((some, how[1])) or described(some, *how)
+        repair, "make_place_dict", lambda some, *how: edits.append((some, how[1])) or described(some, *how)
     )
     found = marked(name, body, folder, seed)
-    function = partial(called, exercise, load(folder / f"{name}.py"))
-    fresh = [g for i in range(20, 23) for g in exercise.iter_draws(i)]
+    function = partial(called, exercise, load_learner_module(folder / f"{name}.py"))
+    fresh = [g for i in range(20, 23) for g in exercise.iter_uncached_trials(i)]
     named = [mistake for mistake in exercise.known_mistakes if mistake.name == found.name and "it seems." in found.text]
     if named and "Two" not in found.text:  # one name may stand for several, of several results, say
         output = found.text.partition(":")[0]
@@ -390,7 +390,7 @@ def confirmed(name, body, folder, monkeypatch, seed):
         returned = [(g, mine) for g, mine in returned if mine is not None]  # for others, it may end in an error
         assert returned and any(
             all(
-                agree(mine, exercise.results_with_mistake(mistake, g).get(output, getattr(g, output)))
+                agree(mine, exercise.wrong_results_with_mistake(mistake, g).get(output, getattr(g, output)))
                 for g, mine in returned
             )
             for mistake in named
@@ -399,7 +399,7 @@ def confirmed(name, body, folder, monkeypatch, seed):
         ((some, results),) = edits[-1:]
         for edit in some:
             after = [(g, edited(exercise, folder, edit, g)) for g in fresh]
-            assert all(set(results) <= right_results(exercise, g, now, ()) for g, now in after), found
+            assert all(set(results) <= find_right_result_names(exercise, g, now, ()) for g, now in after), found
             if "more of your numbers" in found.text:
                 both = [(g, [*function(g).values()], now) for g, now in after]
                 was, now = map(np.concatenate, zip(*right_entries(exercise, both), strict=True))
@@ -417,7 +417,7 @@ def right_entries(exercise, both):
 
 def called(exercise, module, g):
     with suppress(Exception), redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
-        results, _ = call(exercise, getattr(module, exercise.function.name), g)
+        results, _ = call_for_results_and_changes(exercise, getattr(module, exercise.function.name), g)
         return dict(zip(exercise.gives, results, strict=False))
     return {}
 
@@ -425,11 +425,11 @@ def called(exercise, module, g):
 def edited(exercise, folder, edit, g):
     """The results with an edit."""
     budget = Budget(100_000)
-    names = {**vars(load(folder / f"{exercise.name}.py")), SPEND: budget.spend}
+    names = {**vars(load_learner_module(folder / f"{exercise.name}.py")), SPEND: budget.spend}
     names |= {hide_name(size): value for size, value in sizes(g).items()}
-    with apply_edit(edit), suppress(Exception, Stopped), np.errstate(all="ignore"):
+    with apply_edit_temporarily(edit), suppress(Exception, Stopped), np.errstate(all="ignore"):
         exec(compile(ast.Module([edit.function], []), "edited", "exec"), names)
-        return call(exercise, names[exercise.function.name], g)[0]
+        return call_for_results_and_changes(exercise, names[exercise.function.name], g)[0]
     return []
 
 
@@ -439,7 +439,7 @@ def wrong_answers(exercise):
         if name == exercise.name and body and mark != "passed" and "{" not in body and not mark.startswith("error"):
             yield body
     yield from (exercise.change_formula(mistake.change) for mistake in exercise.known_mistakes)
-    yield from (code for *_, code in exercise.mistake_pairs[::40])
+    yield from (code for *_, code in exercise.mistake_pairs_with_code[::40])
 
 
 WRITTEN = [exercise.name for exercise in EXERCISES if exercise.inputs and not exercise.needs_torch]

@@ -787,7 +787,7 @@ def test_a_stub_that_the_page_opens_replaces_nothing(tmp_path, monkeypatch):
     (tmp_path / "my_practice.zip").write_bytes(zipped({"my_practice/dz1.py": STUB, "my_practice/da1.py": DONE}))
     monkeypatch.setattr(desk, "FOLDER", tmp_path)
     monkeypatch.setattr(desk, "UNPACKED", tmp_path / "unpacked")
-    assert desk.unpack("my_practice.zip")["work"]["files"] == {"da1": DONE}
+    assert desk.read_work_archive("my_practice.zip")["work"]["files"] == {"da1": DONE}
 
 
 def test_a_tar_file_is_looked_through_up_to_a_limit(tmp_path, monkeypatch):
@@ -943,7 +943,11 @@ def test_every_exercise_has_a_stub_three_hints_and_a_place_in_the_docs_in_ascii(
         assert "..." in exercise.stub and len(exercise.hints) == 3
         assert exercise.file.read_text(encoding="utf-8").isascii()
         questions = [question for *_, question in exercise.mistakes]
-        prose = re.sub("`.*?`", "", "\n".join([*exercise.hints, *questions, *exercise.kind.solution(exercise)[-1:]]))
+        prose = re.sub(
+            "`.*?`",
+            "",
+            "\n".join([*exercise.hints, *questions, *exercise.kind.list_solution_paragraphs(exercise)[-1:]]),
+        )
         assert "](" not in prose, "the site would make a link of it: code belongs between backticks"
         solution = show.describe_solution(exercise)  # its project's line is found, or this raises
         if exercise not in CASES:
@@ -1024,11 +1028,11 @@ def test_lines_in_a_learners_helper_may_read_like_the_programs(tmp_path, monkeyp
     helper = "def third(n):\n    lr = 0.1 / n\n    for epoch in (1, 2, 3):\n        lr += 0.3\n    return lr / lr"
     path = write(tmp_path, "dz1", "dz1 = da1 * (z1 > 0) * third(3)")
     path.write_text(path.read_text(encoding="utf-8").replace("\ndef ", f"\n{helper}\n\n\ndef ", 1))
-    rows, said = [array[:200] for array in desk.load_rows()], []
-    changed = {"FOLDER": tmp_path, "TRAINED": tmp_path / "my_network.py", "load_rows": lambda: rows}
-    for name, value in (changed | {"report": lambda **one: said.append(one)}).items():
+    rows, said = [array[:200] for array in desk.load_training_and_test_rows()], []
+    changed = {"FOLDER": tmp_path, "TRAINED": tmp_path / "my_network.py", "load_training_and_test_rows": lambda: rows}
+    for name, value in (changed | {"send_to_page": lambda **one: said.append(one)}).items():
         monkeypatch.setattr(desk, name, value)
-    desk.train(["dz1"])
+    desk.train_and_send_progress(["dz1"])
     assert [*map(len, said)] == [1, 1, 4] * desk.EPOCHS and said[-1]["accuracy"] > said[2]["accuracy"]
 
 

@@ -135,7 +135,7 @@ def test_earlier_names_of_methods_go_on_working():
     """A folder that somebody has may use or define them."""
     exercise = SUBJECT.by_name["weighted_mean"]
     assert exercise.draw(3) is exercise.draw_trials(3)
-    assert exercise.fresh(3) is exercise.draw_fresh_trials(3)
+    assert exercise.fresh(3) is exercise.draw_trials_of_next_seed(3)
     assert exercise.values(exercise.known_mistakes[0], exercise.draw(3)[0])
     assert exercise.filled("mean = x") == exercise.fill_stub("mean = x")
     assert OlderKind().make_right_file(exercise) == "a right file"

@@ -85,7 +85,7 @@ def judged(edits, sizes=(4, 6)):
         derivatives.compute_checked_loss(program["loss"], params, batches[1], "texts")
         asks = {1.5: "Was it 1.5 by mistake?"}
         how = {"examples": "texts", "terms": terms, "asks": asks}
-        derivatives.check_loss_gradients(program["loss"], program["gradients"], params, batches, rng, **how)
+        derivatives.compute_checked_gradients(program["loss"], program["gradients"], params, batches, rng, **how)
     except Wrong as error:
         return str(error)
     return ""
@@ -104,7 +104,7 @@ def test_where_all_batches_have_one_size_nothing_is_said_of_a_constant():
 def test_what_no_step_can_move_is_said():
     for params, words in ((np.arange(3), "`params` is of numbers of type int64"), ("W", "`params` is of type str")):
         with pytest.raises(Wrong, match=words):
-            derivatives.check_loss_gradients(
+            derivatives.compute_checked_gradients(
                 lambda *given: 0.0, lambda params, x: params, params, [(np.ones(2),)], None
             )
 

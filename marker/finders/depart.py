@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from marker.equal import agree
-from marker.finders.edits import names_in
+from marker.finders.edits import list_names_in
 from marker.verdict import FAR_OFF, in_words
 
 DRAWS = 2  # an array counts as right if it is right in all trials of this many draws
@@ -46,11 +46,11 @@ def judge_departure(finder_input):
 
     Return None if that cannot be determined.
     """
-    if not finder_input.way:
+    if not finder_input.answer_trace:
         return None
     right = finder_input.outcome.notes.trials[find_first_wrong_trial_number(finder_input)]["right"]
     wrong_name = next(name for name in finder_input.exercise.gives if name not in right)
-    anchors, lines = find_anchors_and_lines(finder_input.way, len(finder_input.way.mine), wrong_name)
+    anchors, lines = find_anchors_and_lines(finder_input.answer_trace, len(finder_input.answer_trace.mine), wrong_name)
     if not anchors or not lines:
         return None
     rights = sorted({name for _, name in anchors})
@@ -85,7 +85,7 @@ def trace_answer(finder_input):
     t = find_first_wrong_trial_number(finder_input)
     all_draws = [
         exercise.draw_trials(attempt.seed),
-        *(list(exercise.iter_draws(attempt.seed + i)) for i in range(1, DRAWS)),
+        *(list(exercise.iter_uncached_trials(attempt.seed + i)) for i in range(1, DRAWS)),
     ]
     first_draw = all_draws[0][t]
     draws = [first_draw, *(g for g in chain.from_iterable(all_draws) if g is not first_draw)]
@@ -93,8 +93,8 @@ def trace_answer(finder_input):
     answer, source = make_right_function_and_source(exercise)
     if not isinstance(last_function(attempt.source, name).body[-1], ast.Return):
         return None
-    own_steps = split_steps(last_function(attempt.source, name), exercise.gives)
-    right_steps = split_steps(last_function(source, name), exercise.gives)
+    own_steps = list_statement_steps(last_function(attempt.source, name), exercise.gives)
+    right_steps = list_statement_steps(last_function(source, name), exercise.gives)
     states = []
     for g in draws:
         with suppress(Exception):  # some trials may raise an error
@@ -123,7 +123,7 @@ def last_function(source, name):
     return [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef) and node.name == name][-1]
 
 
-def split_steps(function, gives):
+def list_statement_steps(function, gives):
     """Return the `Step`s of a function, one for each top-level statement, but for `return` one for each result."""
     result = []
     for node in function.body:
@@ -132,18 +132,18 @@ def split_steps(function, gives):
             values = values if len(values) == len(gives) else [node.value] * len(gives)
             for name, part in zip(gives, values, strict=True):
                 lines = (0, 0) if isinstance(part, ast.Name) else (node.lineno, node.end_lineno)
-                result.append(Step(*lines, set(names_in(part)), {name}))
+                result.append(Step(*lines, set(list_names_in(part)), {name}))
             continue
         if isinstance(node, ast.FunctionDef):
-            result.append(Step(node.lineno, node.end_lineno, set(names_in(node)), {node.name}))
+            result.append(Step(node.lineno, node.end_lineno, set(list_names_in(node)), {node.name}))
             continue
         names_written = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
         parts = [n for n in ast.walk(node) if isinstance(n, (ast.Subscript, ast.Attribute))]
         names_written |= {n.value.id for n in parts if isinstance(n.ctx, ast.Store) and isinstance(n.value, ast.Name)}
-        reads = set(names_in(node)) - {n.target.id for n in ast.walk(node) if isinstance(n, ast.comprehension)
+        reads = set(list_names_in(node)) - {n.target.id for n in ast.walk(node) if isinstance(n, ast.comprehension)
                                        and isinstance(n.target, ast.Name)}  # fmt: skip
         if isinstance(node, ast.Assign) and all(isinstance(target, (ast.Name, ast.Tuple)) for target in node.targets):
-            reads = set(names_in(node.value))
+            reads = set(list_names_in(node.value))
         result.append(Step(node.lineno, node.end_lineno, reads, names_written))
     return result
 
@@ -173,7 +173,7 @@ def record_states(function, own_steps, exercise, g):
     before = sys.gettrace()
     sys.settrace(trace)
     try:
-        results = function(*exercise.make_arguments(g).values())
+        results = function(*exercise.copy_arguments_by_name(g).values())
     finally:
         sys.settrace(before)
     values = results if isinstance(results, (tuple, list)) else [results]
@@ -214,7 +214,7 @@ def is_right_in_all(states, i, name, exercise):
 
 def may_be_right_by_chance(a, exercise, g):
     """Return True if an array may equal another by chance, or is only an argument."""
-    arguments = [np.asarray(v, np.float64) for v in exercise.make_arguments(g).values() if is_number(v)]
+    arguments = [np.asarray(v, np.float64) for v in exercise.copy_arguments_by_name(g).values() if is_number(v)]
     finite = a[~np.isinf(a)]  # masked scores are -inf
     is_poor = finite.size < FEW or np.ptp(finite) == 0 if a.ndim else not np.isfinite(a) or a == np.round(a)
     return is_poor or np.isnan(finite).any() or any(is_alike(a, argument) for argument in arguments)
@@ -229,7 +229,7 @@ def is_given_in_all(states, i, name, exercise):
         a = own_states[i].get(name)
         if a is None:
             return False
-        arguments = [np.asarray(v) for v in exercise.make_arguments(g).values() if is_number(v, "fi")]
+        arguments = [np.asarray(v) for v in exercise.copy_arguments_by_name(g).values() if is_number(v, "fi")]
         if not any(
             a.size == argument.size and np.array_equal(a.ravel(), argument.ravel()) for argument in arguments
         ) and (a.ndim or vars(g).get(name) != a):

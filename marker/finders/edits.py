@@ -51,14 +51,14 @@ def iter_edits(function, source, stub, takes, sizes):
     nodes = list(ast.walk(function))
     local = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     local |= {node.arg for node in nodes if isinstance(node, ast.arg)}
-    local -= set(find_growing_lists(nodes))
+    local -= set(iter_growing_list_names(nodes))
     names = [*takes, *sorted(local - set(takes))]
     loops = [node for node in nodes if isinstance(node, (ast.For, ast.comprehension))]
     counters = {loop.target.id for loop in loops if "range(" in ast.unparse(loop.iter) and hasattr(loop.target, "id")}
     for spot in iter_spots(function):
         if getattr(spot.node, "lineno", 0) in own_numbers:
             usable_names = names if spot.context else [name for name in names if name not in counters]  # no counters
-            for rank, kind, place, new in expression_edits(spot, usable_names, sizes):
+            for rank, kind, place, new in iter_expression_edit_fields(spot, usable_names, sizes):
                 if spot.context:
                     kind = spot.context
                     place = span(spot.whole)
@@ -68,11 +68,11 @@ def iter_edits(function, source, stub, takes, sizes):
         for field in ("body", "orelse"):
             block = getattr(node, field, None)
             if isinstance(block, list):
-                for rank, kind, place, new in block_edits(block, own_numbers, names):
+                for rank, kind, place, new in iter_block_edit_fields(block, own_numbers, names):
                     yield Edit(rank, kind, place, vars(node), field, new, function)
 
 
-def find_growing_lists(nodes):
+def iter_growing_list_names(nodes):
     """Yield the names of lists that the code appends to.
 
     Appended to itself, such a list would be infinitely deep for NumPy.
@@ -86,7 +86,7 @@ def find_growing_lists(nodes):
 
 
 @contextmanager
-def apply_edit(edit):
+def apply_edit_temporarily(edit):
     """Context manager: make the edit in its tree, and undo it at the end."""
     edits = [edit, *edit.also]
     before = [single.holder[single.key] for single in edits]
@@ -99,7 +99,7 @@ def apply_edit(edit):
             single.holder[single.key] = old
 
 
-def iter_merged_edits(edits):
+def iter_edits_of_repeated_slips(edits):
     """Yield an `Edit` for each slip that occurs several times in a function: it undoes all of them at once.
 
     Insertions are not merged. Calls of the same wrong method count as the same slip, whatever the array. So do the same
@@ -135,11 +135,11 @@ def is_array_method_call(call):
     return isinstance(function, ast.Attribute) and getattr(function.value, "id", "") not in ("np", "torch", "F", "math")
 
 
-def iter_typed_slips(tree):
+def iter_slip_lines_and_names(tree):
     """Yield (line, name, whether it has no effect) for each mistake of mistakes.md, table "Typed", in a tree."""
     nodes = list(ast.walk(tree))
     loops = [node.target for node in nodes if isinstance(node, (ast.For, ast.comprehension))]
-    counters = set().union(*map(names_in, loops))
+    counters = set().union(*map(list_names_in, loops))
     for node in nodes:
         match node:
             case ast.Expr(ast.Compare(ops=[ast.Eq()])):
@@ -292,14 +292,14 @@ class Row(NamedTuple):
     put_in: str  # the placeholder that is inserted: "b", "B", or ""
 
 
-def parse_rows(text):
+def parse_edit_rows(text):
     """Return the `Row`s of a table."""
     rows = []
     for line in text.strip().splitlines():
         slips, belong, edit = line.split(" | ")
         rank, kind = edit.split(" ", 1)
         for slip, belongs in product(parse_expressions(slips), parse_expressions(belong)):
-            put_in = {*names_in(belongs)} - {*names_in(slip), *MODULES}
+            put_in = {*list_names_in(belongs)} - {*list_names_in(slip), *MODULES}
             if ast.dump(slip) != ast.dump(belongs):
                 rows.append(Row(slip, belongs, int(rank), kind, "".join(put_in)))
     return rows
@@ -361,7 +361,7 @@ HAS_AXIS = {"roll", "insert", "append", "delete", "concatenate", "stack", "flip"
 MAKES_ROOM = {"zeros", "ones", "empty", "zeros_like", "ones_like", "empty_like", "arange", "range", "len", "eye"}
 
 
-def expression_edits(spot, usable_names, sizes):
+def iter_expression_edit_fields(spot, usable_names, sizes):
     """Yield (rank, kind, place, new) for each edit of one expression: see `Edit`.
 
     usable_names: variables that an edit may insert; sizes: the names of sizes that it may insert.
@@ -378,7 +378,7 @@ def expression_edits(spot, usable_names, sizes):
         "B": [make_name(hide_name(size)) for size in sizes],
         "": [None],
     }
-    yield from row_edits(node, SLIPS, nodes_by_placeholder)
+    yield from iter_table_edit_fields(node, SLIPS, nodes_by_placeholder)
     match node:
         case ast.BinOp(left, op, right):
             yield from ((1, "parentheses", place, new) for new in iter_regroupings(left, op, right))
@@ -401,13 +401,13 @@ def expression_edits(spot, usable_names, sizes):
                 for name in (usable_names if spot.context == "an index" else ())
             )
         case ast.Constant(str(value)) if "->" in value:
-            yield from ((1, "an axis", place, ast.Constant(alternative)) for alternative in einsum_edits(value))
+            yield from ((1, "an axis", place, ast.Constant(alternative)) for alternative in iter_einsum_variants(value))
         case ast.Name(name):
             yield from (
                 (2, "a name", place, make_name(alternative)) for alternative in usable_names if alternative != name
             )
         case ast.Subscript(array, part):
-            for new in slice_edits(part, names_in(part)):
+            for new in iter_slice_variants(part, list_names_in(part)):
                 yield 1, "an index", place, ast.Subscript(array, new, ast.Load())
             for axis, item in enumerate(part.elts if isinstance(part, ast.Tuple) else [part]):
                 if not isinstance(item, ast.Slice):  # one entry in place of all of them
@@ -423,7 +423,7 @@ def expression_edits(spot, usable_names, sizes):
             for i, j in combinations(range(len(items)), 2):
                 yield 1, "an order", place, type(node)(swap_items(items, i, j), ast.Load())
         case ast.Call():
-            yield from call_edits(node, nodes_by_placeholder)
+            yield from iter_call_edit_fields(node, nodes_by_placeholder)
             if not is_function:
                 yield from ((2, "a name", place, make_name(name)) for name in usable_names)
     if isinstance(node, (ast.Tuple, ast.List, ast.Slice, ast.Starred, ast.Lambda)) or is_function:
@@ -439,7 +439,10 @@ def expression_edits(spot, usable_names, sizes):
         rank = 3 if is_value or is_factor else 4
         yield 1 if is_factor else rank, "a transpose", place, make_method_call(node, "swapaxes", -1, -2)
         is_index = spot.context == "an index"
-        yield from ((rank, kind, place, new) for kind, new in iter_additions(node, nodes_by_placeholder, is_index))
+        yield from (
+            (rank, kind, place, new)
+            for kind, new in iter_addition_kinds_and_nodes(node, nodes_by_placeholder, is_index)
+        )
     elif not isinstance(node.value, str) and spot.context != "an index" and not isinstance(parent, ast.BoolOp):
         for size in sizes:
             yield 3, "a factor: of a size", place, ast.BinOp(node, ast.Div(), make_name(hide_name(size)))
@@ -451,7 +454,7 @@ def is_transpose_call(node):
     return isinstance(node, ast.Call) and name in TURNS and name != "reshape"
 
 
-def row_edits(node, table, nodes_by_placeholder):
+def iter_table_edit_fields(node, table, nodes_by_placeholder):
     """Yield (rank, kind, place, new) for each row whose slip matches an expression, and each node to insert.
 
     table: a list of `Row`. nodes_by_placeholder: {"b", "B" or "": the nodes that may be inserted}.
@@ -527,11 +530,11 @@ def move_into_call(left_node, op, right_node):
     return None
 
 
-def call_edits(node, nodes_by_placeholder):
+def iter_call_edit_fields(node, nodes_by_placeholder):
     """Yield (rank, kind, place, new) for each edit of a call: see `Edit`.
 
     They change the function, an axis or the order of the arguments, or remove the call. nodes_by_placeholder: see
-    `row_edits`.
+    `iter_table_edit_fields`.
     """
     place = span(node)
     function = node.func
@@ -592,7 +595,7 @@ def call_edits(node, nodes_by_placeholder):
         for i, j in combinations(range(len(arguments)), 2):  # reshape(V, -1), where reshape(-1, V).T belongs
             new = make_call(function, swap_items(arguments, i, j), [])
             yield 1, "a transpose", place, make_method_call(new, "swapaxes", i, j)
-    yield from row_edits(node, LOOPS, nodes_by_placeholder)
+    yield from iter_table_edit_fields(node, LOOPS, nodes_by_placeholder)
     for i, j in combinations(range(min(3, len(arguments))), 2):
         if name not in ("range", "reshape", "swapaxes") and not isinstance(arguments[i], ast.Starred):
             yield 1, "an order", place, make_call(function, swap_items(arguments, i, j), keywords)
@@ -603,7 +606,7 @@ def call_edits(node, nodes_by_placeholder):
             yield 0, kind, place, make_call(function, arguments, rest)
 
 
-def iter_additions(node, choices, is_index):
+def iter_addition_kinds_and_nodes(node, choices, is_index):
     """Yield (kind, new) for each row of MISSING: something is added to an expression."""
     for placeholder, rows in groupby(MISSING, key=attrgetter("put_in")):
         rows = [row for row in rows if placeholder != "b" or is_index == (row.kind == "an index")]
@@ -611,14 +614,14 @@ def iter_additions(node, choices, is_index):
             yield row.kind, fill_in(row.belongs, {"a": node, placeholder: value})
 
 
-def slice_edits(part, index_names):
+def iter_slice_variants(part, index_names):
     """Yield variants of a slice or an index, some with other names from `index_names`.
 
     Of a tuple, one item is changed.
     """
     if isinstance(part, ast.Tuple):
         for i, item in enumerate(part.elts):
-            for new in slice_edits(item, index_names):
+            for new in iter_slice_variants(item, index_names):
                 yield ast.Tuple([*part.elts[:i], new, *part.elts[i + 1 :]], ast.Load())
     if isinstance(part, (ast.Name, ast.Constant)):
         for offset in (1, -1):
@@ -635,7 +638,7 @@ def slice_edits(part, index_names):
             yield ast.Slice(lower, new, step)
         yield ast.Slice(make_number(1), make_number(-1), step)
         if isinstance(upper, ast.BinOp) and lower and ast.dump(upper.left) == ast.dump(lower):
-            for name in names_in(upper.right):  # i:i + d, where i * d:(i + 1) * d belongs
+            for name in list_names_in(upper.right):  # i:i + d, where i * d:(i + 1) * d belongs
                 start = ast.BinOp(lower, ast.Mult(), make_name(name))
                 yield ast.Slice(start, ast.BinOp(start, upper.op, upper.right), step)
         for offset in (1, -1):
@@ -644,18 +647,18 @@ def slice_edits(part, index_names):
             yield ast.Slice(lower, shifted_ends[1], step)
             yield ast.Slice(*shifted_ends, step)
     if not isinstance(part, (ast.Name, ast.Constant)):
-        for name in names_in(part):
+        for name in list_names_in(part):
             yield from (rename(part, name, other_name) for other_name in index_names if other_name != name)
 
 
-def names_in(node):
+def list_names_in(node):
     return sorted({child.id for child in ast.walk(node) if isinstance(child, ast.Name)})
 
 
-SLIPS, LOOPS, MISSING = map(parse_rows, (SLIP_ROWS, LOOP_ROWS, MISSING_ROWS))
+SLIPS, LOOPS, MISSING = map(parse_edit_rows, (SLIP_ROWS, LOOP_ROWS, MISSING_ROWS))
 
 
-def einsum_edits(text):
+def iter_einsum_variants(text):
     """Yield variants of an einsum's text: one index replaced or removed, or two indices of an operand exchanged."""
     indices = sorted(set(re.findall("[a-zA-Z]", text)))
     for i, index in enumerate(text):
@@ -671,7 +674,7 @@ def einsum_edits(text):
 SIMPLE = (ast.Assign, ast.AugAssign, ast.Expr, ast.Return)
 
 
-def block_edits(block, own_numbers, usable_names):
+def iter_block_edit_fields(block, own_numbers, usable_names):
     """Yield (rank, kind, place, the block with one edit), see `Edit`.
 
     block: a list of statements; own_numbers: the numbers of the learner's own lines; usable_names: variables that an
@@ -680,7 +683,7 @@ def block_edits(block, own_numbers, usable_names):
     for i, statement in enumerate(block):
         if is_spend_call(statement) or statement.lineno not in own_numbers:
             continue
-        for rank, kind, new in statement_edits(statement, usable_names):
+        for rank, kind, new in iter_statement_edit_fields(statement, usable_names):
             yield rank, kind, span(statement), [*block[:i], copy_location_from(statement, new), *block[i + 1 :]]
         next_statement = block[i + 1] if i + 1 < len(block) else None
         if (
@@ -735,14 +738,14 @@ def is_next_lost_if_exchanged(statement, next_statement):
     )
 
 
-def statement_edits(statement, usable_names):
+def iter_statement_edit_fields(statement, usable_names):
     """Yield (rank, kind, new) for each edit of a whole statement: see `Edit`.
 
     usable_names: variables that an edit may insert.
     """
     match statement:
         case ast.Assign([ast.Subscript(array, part)], value) if not isinstance(part, ast.Name):
-            for new in slice_edits(part, names_in(part)):
+            for new in iter_slice_variants(part, list_names_in(part)):
                 yield 1, "an index", ast.Assign([ast.Subscript(array, new, ast.Store())], value)
     match statement:
         case ast.Assign([ast.Name() | ast.Subscript() | ast.Attribute() as target], value):

@@ -24,7 +24,7 @@ def judge_pair(finder_input):
     answer = make_answer(exercise, finder_input.seed, finder_input.outcome)
     draws = answer.draws
     trials = [*answer.trials, *answer.further]
-    wrong = [t for t, trial in enumerate(trials) if not is_explained(trial["numbers"], {}, draws[t])]
+    wrong = [t for t, trial in enumerate(trials) if not are_results_explained(trial["numbers"], {}, draws[t])]
     order = [*wrong, *(t for t in range(len(trials)) if t not in wrong)]
     budget = Budget(PAIR_LINES)
     flat_arrays = []
@@ -34,15 +34,19 @@ def judge_pair(finder_input):
     if not wrong or np.ptp(entries) == 0:  # equal entries prove nothing: the mean of all p is 0.1, too
         return None
     fitting_pairs = []
-    for first_mistake, second_mistake, code in exercise.mistake_pairs[:PAIRS]:
+    for first_mistake, second_mistake, code in exercise.mistake_pairs_with_code[:PAIRS]:
         try:
             compiled_code = compile_with_budget(code)
         except SyntaxError:  # the second change has broken the code of the first
             continue
         budget.limit = min(LINES, budget.lines)
         values = (exercise.wrong_results_of_code(compiled_code, draws[t], budget) for t in order)
-        is_so = all(is_explained(trials[t]["numbers"], wrong, draws[t]) for t, wrong in zip(order, values, strict=True))
-        if is_so and all(is_present(exercise, mistake, trials, draws) for mistake in (first_mistake, second_mistake)):
+        is_so = all(
+            are_results_explained(trials[t]["numbers"], wrong, draws[t]) for t, wrong in zip(order, values, strict=True)
+        )
+        if is_so and all(
+            may_be_present(exercise, mistake, trials, draws) for mistake in (first_mistake, second_mistake)
+        ):
             fitting_pairs.append({mistake.name: mistake for mistake in (first_mistake, second_mistake)})
         if budget.lines <= 0:
             break
@@ -58,18 +62,18 @@ def judge_pair(finder_input):
     return Verdict(False, names, f"{text}\n{questions}", drawn=True, question=questions)
 
 
-def is_explained(numbers, wrong_values, g):
+def are_results_explained(results, wrong_values, g):
     """Return True if a trial's results are those in `wrong_values`, and right where it has none. g: the draw."""
-    return all(agree(a, wrong_values.get(name, getattr(g, name))) for name, a in numbers.items())
+    return all(agree(a, wrong_values.get(name, getattr(g, name))) for name, a in results.items())
 
 
-def is_present(exercise, mistake, trials, draws):
+def may_be_present(exercise, mistake, trials, draws):
     """Return True if the learner's lines may contain this mistake.
 
     They may not if, in some trial, most of the entries that the mistake makes wrong are right.
     """
     for g, trial in zip(draws, trials, strict=False):
-        for name, wrong in exercise.results_with_mistake(mistake, g).items():
+        for name, wrong in exercise.wrong_results_with_mistake(mistake, g).items():
             actual = trial["numbers"].get(name)
             right = np.asarray(getattr(g, name), np.float64)
             if actual is not None and actual.shape == right.shape == np.shape(wrong):

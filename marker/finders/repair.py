@@ -1,10 +1,10 @@
 """Repair: find an edit of a learner's own lines that makes the results right.
 
-No list of known mistakes is complete. So if no known mistake explains the learner's results, `search_edits` changes one
-thing in the syntax tree (an operand, an axis, a sign, a name, the range of a loop) and checks whether all results are
-then right. If no edit does it, there may be two mistakes: the same slip in several places, an edit that leaves a known
-mistake, or two of the edits that come nearest to the right results. The learner never sees the edit, only where to look
-and a question about that place.
+No list of known mistakes is complete. So if no known mistake explains the learner's results, `search_edits_for_place`
+changes one thing in the syntax tree (an operand, an axis, a sign, a name, the range of a loop) and checks whether all
+results are then right. If no edit does it, there may be two mistakes: the same slip in several places, an edit that
+leaves a known mistake, or two of the edits that come nearest to the right results. The learner never sees the edit,
+only where to look and a question about that place.
 
 Such a statement is a claim, so it is first tested on inputs that the search has not used: `EditSearch.is_confirmed`.
 Claims that were not tested are not made.
@@ -25,12 +25,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from marker.budget import SPEND, Budget, Stopped, hide_name, insert_spend_calls
+from marker.budget import SPEND, Budget, Stopped, add_spend_calls_in_place, hide_name
 from marker.compare import has_sum
 from marker.equal import ROUNDING, agree, sizes
 from marker.finders import sometimes
-from marker.finders.edits import MODULES, apply_edit, iter_edits, iter_merged_edits, names_in, span
-from marker.trial import as_array, call, right_results
+from marker.finders.edits import (
+    MODULES,
+    apply_edit_temporarily,
+    iter_edits,
+    iter_edits_of_repeated_slips,
+    list_names_in,
+    span,
+)
+from marker.trial import as_array, call_for_results_and_changes, find_right_result_names
 from marker.verdict import FAR_OFF, PLACES, Verdict, in_words
 from marker.words import join_texts
 
@@ -48,8 +55,10 @@ FEW = 4  # different numbers; fewer may become right by chance
 CLOSE = 1e-11  # tolerance relative to the largest entry: numbers that were nearly right must become exactly right
 
 
-def search_edits(exercise, module, source, draws, rights_by_trial, further_draws, may_be_two=True, changes=()):
-    """Return the place where an edit makes results right, as a dict (see `describe_edits`); None if there is none.
+def search_edits_for_place(
+    exercise, module, source, draws, rights_by_trial, further_draws, may_be_two=True, changes=()
+):
+    """Return the place where an edit makes results right, as a dict (see `make_place_dict`); None if there is none.
 
     If there seem to be two mistakes, it is the place of one of them. Its key "left" is then the name of the other, a
     known mistake. If nothing proves that this one was made, the key is "nearer" if the edit brings the results nearer
@@ -74,11 +83,11 @@ def search_edits(exercise, module, source, draws, rights_by_trial, further_draws
     edits.sort(key=attrgetter("rank"))
     with suppress_side_effects():
         for _, group in groupby(edits, key=attrgetter("rank")):
-            results += [(edit, trial.try_edit(edit, seeks_remaining_mistakes=may_be_two)) for edit in group]
+            results += [(edit, trial.make_edit_result(edit, seeks_remaining_mistakes=may_be_two)) for edit in group]
             complete = [edit for edit, result in results if result.right == result_names]
             complete = [edit for edit in complete if trial.is_confirmed(edit, result_names)]
             if complete:
-                return describe_edits(
+                return make_place_dict(
                     find_edits_at_uses(trial, edits, complete, result_names) or complete, source, result_names
                 )
         place = search_place_of_two(trial, edits, results, source, result_names) if may_be_two else None
@@ -95,7 +104,7 @@ def search_edits(exercise, module, source, draws, rights_by_trial, further_draws
             best = [edit for edit, right in partial_edits if right == most_right and edit.rank == least_rank]
             best = [edit for edit in best if trial.is_confirmed(edit, most_right)]
             if best:
-                return describe_edits(best, source, most_right - trial.right_before)
+                return make_place_dict(best, source, most_right - trial.right_before)
             partial_edits = [
                 (edit, right) for edit, right in partial_edits if right != most_right or edit.rank != least_rank
             ]
@@ -104,9 +113,9 @@ def search_edits(exercise, module, source, draws, rights_by_trial, further_draws
         gaining = [edit for edit, result in results if result.is_gain and result.right != result_names]
         gaining = [edit for edit in gaining if edit.rank == gaining[0].rank and trial.is_gain_confirmed(edit)]
         if gaining:
-            return describe_edits(gaining, source, ()) | {"more": True}
-        pair = find_edit_pair(trial, results, result_names)
-        return describe_edits([pair], source, result_names) if pair else None
+            return make_place_dict(gaining, source, ()) | {"more": True}
+        pair = find_double_edit(trial, results, result_names)
+        return make_place_dict([pair], source, result_names) if pair else None
 
 
 def find_edits_at_uses(edit_search, edits, complete, result_names):
@@ -124,27 +133,28 @@ def find_edits_at_uses(edit_search, edits, complete, result_names):
     for edit in edits:
         match edit.holder[edit.key], edit.new:
             case ast.Name(name), ast.BinOp(ast.Name(operand), op, ast.Name(factor)) if name == operand:
-                if (name, type(op), factor) in operations and edit_search.try_edit(edit).right == result_names:
+                if (name, type(op), factor) in operations and edit_search.make_edit_result(edit).right == result_names:
                     uses.append(edit)
     return [edit for edit in uses if edit_search.is_confirmed(edit, result_names)]
 
 
 def search_place_of_two(edit_search, edits, results, source, result_names):
-    """Return the place of one of two mistakes, as `search_edits` does; else None. results: [(edit, its `EditResult`)].
+    """Return the place of one of two mistakes, as `search_edits_for_place` does; else None.
 
+    results: [(edit, its `EditResult`)].
     Not considered: edits that insert a name or a missing part, or change the kind of an assignment, since such an edit
     may itself be a mistake.
     """
     edit_search.budget = Budget(LINES)
     edit_search.edits = EDITS
-    for edit in iter_merged_edits(edits):
-        if edit_search.try_edit(edit).right == result_names and edit_search.is_confirmed(edit, result_names):
-            return describe_edits([edit], source, result_names)
+    for edit in iter_edits_of_repeated_slips(edits):
+        if edit_search.make_edit_result(edit).right == result_names and edit_search.is_confirmed(edit, result_names):
+            return make_place_dict([edit], source, result_names)
     # A mistake that remains after something was removed may be caused by that: now the mask is missing, for example.
-    missing = set().union(*(result.mistakes for edit, result in results if takes_away(edit)))
+    missing = set().union(*(result.mistakes for edit, result in results if removes_name(edit)))
     by_mistake = {}
     for edit, result in results:
-        mistakes = result.mistakes - missing if is_likely(edit) else ()
+        mistakes = result.mistakes - missing if is_unlikely_mistake(edit) else ()
         for mistake in mistakes:
             if mistake in by_mistake or edit_search.may_have(mistake):
                 by_mistake.setdefault(mistake, []).append((edit, result))
@@ -152,19 +162,22 @@ def search_place_of_two(edit_search, edits, results, source, result_names):
         for candidates, extra in (
             ([edit for edit, result in pairs if result.has_gained], {"left": mistake}),
             ([edit for edit, result in pairs if result.distance < NEARER], {"nearer": True}),
-            ([edit for edit, _ in pairs if edit.kind != "a condition" and not is_operand(edit)], {"alone": True}),
+            (
+                [edit for edit, _ in pairs if edit.kind != "a condition" and not changes_number_operand(edit)],
+                {"alone": True},
+            ),
         ):
             # `results` has the likeliest edits first.
             candidates = [edit for edit in candidates if edit.rank == candidates[0].rank]
             candidates = [edit for edit in candidates if edit_search.leaves_mistake(edit, mistake)]
             if candidates:
-                place = describe_edits(candidates, source, result_names) | extra
+                place = make_place_dict(candidates, source, result_names) | extra
                 if place["part"] or "alone" not in extra:
                     return place
     return None
 
 
-def find_edit_pair(edit_search, results, result_names):
+def find_double_edit(edit_search, results, result_names):
     """Return a pair of edits that together make all results right, as one `Edit`; None if there is none.
 
     Only pairs of the edits that come nearest alone are tried.
@@ -183,31 +196,31 @@ def find_edit_pair(edit_search, results, result_names):
         is_same = first_edit.holder is second_edit.holder and first_edit.key == second_edit.key
         if (
             not is_same
-            and edit_search.try_edit(pair).right == result_names
+            and edit_search.make_edit_result(pair).right == result_names
             and edit_search.is_confirmed(pair, result_names)
         ):
             return pair
     return None
 
 
-def is_likely(edit):
+def is_unlikely_mistake(edit):
     """Return True if an edit is unlikely to be a mistake itself: see `search_place_of_two`."""
     return edit.rank < 2 and edit.kind not in ("an assignment", "a line in the loop") and not edit.is_in_test
 
 
-def is_operand(edit):
+def changes_number_operand(edit):
     """Return True if an edit changes a number that is an operand. Replaced by 0, it could remove a whole term."""
     return edit.kind == "a constant" and "op" in edit.holder
 
 
-def takes_away(edit):
+def removes_name(edit):
     """Return True if an edit removes a name from the code."""
     parts = (part if isinstance(part, list) else [part] for part in (edit.holder[edit.key], edit.new))
-    before, after = (set(names_in(ast.Module(part, []))) for part in parts)
+    before, after = (set(list_names_in(ast.Module(part, []))) for part in parts)
     return after - MODULES < before - MODULES
 
 
-def describe_edits(edits, source, results):
+def make_place_dict(edits, source, result_names):
     """Return a dict that describes the place of these edits, each of which makes the results right.
 
     {"kind": the kind of edit, "lines": their numbers, "part": the smallest part of a line that all edits touch, or ""
@@ -241,7 +254,7 @@ def describe_edits(edits, source, results):
         "kind": kinds.pop() if len(kinds) == 1 else "in one place",
         "lines": sorted({place[0], place[2]} if is_in_one else {edit.place[0] for edit in inner}),
         "part": source_segment(source, place) if is_in_one else "",
-        "results": sorted(results),
+        "results": sorted(result_names),
         "each": bool(several),
     }
 
@@ -323,15 +336,15 @@ class EditSearch:
         self.claims = Budget(LINES)
         self.edits = EDITS
         for function in functions:
-            insert_spend_calls(function)
-        self.codes = {function: compile_function(function) for function in functions}
-        self.known_by_trial = {}  # see `known_names_and_results`
+            add_spend_calls_in_place(function)
+        self.codes = {function: compile_to_code_object(function) for function in functions}
+        self.known_by_trial = {}  # see `get_known_names_and_result_matrix`
         self.entries_by_trial = {}  # see `collect_right_own_and_new`
         self.changes = {*changed_inputs}
         self.values = {}  # {trial: {hidden name: value}} that an edit may insert
         if changed_inputs:  # then only the results count
             rights_by_trial = [
-                self.run_for_right_and_results(t, self.codes.values())[0] for t in range(len(rights_by_trial))
+                self.run_for_right_names_and_results(t, self.codes.values())[0] for t in range(len(rights_by_trial))
             ]
         all_names = set(exercise.gives)
         n_not_run = len(draws) - len(rights_by_trial)  # trials that were not run because of an error
@@ -343,13 +356,13 @@ class EditSearch:
         self.order = [first_wrong, *(t for t in range(len(draws)) if t != first_wrong)]
 
     @cached_property
-    def line_counts(self):
+    def line_counts_by_trial(self):
         """{trial: the number of lines that the learner's unedited function runs}"""
         lines = {}
         budget = self.budget
         for t in self.order:
             self.budget = Budget(LINES)
-            self.run_for_right_and_results(t, self.codes.values())
+            self.run_for_right_names_and_results(t, self.codes.values())
             lines[t] = LINES - self.budget.lines
         self.budget = budget
         return lines
@@ -359,21 +372,22 @@ class EditSearch:
         if t not in self.entries_by_trial:
             budget_before = self.budget
             self.budget = Budget(LINES)
-            _, own_results = self.run_for_right_and_results(t, self.codes.values())
+            _, own_results = self.run_for_right_names_and_results(t, self.codes.values())
             self.budget = budget_before
             self.entries_by_trial[t] = [
-                flatten_with_nan(values, self.expected_results(t)) for values in (self.expected_results(t), own_results)
+                flatten_with_nan(values, self.list_expected_results(t))
+                for values in (self.list_expected_results(t), own_results)
             ]
-        return *self.entries_by_trial[t], flatten_with_nan(results, self.expected_results(t))
+        return *self.entries_by_trial[t], flatten_with_nan(results, self.list_expected_results(t))
 
-    def compile_edited(self, edit):
+    def compile_codes_with_edit(self, edit):
         """Return the code objects of all functions, with an edit made; None if it cannot be compiled."""
         functions = [single.function for single in (edit, *edit.also)]
-        with suppress(SyntaxError, ValueError, TypeError), apply_edit(edit):
-            return [compile_function(f) if f in functions else code for f, code in self.codes.items()]
+        with suppress(SyntaxError, ValueError, TypeError), apply_edit_temporarily(edit):
+            return [compile_to_code_object(f) if f in functions else code for f, code in self.codes.items()]
         return None
 
-    def try_edit(self, edit, seeks_remaining_mistakes=False):
+    def make_edit_result(self, edit, seeks_remaining_mistakes=False):
         """Apply an edit, run the trials and return the `EditResult`.
 
         seeks_remaining_mistakes: also look for known mistakes that remain.
@@ -382,7 +396,7 @@ class EditSearch:
             return EditResult()
         self.edits -= 1
         first_distance = 1.0
-        codes = self.compile_edited(edit)
+        codes = self.compile_codes_with_edit(edit)
         if codes is None:
             return EditResult()
         right = set(self.exercise.gives)
@@ -391,8 +405,8 @@ class EditSearch:
         distance = 0.0
         gain = Gain()
         for t in self.order:
-            self.budget.limit = min(PATIENCE * self.line_counts[t] + GRACE, self.budget.lines)
-            is_right, results = self.run_for_right_and_results(t, codes)
+            self.budget.limit = min(PATIENCE * self.line_counts_by_trial[t] + GRACE, self.budget.lines)
+            is_right, results = self.run_for_right_names_and_results(t, codes)
             right &= is_right
             has_gained |= bool(is_right - self.right_before_in[t])
             mistakes = (
@@ -432,19 +446,19 @@ class EditSearch:
 
         Return False if the budget is used up.
         """
-        codes = self.compile_edited(edit)
+        codes = self.compile_codes_with_edit(edit)
         budget_before = self.budget
         self.budget = self.claims
         try:
             for t in self.further:
                 self.budget.limit = self.budget.lines
-                if codes is None or not is_so(t, *self.run_for_right_and_results(t, codes)):
+                if codes is None or not is_so(t, *self.run_for_right_names_and_results(t, codes)):
                     return False
             return True
         finally:
             self.budget = budget_before
 
-    def run_for_right_and_results(self, t, codes):
+    def run_for_right_names_and_results(self, t, codes):
         """Run `codes` on trial t, and return (the set of names of right results, the list of results)."""
         g = self.draws[t]
         self.turns = 0
@@ -453,9 +467,11 @@ class EditSearch:
         try:
             for code in codes:
                 exec(code, names)
-            results, changed_inputs = call(self.exercise, names[self.exercise.function.name], g)
+            results, changed_inputs = call_for_results_and_changes(self.exercise, names[self.exercise.function.name], g)
             changed_inputs = {*changed_inputs} - self.changes
-            return right_results(self.exercise, g, results, changed_inputs, CLOSE), [] if changed_inputs else results
+            return find_right_result_names(
+                self.exercise, g, results, changed_inputs, CLOSE
+            ), [] if changed_inputs else results
         except BaseException:  # Stopped, too
             return set(), []
         finally:
@@ -466,25 +482,25 @@ class EditSearch:
 
         It is empty if all entries are equal, which proves nothing: the mean of all p is 0.1, too.
         """
-        numbers = flatten(results, self.expected_results(t))
+        numbers = flatten(results, self.list_expected_results(t))
         if numbers is None or np.ptp(numbers) == 0:
             return set()
-        names, known_rows = self.known_names_and_results(t)
+        names, known_rows = self.get_known_names_and_result_matrix(t)
         is_far = np.abs(known_rows - numbers) > ROUNDING * np.abs(known_rows).max(
             axis=1, keepdims=True
         )  # also False for NaN
         return {names[i] for i in np.flatnonzero(~is_far.any(axis=1)) if agree(numbers, known_rows[i])}
 
-    def known_names_and_results(self, t):
+    def get_known_names_and_result_matrix(self, t):
         """Return (names, results (K, N)) of the K known mistakes whose results have the right shapes in trial t.
 
         N is the number of entries of all results together. Cached by trial.
         """
         if t not in self.known_by_trial:
-            rights = self.expected_results(t)
+            rights = self.list_expected_results(t)
             rows = []
             for mistake in self.exercise.known_mistakes:
-                values = self.exercise.results_with_mistake(mistake, self.draws[t])
+                values = self.exercise.wrong_results_with_mistake(mistake, self.draws[t])
                 results = [values.get(*pair) for pair in zip(self.exercise.gives, rights, strict=True)]
                 numbers = flatten(results, rights)
                 if numbers is not None:
@@ -493,7 +509,7 @@ class EditSearch:
             self.known_by_trial[t] = names, np.array(numbers)
         return self.known_by_trial[t]
 
-    def expected_results(self, t):
+    def list_expected_results(self, t):
         """Return the right results of trial t, as float64 arrays."""
         return [np.asarray(getattr(self.draws[t], name), np.float64) for name in self.exercise.gives]
 
@@ -503,11 +519,11 @@ class EditSearch:
         It may not if any entry that the mistake makes wrong is right.
         """
         t = self.order[0]
-        wrong = dict(zip(*self.known_names_and_results(t), strict=True))[mistake]
-        self.budget.limit = self.line_counts[t] + GRACE
-        _, results = self.run_for_right_and_results(t, self.codes.values())
-        right = flatten(self.expected_results(t), self.expected_results(t))
-        actual = flatten(results, self.expected_results(t))
+        wrong = dict(zip(*self.get_known_names_and_result_matrix(t), strict=True))[mistake]
+        self.budget.limit = self.line_counts_by_trial[t] + GRACE
+        _, results = self.run_for_right_names_and_results(t, self.codes.values())
+        right = flatten(self.list_expected_results(t), self.list_expected_results(t))
+        actual = flatten(results, self.list_expected_results(t))
         tolerance = CLOSE * np.abs(right).max()
         return actual is None or not (np.abs(actual - right) <= tolerance)[np.abs(wrong - right) > tolerance].any()
 
@@ -556,7 +572,7 @@ def remaining_distance(right, before, after):
     )
 
 
-def compile_function(function):
+def compile_to_code_object(function):
     return compile(ast.Module([function], []), "an edit", "exec")
 
 
@@ -599,20 +615,20 @@ def is_reading(mode, flags):
 
 # ---- the verdict -----------------------------------------------------------------------------------------------------
 def find_mistake_place(finder_input):
-    """Return the place of a mistake as a dict, or None: see `search_edits`."""
+    """Return the place of a mistake as a dict, or None: see `search_edits_for_place`."""
     attempt = finder_input.attempt
     verdict = finder_input.verdict
-    may_be_two = verdict.name in FAR_OFF and not finder_input.unread
-    changes = [] if verdict.name == "changes its input" else find_changed_inputs(finder_input)
+    may_be_two = verdict.name in FAR_OFF and not finder_input.unread_argument_names
+    changes = [] if verdict.name == "changes its input" else list_changed_input_names(finder_input)
     with suppress(Exception):  # then the other finders may find something
-        return search_edits(
+        return search_edits_for_place(
             attempt.exercise, attempt.module, attempt.source, *collect_search_inputs(finder_input), may_be_two, changes
         )
     return None
 
 
 def collect_search_inputs(finder_input):
-    """Return (draws, rights_by_trial, further_draws), as `search_edits` takes them."""
+    """Return (draws, rights_by_trial, further_draws), as `search_edits_for_place` takes them."""
     exercise = finder_input.exercise
     attempt = finder_input.attempt
     rights_by_trial = [set(trial["right"]) for trial in finder_input.outcome.notes.trials]
@@ -620,11 +636,11 @@ def collect_search_inputs(finder_input):
     n_seen = max(2 * len(exercise.inputs), len(rights_by_trial))
     further_draws = [*draws[n_seen:]]
     for i in range(1, FRESH + 1):
-        further_draws += exercise.iter_draws(attempt.seed + i)
+        further_draws += exercise.iter_uncached_trials(attempt.seed + i)
     return draws[:n_seen], rights_by_trial, further_draws
 
 
-def find_changed_inputs(finder_input):
+def list_changed_input_names(finder_input):
     """Return the sorted names of the inputs that the learner's function changes in any trial."""
     return sorted(set().union(*(trial["changed"] for trial in finder_input.outcome.notes.trials)))
 
@@ -635,10 +651,10 @@ def judge_place(finder_input):
     Return None if there is no such place, or if another finder says more.
     """
     place = finder_input.place
-    if not place or ("nearer" in place and finder_input.departure):
+    if not place or ("nearer" in place and finder_input.departure_verdict):
         return None
     if "left" in place:
-        _, mistake, is_always = sometimes.find_likeliest_mistake(finder_input)
+        _, mistake, is_always = sometimes.find_name_mistake_and_is_always(finder_input)
         if mistake and mistake.name == place["left"] and not is_always:
             return None  # one mistake, not two
     exercise = finder_input.exercise
@@ -680,7 +696,7 @@ def capitalise(text):
 
 
 def make_kind_where_and_question(place, finder_input):
-    """Return (the edit's kind, its location as text, the question about it). place: from `describe_edits`."""
+    """Return (the edit's kind, its location as text, the question about it). place: from `make_place_dict`."""
     kind = place["kind"]
     part = place["part"]
     lines = list(map(str, place["lines"]))

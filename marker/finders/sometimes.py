@@ -7,16 +7,16 @@ from marker.equal import agree
 from marker.verdict import FAR_OFF, Verdict, in_words
 
 
-def judge_sometimes(finder_input):
+def judge_likeliest_mistake(finder_input):
     """Return the `Verdict` that names the known mistake that explains the most trials; None if none explains any."""
-    name, mistake, is_always = find_likeliest_mistake(finder_input)
+    name, mistake, is_always = find_name_mistake_and_is_always(finder_input)
     if not mistake:
         return None
     text = in_words("always" if is_always else "sometimes", name=name, mistake=mistake.name)
     return Verdict(False, mistake.name, f"{text}\n{mistake.question}", drawn=True, question=mistake.question)
 
 
-def find_likeliest_mistake(finder_input):
+def find_name_mistake_and_is_always(finder_input):
     """Return (a result's name, the mistake that explains it in the most trials, whether it explains all of them).
 
     The mistake is None if no known mistake explains any trial.
@@ -25,12 +25,12 @@ def find_likeliest_mistake(finder_input):
         return "", None, False
     answer = make_answer(finder_input.exercise, finder_input.seed, finder_input.outcome)
     explanations = []
-    for t, name in list_first_wrong_results(answer):
+    for t, name in list_wrong_in_first_wrong_trial(answer):
         for mistake in finder_input.exercise.known_mistakes:
             value = partial(value_with_mistake, finder_input.exercise, mistake, name)
-            if name in finder_input.exercise.results_with_mistake(mistake, answer.draws[t]) and is_value_in_both_sizes(
-                answer, t, name, value
-            ):
+            if name in finder_input.exercise.wrong_results_with_mistake(
+                mistake, answer.draws[t]
+            ) and is_value_in_both_sizes(answer, t, name, value):
                 explanations.append(
                     (
                         sum(is_value_in_both_sizes(answer, i, name, value) for i in range(len(answer.trials))),
@@ -48,7 +48,7 @@ def find_likeliest_mistake(finder_input):
     )
 
 
-def list_first_wrong_results(answer):
+def list_wrong_in_first_wrong_trial(answer):
     """Return [(trial, result)] of the wrong results in the first trial that has any."""
     for t, (g, trial) in enumerate(zip(answer.draws, answer.trials, strict=False)):
         wrong = [(t, name) for name, a in trial["numbers"].items() if not agree(a, getattr(g, name))]

@@ -2,7 +2,7 @@
 
 import ast
 
-from marker.finders.edits import names_in
+from marker.finders.edits import list_names_in
 from marker.verdict import Verdict, in_words
 
 
@@ -13,12 +13,12 @@ def unread_names(attempt):
     ignores as many arguments.
     """
     exercise = attempt.exercise
-    names_read = set(names_in(ast.parse(attempt.source)))
-    needed_names = set(names_in(ast.parse(exercise.answer)))
+    names_read = set(list_names_in(ast.parse(attempt.source)))
+    needed_names = set(list_names_in(ast.parse(exercise.answer)))
     unread_arguments = [name for name in exercise.takes if name not in names_read]
     not_needed = [name for name in exercise.takes if name not in needed_names]
     arguments = set(exercise.takes)
-    forms = [arguments.intersection(names_in(ast.parse(form))) for form in exercise.reasons_by_harmless_form]
+    forms = [arguments.intersection(list_names_in(ast.parse(form))) for form in exercise.reasons_by_harmless_form]
     if len(unread_arguments) <= len(not_needed) or any(form <= names_read for form in forms):
         return []
     return [name for name in unread_arguments if name in needed_names]
@@ -27,7 +27,7 @@ def unread_names(attempt):
 def judge_unread_argument(finder_input):
     """Return the verdict with a sentence added on an argument that the file never reads; None if there is none."""
     verdict = finder_input.verdict
-    if verdict.name != "not right" or finder_input.place or not finder_input.unread:
+    if verdict.name != "not right" or finder_input.place or not finder_input.unread_argument_names:
         return None
-    text = in_words("unread", name=finder_input.unread[0])
+    text = in_words("unread", name=finder_input.unread_argument_names[0])
     return Verdict(False, "an argument not used", f"{verdict.text}\n{text}", drawn=verdict.drawn, question=text)

@@ -21,17 +21,17 @@ def judge_array(finder_input):
 
     If a known mistake remains with the right array, it is named, too.
     """
-    result = None if finder_input.place else find_array_to_replace(finder_input)
+    result = None if finder_input.place else find_array_lines_and_mistake(finder_input)
     return make_verdict(finder_input, *result) if result else None
 
 
-def find_array_to_replace(finder_input):
+def find_array_lines_and_mistake(finder_input):
     """Find the array whose replacement makes the results right, or leaves one known mistake.
 
     Return (its name, the line after which it should differ, the lines that compute it, the name of the known mistake
     that remains or ""); None if there is no such array.
     """
-    answer_trace = finder_input.way
+    answer_trace = finder_input.answer_trace
     if not answer_trace:
         return None
     attempt = finder_input.attempt
@@ -45,24 +45,24 @@ def find_array_to_replace(finder_input):
         further_draws,
         [],
         rights_by_trial,
-        repair.find_changed_inputs(finder_input),
+        repair.list_changed_input_names(finder_input),
     )
     function = [f for f in functions if f.name == attempt.exercise.function.name][-1]
     candidates = []
-    for i, name, edit, is_named in array_edits(
-        function, answer_trace, edit_search, collect_right_arrays(edit_search, answer_trace)
+    for i, name, edit, is_named in iter_steps_names_and_edits(
+        function, answer_trace, edit_search, list_right_arrays_with_names(edit_search, answer_trace)
     ):
-        result = edit_search.try_edit(edit, seeks_remaining_mistakes=True)
+        result = edit_search.make_edit_result(edit, seeks_remaining_mistakes=True)
         if result.right == set(attempt.exercise.gives) and edit_search.is_confirmed(edit, result.right):
-            return locate_array(answer_trace, i, name, "")
+            return make_array_lines_and_mistake(answer_trace, i, name, "")
         mistakes = sorted(result.mistakes) if is_named and name not in attempt.exercise.gives else ()
         for mistake in mistakes:
-            if not is_multiple(edit_search, mistake) and edit_search.leaves_mistake(edit, mistake):
+            if not is_mistake_only_a_factor(edit_search, mistake) and edit_search.leaves_mistake(edit, mistake):
                 candidates.append((i, name, mistake))
-    return locate_array(answer_trace, *candidates[0]) if candidates else None
+    return make_array_lines_and_mistake(answer_trace, *candidates[0]) if candidates else None
 
 
-def collect_right_arrays(edit_search, answer_trace):
+def list_right_arrays_with_names(edit_search, answer_trace):
     """Return [(a hidden name, its array in the first trial, the names of that array in the right answer)].
 
     They are the arrays that the right answer computes on the way: neither arguments nor results. `edit_search.values`
@@ -76,10 +76,10 @@ def collect_right_arrays(edit_search, answer_trace):
     g = edit_search.draws[first_trial]
     known_arrays = [
         np.asarray(array)
-        for array in (*exercise.make_arguments(g).values(), *sizes(g).values())
+        for array in (*exercise.copy_arguments_by_name(g).values(), *sizes(g).values())
         if depart.is_number(array, "fi")
     ]
-    known_arrays += edit_search.expected_results(first_trial)
+    known_arrays += edit_search.list_expected_results(first_trial)
     for i, state in enumerate(states[first_trial]):
         for name, a in state.items():
             same = [names for _, value, names in values if np.array_equal(a, value)]
@@ -92,11 +92,11 @@ def collect_right_arrays(edit_search, answer_trace):
     return values
 
 
-def array_edits(function, answer_trace, edit_search, values):
+def iter_steps_names_and_edits(function, answer_trace, edit_search, values):
     """Yield (step, name, `Edit`, whether the right answer has an array of that name) for each possible replacement.
 
-    Each edit replaces the array `name` directly after the step that writes it. values: what `collect_right_arrays`
-    returns.
+    Each edit replaces the array `name` directly after the step that writes it. values: what
+    `list_right_arrays_with_names` returns.
     """
     own_states, _, _ = answer_trace.states[0]
     for i, step in enumerate(answer_trace.mine[: -len(edit_search.exercise.gives)]):  # without those of `return`
@@ -113,28 +113,31 @@ def array_edits(function, answer_trace, edit_search, values):
                     yield i, name, edit, name in names
 
 
-def is_multiple(edit_search, mistake):
+def is_mistake_only_a_factor(edit_search, mistake):
     """Return True if a known mistake only multiplies right results by a factor.
 
     Replacing an array by its negative can have the same effect, so such a mistake proves nothing here.
     """
     t = edit_search.order[0]
-    wrong = dict(zip(*edit_search.known_names_and_results(t), strict=True))[mistake]
-    right = repair.flatten(edit_search.expected_results(t), edit_search.expected_results(t))
+    wrong = dict(zip(*edit_search.get_known_names_and_result_matrix(t), strict=True))[mistake]
+    right = repair.flatten(edit_search.list_expected_results(t), edit_search.list_expected_results(t))
     is_off = np.abs(wrong - right) > ROUNDING * np.abs(right).max()
     wrong = wrong[is_off]
     right = right[is_off]
     return bool(right @ right) and agree(wrong, (wrong @ right) / (right @ right) * right)
 
 
-def locate_array(answer_trace, i, name, remaining_mistake):
-    """Return the result of `find_array_to_replace` for the array that step i writes; None if no lines compute it."""
+def make_array_lines_and_mistake(answer_trace, i, name, remaining_mistake):
+    """Return the result of `find_array_lines_and_mistake` for the array that step i writes.
+
+    Return None if no lines compute it.
+    """
     _, lines = depart.find_anchors_and_lines(answer_trace, i + 1, name)
     return (name, answer_trace.mine[i].last, lines, remaining_mistake) if lines else None
 
 
 def make_verdict(finder_input, name, line, lines, remaining):
-    """Return the `Verdict` on the result of `find_array_to_replace`.
+    """Return the `Verdict` on the result of `find_array_lines_and_mistake`.
 
     remaining: the name of the mistake that remains, or "".
     """

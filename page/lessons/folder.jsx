@@ -10,7 +10,11 @@ async function upload(python, file) {
     work: files,
     damaged,
     unread,
-  } = await python.ask("unpack", { name: file.name }, { [file.name]: new Uint8Array(await file.arrayBuffer()) });
+  } = await python.ask(
+    "read_work_archive",
+    { name: file.name },
+    { [file.name]: new Uint8Array(await file.arrayBuffer()) },
+  );
   change((next) => {
     for (const [name, text] of Object.entries(files.files)) replace(next, name, text);
     Object.assign(next.passed, files.passed);
@@ -31,7 +35,7 @@ function OpenNetwork({ python }) {
     openFile.value = null;
     await task.attempt(async (python) => {
       const bytes = new Uint8Array(await file.arrayBuffer());
-      openFile.value = (await python.ask("open_network", { name: file.name }, { [file.name]: bytes })).network;
+      openFile.value = (await python.ask("load_packed_network", { name: file.name }, { [file.name]: bytes })).network;
       return `${openFile.value.title}, ${openFile.value.words}.`;
     });
     target.value = "";

@@ -29,7 +29,12 @@ class OwnNetwork {
 
   async learn(text) {
     await this.learning.attempt(async (python) => {
-      const answer = await python.ask("learn", { name: this.name }, { [`${this.name}.py`]: text }, SECONDS);
+      const answer = await python.ask(
+        "train_and_test_own_network",
+        { name: this.name },
+        { [`${this.name}.py`]: text },
+        SECONDS,
+      );
       const { claimed, right, network, proof, weights } = answer;
       this.learned.value = { text, weights };
       this.reading.said.value = null; // the network before said that
@@ -49,7 +54,7 @@ class OwnNetwork {
       while (this.#unread) {
         const pixels = [...this.#unread];
         this.#unread = null;
-        answer = await python.ask("read", { name: this.name, pixels }, files);
+        answer = await python.ask("predict_digit", { name: this.name, pixels }, files);
       }
       return this.strokes.value.length ? `Your network reads ${a(answer.digit)}.` : null;
     });

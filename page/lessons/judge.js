@@ -7,14 +7,14 @@ export async function judge(python, { name, seconds }, text, seed, again = false
   const file = { [`${name}.py`]: text };
   const argv = [name, `/work/${name}.py`, String(seed), "/tmp/result.json"];
   let outcome; // what is known before the search for a mistake's place, which may take too long
-  const run = await python.run({ call: "run", argv, files: file }, seconds, (said) =>
+  const run = await python.run({ call: "run_and_write_report", argv, files: file }, seconds, (said) =>
     said.outcome ? (outcome = said.outcome) : hear?.(said),
   );
   const files = { ...folder(work.value), ...file };
   const result = run.files?.["result.json"] ?? outcome;
   if (result) files["result.json"] = result;
   const { status = result && 0, stuck, seconds: spent = seconds } = run;
-  return python.ask("mark", { name, seed, status, stuck, seconds: spent, again }, files);
+  return python.ask("judge_written_report", { name, seed, status, stuck, seconds: spent, again }, files);
 }
 
 /** Mark a learner's file, and note in their progress what came of it. again: it is a review, in a file of its own. */

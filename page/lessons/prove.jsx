@@ -26,7 +26,13 @@ export class Proof {
     return this.task.attempt(async (python) => {
       this.#heard.value = [];
       const hear = (row) => (this.#heard.value = [...this.#heard.value, row]);
-      const { passed, text } = await python.ask("prove_lines", {}, folder(work.value), SECONDS, hear);
+      const { passed, text } = await python.ask(
+        "compare_learner_lines_with_mlp",
+        {},
+        folder(work.value),
+        SECONDS,
+        hear,
+      );
       return { passed, text, rows: this.#heard.value };
     });
   }

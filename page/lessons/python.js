@@ -204,7 +204,11 @@ export class Python {
 
   /** What a function of page/desk.py answers; with the files that it left. */
   async ask(name, request, files = {}, seconds = 20, hear) {
-    const result = await this.run({ call: "answer", argv: [name, JSON.stringify(request)], files }, seconds, hear);
+    const result = await this.run(
+      { call: "call_and_write_answer", argv: [name, JSON.stringify(request)], files },
+      seconds,
+      hear,
+    );
     if (result.stuck) throw new Error(`Python took more than ${result.seconds} seconds.`);
     const answerFile = result.files["answer.json"];
     if (!answerFile) throw new Error(`Python ended with status ${result.status}.`);
@@ -230,9 +234,9 @@ export class Python {
 
   /** {printed, error} of these blocks, run one after the other: what the last one printed. */
   async session(blocks, seconds) {
-    const argv = ["run_session", JSON.stringify({ blocks })];
-    const { files, printed, ...how } = await this.run({ call: "answer", argv, files: {} }, seconds);
-    if (!files?.["answer.json"]) return this.ask("describe_end", { blocks, ...how });
+    const argv = ["run_blocks_for_last_output", JSON.stringify({ blocks })];
+    const { files, printed, ...how } = await this.run({ call: "call_and_write_answer", argv, files: {} }, seconds);
+    if (!files?.["answer.json"]) return this.ask("make_early_end_result", { blocks, ...how });
     const answer = JSON.parse(new TextDecoder().decode(files["answer.json"]));
     return { ...answer, printed: printed + answer.printed };
   }

@@ -7,7 +7,7 @@ import { save } from "./transfer.jsx";
 import { folder, isStored, work } from "./work.js";
 
 export async function download(python) {
-  const { files } = await python.ask("pack", {}, folder(work.value));
+  const { files } = await python.ask("write_work_archive", {}, folder(work.value));
   const name = prompt("Your name, for the file name:");
   if (name !== null) save(files["my_practice.zip"], `${name || "my_practice"}.zip`);
   return "";

@@ -31,7 +31,9 @@ export class Training {
   begin(mine, ours) {
     return this.task.attempt(async (python) => {
       this.#heard.value = { losses: [], accuracies: [], ours };
-      await python.ask("train", { mine }, folder(work.value), SECONDS, (report) => this.#hear(report));
+      await python.ask("train_and_send_progress", { learner_exercises: mine }, folder(work.value), SECONDS, (report) =>
+        this.#hear(report),
+      );
       return this.#heard.value;
     });
   }

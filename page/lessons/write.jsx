@@ -49,7 +49,7 @@ export function Write({ python, weights }) {
       weightsFile.current ??= await python.bytes(weights.digits);
       const request = { digit, temperature: temperature.value, seed: Math.floor(Math.random() * 2 ** 32) };
       let hasBegun = false;
-      await python.ask("write", request, { "writer.npz": weightsFile.current }, SECONDS, (said) => {
+      await python.ask("write_digit_to_page", request, { "writer.npz": weightsFile.current }, SECONDS, (said) => {
         hear(said);
         if (!hasBegun && places.value.length > 0) {
           hasBegun = true;
@@ -146,8 +146,13 @@ function Names({ python, weights, temperature }) {
     task.attempt(async (python) => {
       weightsFile.current ??= await python.bytes(weights.names);
       const seed = Math.floor(Math.random() * 2 ** 32);
-      const request = { begun: firstLetters.value, count: COUNT, temperature: temperature.value, seed };
-      const { names } = await python.ask("write_names", request, { "writer.npz": weightsFile.current }, SECONDS);
+      const request = { beginning: firstLetters.value, count: COUNT, temperature: temperature.value, seed };
+      const { names } = await python.ask(
+        "generate_names_with_details",
+        request,
+        { "writer.npz": weightsFile.current },
+        SECONDS,
+      );
       return names;
     });
   return (
@@ -197,8 +202,8 @@ function Text({ python, weights, temperature }) {
       at.value = 0;
       weightsFile.current ??= await python.bytes(weights.text);
       const seed = Math.floor(Math.random() * 2 ** 32);
-      const request = { begun: prompt.value, count: MORE, temperature: temperature.value, seed };
-      await python.ask("write_text", request, { "writer.npz": weightsFile.current }, SECONDS, hear);
+      const request = { beginning: prompt.value, count: MORE, temperature: temperature.value, seed };
+      await python.ask("write_text_to_page", request, { "writer.npz": weightsFile.current }, SECONDS, hear);
       return {};
     });
   const point = ({ target }) => target.dataset.n && (at.value = Number(target.dataset.n));

@@ -272,7 +272,7 @@ def npm(tmp_path_factory):
         missing("needs npm")
     with patch.dict(os.environ, {} if os.environ.get("NEED_BROWSER") else ONE_TRY):
         try:
-            once(tmp_path_factory, "npm", lambda _: bundle.install())
+            once(tmp_path_factory, "npm", lambda _: bundle.install_npm_packages())
         except UserError as error:
             missing(f"needs what npm gets: {error}")
 

@@ -54,7 +54,7 @@ def test_scikit_learn_trains_the_same_network():
     options = parse_options("torch", "--batch-size", 64, "--hidden", 32, "--dtype", "float64")
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(64, 28, 28)), rng.integers(10, size=64)
-    step, _ = bench.prepare_scikit_learn(options)
+    step, _ = bench.make_scikit_learn_step_and_test(options)
     step(x, y, None)
     network, (model, optimizer) = inspect.getclosurevars(step).nonlocals["network"], main_np.build(options)
     lr, theirs = network.learning_rate_init, [*network.coefs_, *network.intercepts_]
@@ -92,7 +92,7 @@ def test_the_whole_benchmark_in_small(kept, monkeypatch, capsys):
         bench.main()
         return capsys.readouterr()
 
-    monkeypatch.setattr(timing, "time_steps", seconds)
+    monkeypatch.setattr(timing, "list_step_seconds_in_subprocess", seconds)
     monkeypatch.setattr(results, "run_program", run_program)
     monkeypatch.setattr("importlib.metadata.version", lambda name: "1")
     printed, rounds = main().out, kept["bench"][describe_processor()]["rounds"]
@@ -118,7 +118,7 @@ def test_the_whole_benchmark_in_small(kept, monkeypatch, capsys):
     assert "| `--model resnet --steps 300` | – | – | – |" in said.out
     for change, wrong in ((0.9, 0), (0.7, 1), (1.1, 0), (1.3, 1)):  # of a step of one program
         changed = rounds | {"step | --model vit | 2 | PyTorch": [25.6 * change]}
-        assert len(bench.find_contradictions(changed)) == wrong
+        assert len(bench.find_contradicting_keys_by_message(changed)) == wrong
 
 
 def die(*_):
@@ -133,13 +133,13 @@ def worker(*_):
 def test_steps_are_taken_in_processes_of_their_own(capfd, monkeypatch):
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # for which conftest.py sets the number, in any process
     before = dict(os.environ)
-    monkeypatch.setattr(timing, "time_steps_here", worker)
+    monkeypatch.setattr(timing, "list_step_seconds_here", worker)
     with timing.worker_threads(3):
-        process, threads = timing.time_steps(bench.prepare_call, "NumPy", "")
+        process, threads = timing.list_step_seconds_in_subprocess(bench.prepare_call, "NumPy", "")
     assert process != os.getpid() and threads == "3" and os.environ == before
-    monkeypatch.setattr(timing, "time_steps_here", die)
+    monkeypatch.setattr(timing, "list_step_seconds_here", die)
     with pytest.raises(UserError, match="a measurement failed: its process was ended"):
-        timing.time_steps(bench.prepare_call, "NumPy", "")
+        timing.list_step_seconds_in_subprocess(bench.prepare_call, "NumPy", "")
     assert capfd.readouterr().err == ""
 
 
@@ -177,7 +177,7 @@ def test_results_train_what_is_missing(kept, small, monkeypatch, tmp_path, quick
         assert new.keys() == {"machine", "accuracy", "seconds", "parameters"} and new["machine"] == describe_machine()
         assert 0 < new["accuracy"] < 1 and new["seconds"] < 60 and new["parameters"] == 25450
     assert json.loads((tmp_path / "kept_history_np.json").read_text(encoding="utf-8"))["options"]["seed"] == 0
-    monkeypatch.setattr(results, "train", None)  # nothing is missing
+    monkeypatch.setattr(results, "train_by_command", None)  # nothing is missing
     results.main()
 
 
@@ -193,7 +193,7 @@ def test_the_runs_that_make_results_trains():
     assert commands["MLP np_nn pytorch, NumPy"] == "main_np.py --recipe np_nn --init pytorch"
     assert "MLP best, PyTorch" not in commands  # in NumPy there is one
     network = NETWORKS["vit"]
-    added = results.list_runs("vit", network._replace(recipes=network.recipes | {"new": {}}))
+    added = results.get_commands_and_seeds_by_name("vit", network._replace(recipes=network.recipes | {"new": {}}))
     assert added.keys() - results.STATED["vit"].keys() == {"ViT new, PyTorch"}
     assert added["ViT new, PyTorch"] == ("main_torch.py --model vit --recipe new", range(3))
 
@@ -218,7 +218,7 @@ def test_the_proofs_in_small(kept, drawn, mnist, monkeypatch, capsys):
 def test_first_weights_of_another_size_in_small(small, monkeypatch):
     """The sums have the deviation that follows from theirs, and the network learns from them or not."""
     monkeypatch.setattr(data, "load", lambda: small)
-    found = first_weights.train(lambda inputs: 0.01)
+    found = first_weights.train_for_spread_loss_and_accuracy(lambda inputs: 0.01)
     x = as_input(small.train_images).reshape(-1, 784)
     assert found["sum"] == pytest.approx(0.01 * np.sqrt((x**2).sum(axis=1).mean()), rel=0.1)
     assert found["loss"][0] == pytest.approx(np.log(10), abs=0.02) and len(found["loss"]) == 4 * 4

@@ -21,7 +21,9 @@ def test_the_cost_is_measured_and_tabled(monkeypatch):
     """Here, and not in a process for each."""
     both = cost.make_comparisons()["softmax"]
     monkeypatch.setattr(cost, "make_comparisons", lambda: {"softmax": both})
-    monkeypatch.setattr(timing, "time_steps", lambda *what: timing.time_steps_here(2, 0, *what))
+    monkeypatch.setattr(
+        timing, "list_step_seconds_in_subprocess", lambda *what: timing.list_step_seconds_here(2, 0, *what)
+    )
     monkeypatch.setattr(data, "load", dict)
     found = cost.measure_cost(rounds=1)
     assert cost.make_table(found).count("\n") == 2

@@ -117,7 +117,7 @@ def test_the_drawn_convolution_is_right_and_answers_no_question_of_the_lesson():
         dx[i : i + 3, j : j + 3] += dy[i, j] * W
     # Row by row, as the drawing has them: x with its border, W, y; dy, two neighbourhoods, dW, W twice, dx.
     tables = [x, W, y, dy, read[1, 2], read[2, 1], dW, W, W, dx[1:-1, 1:-1]]
-    shown = [text.get_text() for text in figures.draw_page(figures.draw_convolution).axes[0].texts]
+    shown = [text.get_text() for text in figures.draw_page_figure(figures.draw_convolution).axes[0].texts]
     numbers = [string.replace("−", "-") for string in shown if re.fullmatch(r"−?\d", string)]
     assert [int(number) for number in numbers] == [n for table in tables for n in table.flat]
     lesson = (ROOT / "docs/resnet.md").read_text(encoding="utf-8")
@@ -130,7 +130,7 @@ def test_the_drawn_mistake_is_that_of_the_page(mnist):
     number, true = known["numbers"][known["opens"]], known["labels"][known["opens"]]
     logits = model.forward(as_input(mnist.test_images[[number]], known["pixels"]))
     said = int(logits.argmax())
-    written = [text.get_text() for text in figures.draw_page(figures.draw_mistake).axes[0].texts]
+    written = [text.get_text() for text in figures.draw_page_figure(figures.draw_mistake).axes[0].texts]
     assert written[0] == f"It takes this {true} for a {said}: here is why" and said != true == mnist.test_labels[number]
     assert f"{softmax(logits)[0, said]:.1%}" in written
     votes = [float(text.split("+")[1]) for text in written if "in all" in text]

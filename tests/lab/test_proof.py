@@ -47,7 +47,7 @@ def judged(words, steps=2):
     """({judge: what it says}, {the judges that disagree}, what follows, the status)."""
     words = words if "--batch-size" in words else f"{words} --batch-size 24"
     options = parse_options("torch", *f"--steps 12 {words}".split())
-    rows, said, status = prove.judge_run(options, steps=steps)
+    rows, said, status = prove.judge_rows_conclusions_and_status(options, steps=steps)
     return {row.judge: row.said for row in rows}, {row.judge for row in rows if not row.holds}, " ".join(said), status
 
 
@@ -83,12 +83,12 @@ def writer(request):
 
 def failed_rows(model, texts):
     """{judge: what it says} of those that disagree with how a network writes."""
-    return {row.judge: row.said for row in judges.judge_writing("it.py", model, texts) if not row.holds}
+    return {row.judge: row.said for row in judges.list_writing_check_rows("it.py", model, texts) if not row.holds}
 
 
 def test_what_a_network_writes_is_what_forward_says(writer):
     model, texts = writer
-    rows = judges.judge_writing("it.py", model, texts)
+    rows = judges.list_writing_check_rows("it.py", model, texts)
     assert [row.judge for row in rows] == [*WRITING] and all(row.holds for row in rows), rows
     assert re.search(r"no logit differs by more than \de-1[56] from that of `forward`$", rows[0].said)
 
@@ -135,7 +135,7 @@ def test_words_that_are_drawn_by_other_probabilities_are_found(how, change, writ
 def test_a_network_that_cannot_decode_has_two_judges_less(monkeypatch, writer):
     model, texts = writer
     monkeypatch.delattr(type(model), "decode_step")
-    rows = judges.judge_writing("it.py", model, texts)
+    rows = judges.list_writing_check_rows("it.py", model, texts)
     assert [row.said for row in rows] == ["missing: it.py has no method `decode_step`"] * 2
     assert all(row.holds for row in rows)
 
@@ -449,7 +449,7 @@ class MadeUp:
     def __init__(self, *steps):
         self.steps = [*steps]
 
-    def step(self, *batch):
+    def step_and_get_arrays(self, *batch):
         return self.steps.pop(0)
 
 

@@ -34,7 +34,7 @@ def test_the_page_says_what_was_measured():
 
 
 def test_what_it_was_taught_stands_on_the_page():
-    for sentence in llama.describe_fine_tuning(results.load_results()["llama teach"]):
+    for sentence in llama.iter_fine_tuning_sentences(results.load_results()["llama teach"]):
         assert " ".join(sentence.split()) in WORDS, sentence
 
 
@@ -91,7 +91,7 @@ def test_a_tiny_model_is_taught(tmp_path, monkeypatch, kept):
     for name, value in {"OUT": tmp_path, "ANSWERED": 3}.items():
         monkeypatch.setattr(llama, name, value)
     more = f"--dataset {tmp_path / 'my.txt'} --context-length 12 --steps 12 --lr 0.02"
-    llama.fine_tune(write_model(tmp_path / "tiny.gguf"), more)
+    llama.fine_tune_and_save_results(write_model(tmp_path / "tiny.gguf"), more)
     found = kept["llama teach"]
     assert found["after"] < found["before"] - 0.1 and len(found["answers"]) == 2 and found["steps"] == 12
     assert found["parameters"] == 2 * 8 * (2 * (32 + 32) + 2 * (32 + 16) + 3 * (32 + 64))

@@ -59,7 +59,7 @@ def test_where_rounding_decides_the_difference_is_three_times_as_large():
 def test_a_relu_is_counted_that_is_on_in_one_of_the_two_only():
     twin, z = torch.nn.Sequential(torch.nn.Identity()), np.array([[1.0, -1, 2, 0], [-3, 4, 0, -1]])
     network = SimpleNamespace(z1=z)
-    disagreeing = twins.make_disagreement_counter(network, twin, {"z1": "0"})
+    disagreeing = twins.make_relu_disagreement_counter(network, twin, {"z1": "0"})
     for theirs, number in ((z, 0), (np.abs(z), 3), (-np.abs(z), 3), (-z, 6)):
         twin(torch.from_numpy(theirs))
         assert disagreeing() == number
@@ -91,9 +91,9 @@ def test_what_does_not_hold_is_not_saved(which, monkeypatch, kept):
     names = ("loss_np", "loss_tape", "loss_torch", "disagreeing", "tape", "difference")
     found = {name: np.full(9, 1e-15) for name in names}
     found[which] = np.array([1e-15] * 8 + [2e-3])
-    monkeypatch.setattr(twins, "record_run", lambda options: found)
+    monkeypatch.setattr(twins, "record_losses_and_differences", lambda options: found)
     monkeypatch.setattr(twins.drawing, "save", lambda *_: pytest.fail("it was drawn"))
     said = "vit: in float64 a weight is up to 0.002 from its twin, and nothing is saved"
     with pytest.raises(UserError, match=re.escape(said)):
-        twins.record_proof("vit")
+        twins.draw_and_save_proof("vit")
     assert not kept

@@ -32,8 +32,8 @@ def test_the_licences_are_those_of_what_gets_installed(tmp_path, monkeypatch):
         (tmp_path / "preact" / "LICENSE").write_text("MIT")
 
     monkeypatch.setattr(bundle, "MODULES", tmp_path)
-    monkeypatch.setattr(bundle, "install", install)
-    assert [*bundle.iter_licences("preact")] == [("preact", "MIT")]
+    monkeypatch.setattr(bundle, "install_npm_packages", install)
+    assert [*bundle.iter_licence_names_and_texts("preact")] == [("preact", "MIT")]
 
 
 def test_the_page_names_the_lesson_that_asks_for_an_exercise():
@@ -54,7 +54,7 @@ def test_the_page_names_the_lesson_that_asks_for_an_exercise():
 
 @pytest.fixture(scope="module")
 def arrays():
-    return data_file.load(build.DATA)
+    return data_file.load_arrays(build.DATA)
 
 
 def test_the_committed_page_is_what_build_writes(arrays, npm):
@@ -133,7 +133,7 @@ def test_weights_without_out_replace_the_data_file_and_with_it_they_do_not(check
     build.main(["--weights", str(checkpoint), "--out", str(tmp_path / "other.html")])
     assert not path.exists() and not (folder / "index.html").exists()
     build.main(["--weights", str(checkpoint)])
-    assert data_file.make_facts(data_file.load(path))["hidden"] == 48
+    assert data_file.make_facts(data_file.load_arrays(path))["hidden"] == 48
     pages = [(folder / "index.html").read_bytes(), (tmp_path / "other.html").read_bytes()]
     assert pages[0] == pages[1]
     build.main([])
@@ -175,15 +175,16 @@ def test_the_formulas_and_the_lines_that_links_lead_to_are_those_of_mlp_np():
 
 
 def test_the_page_names_its_run(checkpoint):
-    _, options, history = build.load_mlp(checkpoint)
+    _, options, history = build.load_mlp_options_and_history(checkpoint)
     accuracy = f"{history.test_accuracy[-1]:.4f}"
     assert (
-        data_file.describe_run(options, history) == f"784-48-10, seed 3, 300 training steps, test accuracy {accuracy}"
+        data_file.make_run_description_line(options, history)
+        == f"784-48-10, seed 3, 300 training steps, test accuracy {accuracy}"
     )
     options.run.hold_out = 5000
-    assert f"held-out accuracy {accuracy}" in data_file.describe_run(options, history)
+    assert f"held-out accuracy {accuracy}" in data_file.make_run_description_line(options, history)
     history.test_step[-1] = 299  # stopped a step after the last test: what it measured is another network
-    assert "accuracy" not in data_file.describe_run(options, history)
+    assert "accuracy" not in data_file.make_run_description_line(options, history)
 
 
 def test_wrong_weights_are_one_line(checkpoint, tmp_path):
@@ -222,7 +223,7 @@ def test_a_page_that_is_too_large_is_refused(checkpoint, monkeypatch, tmp_path, 
 def test_a_mistake_in_a_script_is_said_with_its_place(npm, tmp_path):
     (script := tmp_path / "new.jsx").write_text("const fine = 1;\nexport part = { fine };\n")
     with pytest.raises(UserError, match=r'^esbuild failed: page/\S*new.jsx:2: Unexpected "part"$'):
-        bundle.bundle(script)
+        bundle.bundle_with_esbuild(script)
 
 
 NO_NETWORK = """
@@ -274,7 +275,7 @@ def test_a_part_that_no_section_has_is_said_in_the_console(browser, tmp_path):
 def test_where_no_page_can_be_written(checkpoint, monkeypatch):
     """Not over what it is made from, either."""
     before, weights = checkpoint.read_bytes(), ["--weights", str(checkpoint)]
-    monkeypatch.setattr(data_file, "make_arrays", lambda *_: {})  # which takes a second
+    monkeypatch.setattr(data_file, "make_page_arrays", lambda *_: {})  # which takes a second
     monkeypatch.setattr(build, "make_single_file", lambda _: "")
     for out in ("", ".", "/", str(checkpoint), str(build.FOLDER / "page.css")):
         with pytest.raises(UserError, match=f"--out {re.escape(out)}"):

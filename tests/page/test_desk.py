@@ -76,7 +76,7 @@ def test_a_line_for_one_image_computes_the_first_derivative_until_there_is_one_f
     for written, factor in (({"one_image": 2}, 2), ({"one_image": 2, "dlogits": 3}, 3)):
         for name, times in written.items():
             (tmp_path / f"{name}.py").write_text(filled(name, f"{RIGHT[name]}; dlogits = {times} * dlogits"))
-        desk.compute_derivatives([*written], 4)
+        desk.compute_and_write_derivatives([*written], 4)
         dlogits = np.frombuffer((tmp_path / "out" / "dlogits").read_bytes())
         assert np.allclose(dlogits, factor * (known["p"] - np.eye(10)[4]))
 
@@ -100,7 +100,7 @@ def test_of_a_zip_file_with_a_damaged_progress_the_rest_is_imported(tmp_path, mo
     with zipfile.ZipFile(tmp_path / "my_practice.zip", "w") as archive:
         archive.writestr("ada/da1.py", filled("da1", "da1 = dlogits @ W2.T"))
         archive.writestr("ada/progress.json", "[")
-    found = desk.unpack("my_practice.zip")
+    found = desk.read_work_archive("my_practice.zip")
     assert found["damaged"] and [*found["work"]["files"]] == ["da1"] and found["work"]["progress"] == {}
 
 
@@ -113,7 +113,7 @@ def test_what_has_passed_in_a_zip_file_has_passed_here_if_it_is_as_it_was(tmp_pa
         for name, text in (texts | {"dz1": texts["dz1"] + "# a thought\n"}).items():
             archive.writestr(f"my_practice/{name}.py", text)
         archive.writestr("my_practice/progress.json", json.dumps({"passed": passed}))
-    found = desk.unpack("my_practice.zip")["work"]
+    found = desk.read_work_archive("my_practice.zip")["work"]
     assert {*found["files"]} == {"da1", "dz1", "loss"} and found["passed"] == {"da1": texts["da1"]}
 
 
@@ -121,18 +121,20 @@ def test_blocks_run_one_after_the_other_with_the_same_names(tmp_path, monkeypatc
     monkeypatch.setattr(desk, "start_reporting_lines", lambda *files: None)
     monkeypatch.setattr(desk, "Path", lambda name: tmp_path / name.rpartition("/")[2])
     for blocks, printed in ((["a = 3", "a\na + 1"], "4\n"), ([""], ""), (["print(1)", "# nothing"], "")):
-        assert desk.run_session(blocks) == {"printed": printed}
+        assert desk.run_blocks_for_last_output(blocks) == {"printed": printed}
     monkeypatch.setattr(desk, "make_error_report", lambda error, file: {"text": f"{error}, in {file}"})
     for blocks, said in (
         (["1 / 0", "2"], "In block 1 above: division by zero, in /tmp/block0.py"),
         (["2", "1 / 0"], "division by zero, in /tmp/block1.py"),
     ):
-        assert desk.run_session(blocks)["error"] == said
+        assert desk.run_blocks_for_last_output(blocks)["error"] == said
 
 
 def test_a_block_that_never_ends_is_named_if_it_is_not_the_last():
     for block, begins in ((0, "In block 1 above: "), (1, "")):
-        said = desk.describe_end(["while True: pass", "1"], seconds=8, stuck={"line": 1, "file": block})["error"]
+        said = desk.make_early_end_result(["while True: pass", "1"], seconds=8, stuck={"line": 1, "file": block})[
+            "error"
+        ]
         assert said == f"{begins}Stopped after 8 seconds, in line 1. Is there a loop that never ends?"
 
 
@@ -174,7 +176,7 @@ def test_of_many_files_that_cannot_be_read_three_are_named(tmp_path, monkeypatch
         for i in range(100):
             archive.writestr(f"{i}/da{i}.py", "")
     with pytest.raises(UserError, match=r"^cannot be read: da0\.py \(.*\), da1\.py .*, 97 more$"):
-        desk.unpack("mine.zip")
+        desk.read_work_archive("mine.zip")
 
 
 def test_what_is_due_is_due_here_on_the_same_days(monkeypatch):
@@ -223,7 +225,7 @@ def test_the_entry_stands_in_the_middle_of_the_part_or_the_part_ends_where_the_a
     for at, corner in (((20, 15), [13, 8]), ((0, 29), [0, 16]), ((39, 3), [26, 0])):
         mine = right.copy()
         mine[at] = np.inf
-        both = desk.crop_arrays(mine, right)
+        both = desk.describe_cropped_arrays(mine, right)
         row, column = both["furthest"]
         assert both["corner"] == corner and np.shape(both["right"]) == (desk.MOST_SHOWN, desk.MOST_SHOWN)
         assert both["mine"][row][column] is None and both["right"][row][column] == 0  # JSON knows no inf
@@ -284,10 +286,10 @@ def test_a_network_of_ones_own_opens_in_the_page_if_it_is_one_of_the_pages(mnist
             (W1, b1), (W2, b2) = params
             return (between((images / 255 - mean) / std @ W1.T + b1) @ W2.T + b2).argmax(axis=1)
 
-        found, proof = desk.convert_to_mlp(SimpleNamespace(read=read), kept, images, "")
+        found, proof = desk.make_mlp_and_explanation(SimpleNamespace(read=read), kept, images, "")
         assert told in proof and (found and (found["hidden"], found["pixels"])) == (pixels and (20, pixels))
     deep = [*kept[:1], (rng.normal(0, 0.3, (20, 20)), np.zeros((1, 20))), *kept[1:]]
-    assert "3 layers of weights" in desk.convert_to_mlp(SimpleNamespace(read=read), deep, images, "")[1]
+    assert "3 layers of weights" in desk.make_mlp_and_explanation(SimpleNamespace(read=read), deep, images, "")[1]
 
 
 def test_what_is_known_is_reported_before_the_search_for_a_place(tmp_path, monkeypatch):
@@ -295,10 +297,10 @@ def test_what_is_known_is_reported_before_the_search_for_a_place(tmp_path, monke
     path = write(tmp_path, "dz1", "dz1 = 3.7 * da1 * (z1 > 0) - 2.3 * (a1 > 1)")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["", "dz1", str(path), "0", str(result)])
-    monkeypatch.setattr(desk, "report", lambda **what: said.append(what))
+    monkeypatch.setattr(desk, "send_to_page", lambda **what: said.append(what))
     monkeypatch.setattr(desk, "start_reporting_lines", lambda *files: None)
-    monkeypatch.setattr(repair, "search_edits", lambda *_: said.append("searched"))
-    desk.run()
+    monkeypatch.setattr(repair, "search_edits_for_place", lambda *_: said.append("searched"))
+    desk.run_and_write_report()
     *_, known, searched = said
     first, last = json.loads(known["outcome"]), json.loads(result.read_text())
     assert searched == "searched"
@@ -314,7 +316,7 @@ def test_a_network_that_writes_is_refused_in_one_right_line_where_there_are_no_w
     monkeypatch.setattr(desk, "FOLDER", tmp_path)
     monkeypatch.setattr("support.texts.load_vocabulary", lambda *_: pytest.fail("it has looked for the words"))
     with pytest.raises(UserError, match=r"^checkpoint_gpt_np\.npz is a GPT, a network that writes: "):
-        desk.open_network("checkpoint_gpt_np.npz")
+        desk.load_packed_network("checkpoint_gpt_np.npz")
 
 
 def test_the_pixels_are_standardised_as_where_all_images_are():
@@ -325,14 +327,17 @@ def test_the_site_writes_what_the_network_writes_and_says_which_names_it_has_lea
     site = pytest.importorskip("page.site", exc_type=UserError)
     (tmp_path / "runtime").mkdir()
     known = data.load("names").train_tokens.astype(np.uint8)
-    address = site.write_text_network(tmp_path / "runtime", "names.npz", known)
+    address = site.write_network_and_get_address(tmp_path / "runtime", "names.npz", known)
     (tmp_path / address).rename(tmp_path / "writer.npz")
     monkeypatch.setattr(desk, "FOLDER", tmp_path)
-    names = desk.write_names("Mc<", 30, 0.5, seed=1)["names"]
+    names = desk.generate_names_with_details("Mc<", 30, 0.5, seed=1)["names"]
     assert len(names) == 30 and all(name.startswith("mc") for name, *_ in names)
     listed = {name for name, is_known, _ in names if is_known}
     assert listed and listed == {name for name, *_ in names} & {*decode_names(known)}
-    assert desk.write_names("", 5, 0, seed=1)["names"] == desk.write_names("", 5, 0, seed=2)["names"]
+    assert (
+        desk.generate_names_with_details("", 5, 0, seed=1)["names"]
+        == desk.generate_names_with_details("", 5, 0, seed=2)["names"]
+    )
 
 
 @pytest.mark.parametrize(("file", "begun", "places"), [("gpt.npz", "", 49), ("names.npz", "ma", 12)])
@@ -342,16 +347,16 @@ def test_what_is_said_of_each_word_that_is_written_is_gpt_nps(file, begun, place
     with np.load(desk.Path(desk.__file__).with_name(file)) as weights:
         np.savez(tmp_path / "writer.npz", words=np.zeros((128, 16) if places == 49 else (1, 12), np.uint8), **weights)
     monkeypatch.setattr(desk, "FOLDER", tmp_path)
-    monkeypatch.setattr(desk, "report", lambda **what: said.append(what))
-    _, model = desk.load_writer()
+    monkeypatch.setattr(desk, "send_to_page", lambda **what: said.append(what))
+    _, model = desk.load_writer_words_and_model()
     if begun:
-        ((name, _, said),) = desk.write_names(begun, 1, 0.7, seed=3)["names"]
+        ((name, _, said),) = desk.generate_names_with_details(begun, 1, 0.7, seed=3)["names"]
         text = [27, *(desk.LETTERS.index(letter) + 1 for letter in name)]
         drawn = model.generate(np.array([text[:3]]), 0.7, np.random.default_rng(3))
         assert [one["word"] for one in said] == [int(word) for (word,) in drawn][: len(said)]
         assert len(said) == min(len(name) + 1, places) - len(begun)  # the end, too, if there is one
     else:
-        desk.write(4, 0.7, seed=3)
+        desk.write_digit_to_page(4, 0.7, seed=3)
         said = said[1:]
         text = [128 + 4, *(one["word"] for one in said)][:places]
     text += [0] * (places - len(text))  # what follows changes nothing
@@ -372,14 +377,14 @@ def test_the_site_goes_on_with_a_text_as_write_does_and_says_where_it_looked(tmp
     (tmp_path / "runtime").mkdir()
     letters = data.SOURCES["shakespeare"].letters
     assert (site.FOLDER / "text.npz").stat().st_size < 300_000
-    (tmp_path / site.write_text_networks(tmp_path / "runtime")["text"]).rename(tmp_path / "writer.npz")
+    (tmp_path / site.write_networks_and_get_addresses(tmp_path / "runtime")["text"]).rename(tmp_path / "writer.npz")
     said = []
     monkeypatch.setattr(desk, "FOLDER", tmp_path)
-    monkeypatch.setattr(desk, "report", lambda **what: said.append(what))
-    desk.write_text("ROMEO:\u2603", 100, 0.8, seed=2)
+    monkeypatch.setattr(desk, "send_to_page", lambda **what: said.append(what))
+    desk.write_text_to_page("ROMEO:\u2603", 100, 0.8, seed=2)
     about, *said = said
     assert about == {"begun": "ROMEO:", "letters": letters}
-    _, model = desk.load_writer()
+    _, model = desk.load_writer_words_and_model()
     words = [letters.index(letter) for letter in "ROMEO:"]
     drawn = write_py.generate_endlessly(model, words, 0.8, np.random.default_rng(2))
     words += [int(word) for word in islice(drawn, 100)]

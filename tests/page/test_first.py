@@ -14,7 +14,7 @@ from chromium import READY, arrays, as_window, frames, opened, tab, text, twin, 
 from conftest import ROOT, as_input, schedule, until
 from exercises.catalogue import BY_NAME
 from mlp_np import MLP, relative_difference, softmax
-from page.site import map_lines_to_exercises
+from page.site import map_arrays_to_exercises
 from practice_answers import filled
 
 LAPTOP, PHONE = (1366, 650), (390, 844)
@@ -159,7 +159,7 @@ def test_the_chain_asks_for_what_its_exercises_ask_for():
         assert re.findall(r'"(\w+)"', gives) == list(exercise.gives)
         assert {*re.findall(r"(\w+): \"", inputs)} == {*exercise.takes}
         if n > 0:  # the first is that of one image, which is no line of the network's
-            assert map_lines_to_exercises()[exercise.gives[0]] == name
+            assert map_arrays_to_exercises()[exercise.gives[0]] == name
     names = [name for name, *_ in found]
     assert names == [name for name in BY_NAME if name in names]  # in the order of the lessons
 
@@ -228,13 +228,13 @@ FAKE_PYTHON = """window.Worker = class {
         if (load) return reply({ ready: {} });
         if (!run) return;
         const [call, request] = run.argv;
-        if (call === "compute_derivatives") {
+        if (call === "compute_and_write_derivatives") {
             const arrays = ["dlogits", "dW2", "db2", "da1", "dz1", "dW1", "db1"].map((name) => [
                 name, new Uint8Array(new Float64Array(lab.pass[name]).buffer)]);
             const files = { ...Object.fromEntries(arrays), "answer.json": bytes("{}") };
             return reply({ ended: { status: 0, files } });
         }
-        if (call !== "mark") return reply({ ended: { status: 0, files: {} } });
+        if (call !== "judge_written_report") return reply({ ended: { status: 0, files: {} } });
         const { name } = JSON.parse(request);
         const passed = !run.files[`${name}.py`].includes("...");
         const answer = { passed, printed: "", files: {}, said: passed ? SAID : ["Nothing is written yet."],

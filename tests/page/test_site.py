@@ -601,7 +601,7 @@ def work_is_packed(page):
     page.get_by_text("This browser cannot store anything").first.wait_for()
     assert not page.get_by_text("It stays in this browser").count()
     page.get_by_role("button", name="Download my work").first.click()
-    until(lambda: page.evaluate("window.asked?.argv[0]") == "pack")
+    until(lambda: page.evaluate("window.asked?.argv[0]") == "write_work_archive")
     assert "# mine" in page.evaluate("asked.files['dz1.py']")
 
 
@@ -834,7 +834,9 @@ def test_what_a_build_has_downloaded_or_compressed_the_next_one_finds(tmp_path, 
     made = []
     for content in (b"one", b"one", b"two"):
         assert (
-            site.load_or_make(site.compute_digest(content), lambda content: made.append(content) or content, content)
+            site.load_or_make(
+                site.compute_sha256_hex(content), lambda content: made.append(content) or content, content
+            )
             == content
         )
     assert made == [b"one", b"two"]
@@ -852,7 +854,7 @@ def test_the_site_says_its_address_where_the_readme_does(site, tmp_path, monkeyp
     address = "https://ada.github.io/lessons/"
     (tmp_path / "README.md").write_text(readme.replace(line, published.replace(built.OWNER, address)))
     monkeypatch.setattr(built, "ROOT", tmp_path)
-    assert built.prepare_markdown(f"at `{built.OWNER}practise.html`") == f"at `{address}practise.html`"
+    assert built.remove_asides_and_set_address(f"at `{built.OWNER}practise.html`") == f"at `{address}practise.html`"
 
 
 @pytest.mark.slow(one_in=2)
@@ -1167,7 +1169,8 @@ def test_a_digit_of_two_strokes_is_read_whole(at):
             """() => {
                 window.reads = [];
                 lessons.python.ask = async (name, { pixels }) => {
-                    if (name === "learn") return { claimed: 0.9, right: 0.9, proof: "", weights: "AAAA" };
+                    const trained = { claimed: 0.9, right: 0.9, proof: "", weights: "AAAA" };
+                    if (name === "train_and_test_own_network") return trained;
                     await new Promise((answer) => reads.push({ ink: pixels.filter((ink) => ink).length, answer }));
                     return { digit: 8 };
                 };
@@ -1258,7 +1261,7 @@ def test_a_digit_that_is_asked_for_is_written(at, site):
             """async ([address, request]) => {
                 const kept = new Uint8Array(await (await fetch(address)).arrayBuffer()), heard = [];
                 const hear = (said) => heard.push(said.word);
-                await lessons.python.ask("write", request, {"writer.npz": kept}, 60, hear);
+                await lessons.python.ask("write_digit_to_page", request, {"writer.npz": kept}, 60, hear);
                 return heard.slice(1);
             }""",
             [address, {"digit": 4, "temperature": 0.8, "seed": 5}],

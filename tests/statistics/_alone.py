@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from marker.trial import call, right_results
+from marker.trial import call_for_results_and_changes, find_right_result_names
 from marker.verdict import Sentences, Verdict
 from marker.words import tables
 
@@ -17,13 +17,15 @@ def is_so(attempt):
     """Whether the function is right for the first sample alone: of each trial, and of fresh ones."""
     exercise = attempt.exercise
     function = getattr(attempt.module, exercise.function.name)
-    drawn = (*exercise.draw_trials(attempt.seed), *exercise.draw_fresh_trials(attempt.seed))
+    drawn = (*exercise.draw_trials(attempt.seed), *exercise.draw_trials_of_next_seed(attempt.seed))
     return all(is_right(exercise, function, first_alone(exercise, g)) for g in drawn)
 
 
 def is_right(exercise, function, g):
     """Whether all results are right, and no input is changed."""
-    return right_results(exercise, g, *call(exercise, function, g)) == set(exercise.gives)
+    return find_right_result_names(exercise, g, *call_for_results_and_changes(exercise, function, g)) == set(
+        exercise.gives
+    )
 
 
 def first_alone(exercise, g):
