@@ -176,12 +176,12 @@ class Tensor:
         return Tensor(self.value.swapaxes(i, j), (self, lambda dy: dy.swapaxes(i, j)))
 
     def __getitem__(self, index):  # what was read twice gets both gradients, what was not read gets none
-        def vjp(dy, shape=self.shape):
+        def scatter_gradient(dy, shape=self.shape):
             da = np.zeros(shape, dy.dtype)
             np.add.at(da, index, dy)  # da[index] += dy would keep one of two gradients for the same place
             return da
 
-        return Tensor(self.value[index], (self, vjp))
+        return Tensor(self.value[index], (self, scatter_gradient))
 
 
 def softmax_cross_entropy(logits, y):
@@ -190,7 +190,7 @@ def softmax_cross_entropy(logits, y):
     return Tensor(loss, (logits, lambda dy: dy * dlogits))
 
 
-def compare_gradients(title, function, *operands):
+def list_gradient_differences(title, function, *operands):
     """Return a list: for each operand, the relative difference of its gradient from central differences.
 
     Raises SystemExit if a gradient is wrong. title: the name of the function in that message.
@@ -199,7 +199,9 @@ def compare_gradients(title, function, *operands):
     r = np.random.default_rng(0).normal(size=y.shape)
     y.backward(r)  # the loss is sum(y * r), so that dy = r
     return [
-        mlp_np.compare(f"{title}: d{name}", a.grad, a.value, lambda: (function(*operands).value * r).sum())
+        mlp_np.compute_gradient_difference(
+            f"{title}: d{name}", a.grad, a.value, lambda: (function(*operands).value * r).sum()
+        )
         for name, a in zip("ab"[: len(operands)], operands, strict=True)
     ]
 
@@ -233,7 +235,7 @@ def check():
         ("u = 2 a, u u u + a", use_three_times, (3, 4)),
     ]:
         operands = [Tensor(rng.uniform(0.5, 1.5, shape)) for shape in shapes]
-        print(f"{name:18} {max(compare_gradients(name, function, *operands)):.1e}")
+        print(f"{name:18} {max(list_gradient_differences(name, function, *operands)):.1e}")
 
 
 if __name__ == "__main__":

@@ -77,18 +77,18 @@ class Images(NamedTuple):
     def n_test(self):
         return len(self.test_images)
 
-    def train(self, indices):
+    def get_train_examples_and_labels(self, indices):
         """Return (images, labels) of training examples: (B, 28, 28) uint8, (B,) int64. indices: an array or slice."""
         return self.train_images[indices], self.train_labels[indices].astype(np.int64)
 
-    def test(self, indices):
+    def get_test_examples_and_labels(self, indices):
         return self.test_images[indices], self.test_labels[indices].astype(np.int64)
 
     def mark_drawn(self, was_drawn, options, start, stop):
         """Set `was_drawn` (n_train,) bool to True for the examples in the batches of steps start, ..., stop - 1."""
         mark_drawn(was_drawn, options, start, stop)
 
-    def measure_test_overlap(self):
+    def compute_test_overlap_fraction(self):
         """Return the fraction of the test images that are also training images, from 0 to 1."""
         train_images = {image.tobytes() for image in self.train_images}
         return np.mean([image.tobytes() in train_images for image in self.test_images])
@@ -111,16 +111,16 @@ class Tokens(NamedTuple):
     def n_test(self):
         return len(self.test_tokens)
 
-    def train(self, indices):
+    def get_train_examples_and_labels(self, indices):
         return self.train_tokens[indices], None
 
-    def test(self, indices):
+    def get_test_examples_and_labels(self, indices):
         return self.test_tokens[indices], None
 
     def mark_drawn(self, was_drawn, options, start, stop):
         mark_drawn(was_drawn, options, start, stop)
 
-    def measure_test_overlap(self):
+    def compute_test_overlap_fraction(self):
         return 0.0  # not searched for: the same name or line may well occur twice
 
 
@@ -133,7 +133,7 @@ def load(source="mnist", hold_out=0):
     Raises UserError if the dataset cannot be loaded, or if `hold_out` leaves no training examples.
     """
     source = SOURCES[source] if isinstance(source, str) else source
-    arrays = source.examples()
+    arrays = source.get_example_arrays()
     if hold_out >= len(arrays[0]):
         n_train = f"the {len(arrays[0])} training {source.noun}"
         raise UserError(f"--hold-out {hold_out} leaves none of {n_train} for training")
@@ -166,18 +166,18 @@ def iter_examples(dataset, options, start, stop):
 
 def augment_batches(dataset, options, start, stop):
     """Yield (examples, labels) for the batches of steps start, ..., stop - 1, augmented as options.run.augment says."""
-    for epoch, i, rows in iter_batch_indices(dataset.n_train, options, start, stop):
-        examples, labels = dataset.train(rows)
+    for epoch, i, rows in iter_epoch_batch_and_indices(dataset.n_train, options, start, stop):
+        examples, labels = dataset.get_train_examples_and_labels(rows)
         yield AUGMENT[options.run.augment](examples, make_rng(options.run.seed, epoch, i)), labels
 
 
 def mark_drawn(was_drawn, options, start, stop):
     """Set `was_drawn` (n_train,) bool to True for the examples in the batches of steps start, ..., stop - 1."""
-    for _, _, rows in iter_batch_indices(len(was_drawn), options, start, stop):
+    for _, _, rows in iter_epoch_batch_and_indices(len(was_drawn), options, start, stop):
         was_drawn[rows] = True
 
 
-def iter_batch_indices(n_examples, options, start, stop):
+def iter_epoch_batch_and_indices(n_examples, options, start, stop):
     """Yield (epoch, index of the batch in the epoch, indices (B,) of its examples) for steps start, ..., stop - 1."""
     batch_size = options.run.batch_size
     order = None
@@ -219,7 +219,7 @@ def test_batches(dataset, options, max_size=200, part=0, n_parts=1):
     """
     size = test_batch_size(dataset, options, max_size, n_parts)
     for i in range(part * size, dataset.n_test, n_parts * size):
-        yield encode(*dataset.test(slice(i, i + size)), options)
+        yield encode(*dataset.get_test_examples_and_labels(slice(i, i + size)), options)
 
 
 def test_batch_size(dataset, options, max_size, n_parts):
@@ -235,10 +235,10 @@ def encode(examples, labels, options):
     """Return (x, y), the network's input (B, ...) and targets (B, ...) int64, for a batch from `iter_examples`."""
     if options.network.writes:
         return options.source.tokenizer.encode(examples, labels)
-    return to_input(examples, options), labels
+    return scale_pixels(examples, options), labels
 
 
-def to_input(images, options):
+def scale_pixels(images, options):
     """Convert uint8 images (B, 28, 28) to a network's input, of the same shape and of type options.run.dtype.
 
     options.run.pixels is the range of the result: "raw" 0 to 255; "unit" 0 to 1; "standardised" with mean 0 and

@@ -19,7 +19,7 @@ import math
 
 import numpy as np
 
-from mlp_np import check_gradient_names, compare
+from mlp_np import check_gradient_names, compute_gradient_difference
 
 
 class Linear:
@@ -152,7 +152,7 @@ def flatten_layers(layers, path=""):
     return layers_by_path
 
 
-def compare_gradients(layer, x, title="layer"):
+def compute_gradient_differences(layer, x, title="layer"):
     """Return {name: relative difference} between layer.backward and central differences, for x and every parameter.
 
     The loss is sum(y * r) with random r, so that dy = r. If x holds whole numbers, it has no derivative and is left
@@ -169,7 +169,7 @@ def compare_gradients(layer, x, title="layer"):
         for name, param in getattr(inner, "params", {}).items():
             rows[f"{path}.{name}".strip(".")] = inner.grads[name], param
     return {
-        name: compare(f"{title}: d{name}", by_hand, array, lambda: (layer.forward(x) * r).sum())
+        name: compute_gradient_difference(f"{title}: d{name}", by_hand, array, lambda: (layer.forward(x) * r).sum())
         for name, (by_hand, array) in rows.items()
     }
 
@@ -185,7 +185,7 @@ def check_layers(cases, rng):
             for param in getattr(inner, "params", {}).values():
                 param += rng.normal(0, 0.3, param.shape)  # a gamma of 1 would hide that it was forgotten
         x = rng.normal(size=x) if isinstance(x, tuple) else x
-        for name, difference in compare_gradients(layer, x, title).items():
+        for name, difference in compute_gradient_differences(layer, x, title).items():
             print(f"{title:21} d{name:27} {difference:.1e}")
 
 

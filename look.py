@@ -86,7 +86,7 @@ def main(argv=None):
     dataset = data.load(options.source, options.run.hold_out)
     test_name = test_set_name(options)
     if arguments.picture:
-        input_picture = options.source.read_picture(arguments.picture)
+        input_picture = options.source.read_picture_ink_image_problem(arguments.picture)
         y = arguments.label
         description = "your picture"
         if input_picture.problem:
@@ -101,9 +101,9 @@ def main(argv=None):
         description = f"{test_name} image {index}"
 
     class_name = options.source.describe_label(y)
-    figures = draw_test(model, options, dataset)
+    figures = make_test_figures_by_kind(model, options, dataset)
     if pictures:
-        figures |= draw_inside(model, options, image, y, f"{class_name}, {description}", arguments.patch)
+        figures |= make_image_figures_by_kind(model, options, image, y, f"{class_name}, {description}", arguments.patch)
     for kind, figure in figures.items():
         drawing.save(figure, files[kind])
     print(f"{options.network.title(options.run)} of {checkpoint.path}: {description}, {class_name}")
@@ -120,7 +120,9 @@ def look_at_writer(model, options, checkpoint, arguments):
     """
     network = f"{options.network.title(options.run)} of {checkpoint.path}"
     source = options.source
-    draw = source.pick_by_kind(images=draw_digit, names=None, texts=draw_text)
+    draw = source.pick_by_kind(
+        images=make_digit_figure_and_description, names=None, texts=make_text_figure_and_description
+    )
     if draw is None:
         raise UserError(f"look.py draws digits and texts, and {network} writes names: use write.py")
     if source.cut_by:
@@ -129,7 +131,7 @@ def look_at_writer(model, options, checkpoint, arguments):
         )
     if arguments.picture or arguments.test is not None:
         raise UserError(f"{network} writes digits and classifies none: choose a digit with --digit D")
-    if arguments.digit is not None and draw is draw_text:
+    if arguments.digit is not None and draw is make_text_figure_and_description:
         raise UserError(f"--digit is for a network that writes digits, and {network} writes texts")
     if arguments.patch is not None and arguments.patch >= source.context_length:
         raise UserError(f"--patch {arguments.patch}: there are {source.context_length}, from 0")
@@ -144,7 +146,7 @@ def look_at_writer(model, options, checkpoint, arguments):
     return None
 
 
-def draw_digit(model, options, arguments):
+def make_digit_figure_and_description(model, options, arguments):
     """Let the network write a digit. Return (figure of the digit, name of the digit)."""
     digit = DIGIT if arguments.digit is None else arguments.digit
     description = options.source.describe_label(digit)
@@ -158,7 +160,7 @@ def draw_digit(model, options, arguments):
     ), description
 
 
-def draw_text(model, options, arguments):
+def make_text_figure_and_description(model, options, arguments):
     """Let the network write a text. Return (figure of the text, description of its length, such as "64 letters")."""
     source = options.source
     description = f"{source.context_length} letters"
@@ -196,7 +198,7 @@ def compute_gpt_steps(model, options, prompt, temperature=0.8, seed=0):
 # --- One image, there and back -------------------------------------------------------------------------------------
 
 
-def compute_steps_and_gradients(model, options, image, y):
+def compute_step_values_and_gradients(model, options, image, y):
     """Run one uint8 image (28, 28), whose true class is y, forward and backward, and return (steps, grads).
 
     steps is a dict: "image"; "classes": the names of all classes; "loss"; "logits", "p" and "dlogits": (10,) each.
@@ -213,20 +215,21 @@ def compute_steps_and_gradients(model, options, image, y):
 def compute_mlp_passes(model, options, image, y):
     """Return what mlp_np.py computes for one image whose true class is y, as a dict by the names in that file.
 
-    It has the steps of `compute_steps_and_gradients`, and "z1", "a1", "da1", "dz1": (H,) each, and "dW1": (784, H).
+    It has the steps of `compute_step_values_and_gradients`, and "z1", "a1", "da1", "dz1": (H,) each, and "dW1": (784,
+    H).
     """
-    steps, grads = compute_steps_and_gradients(model, options, image, y)
+    steps, grads = compute_step_values_and_gradients(model, options, image, y)
     return steps | {name: getattr(model, name)[0] for name in ("z1", "a1", "da1", "dz1")} | {"dW1": grads["W1"]}
 
 
 def compute_resnet_passes(model, options, image, y):
     """Return what a ResNet computes for one image whose true class is y, as a dict.
 
-    It has the steps of `compute_steps_and_gradients`, and "maps": {"stem": (14, 14, 16), "stage 1": ...}, the outputs
-    of the stem and of each stage; "gradients": d loss / d output for each of them. The network runs as in testing:
-    batch normalisation uses its running means and variances.
+    It has the steps of `compute_step_values_and_gradients`, and "maps": {"stem": (14, 14, 16), "stage 1": ...}, the
+    outputs of the stem and of each stage; "gradients": d loss / d output for each of them. The network runs as in
+    testing: batch normalisation uses its running means and variances.
     """
-    steps, _ = compute_steps_and_gradients(model, options, image, y)
+    steps, _ = compute_step_values_and_gradients(model, options, image, y)
     last_blocks = {
         f"stage {i + 1}": f"blocks.{(i + 1) * options.run.blocks - 1}" for i in range(len(options.run.widths))
     }
@@ -240,11 +243,11 @@ def compute_resnet_passes(model, options, image, y):
 def compute_vit_passes(model, options, image, y):
     """Return what a ViT computes for one image whose true class is y, as a dict.
 
-    It has the steps of `compute_steps_and_gradients`, and "attention": {"block 1": weights (h, T, T), ...};
+    It has the steps of `compute_step_values_and_gradients`, and "attention": {"block 1": weights (h, T, T), ...};
     "gradients": d loss / d output of the embedding and of each block, {"embedded": (T, C), "block 1": (T, C), ...};
     "dx": (28, 28); "patch": the index of the patch with the most ink.
     """
-    steps, _ = compute_steps_and_gradients(model, options, image, y)
+    steps, _ = compute_step_values_and_gradients(model, options, image, y)
     ink = Patches(options.run.patch).forward(image[np.newaxis].astype(int))[0].sum(axis=1)
     blocks = {f"block {i + 1}": f"blocks.{i}" for i in range(options.run.blocks)}
     gradient_layers = {"embedded": "positions"} | blocks
@@ -259,7 +262,7 @@ def compute_vit_passes(model, options, image, y):
 # --- The first layer's weights: (the rest of a title, images (n, h, w), a label for each, a note) ---------------------
 
 
-def get_mlp_weights(params, options):
+def get_mlp_title_images_labels_note(params, options):
     """Return (rest of a title, images, a label for each, a note) for W1 of the units with the largest W2."""
     W1 = params["W1"]
     W2 = params["W2"]
@@ -271,7 +274,7 @@ def get_mlp_weights(params, options):
         else f"the {len(largest_units)} of {len(W2)} units with the largest weights W2"
     )
     note = (
-        f"{description}, and the {source.kind} that each favours most\n"
+        f"{description}, and the {source.singular_noun} that each favours most\n"
         "(fine noise: what is left of the initial weights)"
     )
     return (
@@ -282,28 +285,32 @@ def get_mlp_weights(params, options):
     )
 
 
-def get_resnet_weights(params, options):
+def get_resnet_title_images_labels_note(params, options):
     """Return (rest of a title, images, a label for each, a note) for the stem's kernels, an image for each channel."""
     kernels = np.moveaxis(params["stem.conv.W"][:, :, 0], 2, 0)  # (C, 3, 3)
-    return "", *select_kernels(kernels), f"the 3 x 3 weights of {describe_channels(kernels)} of the stem"
+    return (
+        "",
+        *select_kernels_and_numbers(kernels),
+        f"the 3 x 3 weights of {make_channel_count_text(kernels)} of the stem",
+    )
 
 
-def get_vit_weights(params, options):
+def get_vit_title_images_labels_note(params, options):
     """Return (rest of a title, images, a label for each, a note) for the embedding, an image for each channel."""
     kernels = params["embed.W"].T.reshape(-1, options.run.patch, options.run.patch)  # (C, size, size)
     return (
         "",
-        *select_kernels(kernels),
-        f"the weights by which {describe_channels(kernels)} of the embedding multiplies a patch",
+        *select_kernels_and_numbers(kernels),
+        f"the weights by which {make_channel_count_text(kernels)} of the embedding multiplies a patch",
     )
 
 
-def select_kernels(kernels):
+def select_kernels_and_numbers(kernels):
     """Return (the kernels to draw, their numbers): the first `MOST` of kernels (n, h, w)."""
     return kernels[:MOST], range(len(kernels[:MOST]))
 
 
-def describe_channels(kernels):
+def make_channel_count_text(kernels):
     """Return a text for the channels that are drawn: "each channel" or "each of the first 64 of 96 channels"."""
     return "each channel" if len(kernels) <= MOST else f"each of the first {MOST} of {len(kernels)} channels"
 
@@ -311,7 +318,7 @@ def describe_channels(kernels):
 # --- All test images --------------------------------------------------------------------------------------------------
 
 
-def draw_test(model, options, dataset):
+def make_test_figures_by_kind(model, options, dataset):
     """Return {"confusion": figure, "mistakes": figure} of the network's predictions for all test images."""
     labels = dataset.test_labels
     network = options.network.title(options.run)
@@ -333,7 +340,7 @@ def draw_test(model, options, dataset):
     columns = (array[most_confident] for array in (dataset.test_images, names[labels], names[predictions], confidence))
     n_classes = 1 + max(n for n in range(10) if source.classes[n] != NONE or counts[:, n].any())
     confusion_figure = answers.draw_confusion(
-        counts[:n_classes, :n_classes], title, source.classes[:n_classes], source.kind
+        counts[:n_classes, :n_classes], title, source.classes[:n_classes], source.singular_noun
     )
     figures = confusion_figure, answers.draw_mistakes(*columns, f"{network}: {mistakes_title}")
     return dict(zip(OF_ALL, figures, strict=True))
@@ -345,23 +352,23 @@ INSIDE = {
     "mlp": (
         compute_mlp_passes,
         {"forward": passes.draw_forward_pass, "backward": passes.draw_backward_pass},
-        get_mlp_weights,
+        get_mlp_title_images_labels_note,
     ),
     "resnet": (
         compute_resnet_passes,
         {"forward": passes.draw_feature_maps, "backward": passes.draw_feature_gradients},
-        get_resnet_weights,
+        get_resnet_title_images_labels_note,
     ),
     "vit": (
         compute_vit_passes,
         {"attention": passes.draw_attention, "backward": passes.draw_patch_gradients},
-        get_vit_weights,
+        get_vit_title_images_labels_note,
     ),
 }
 TITLES = {"forward": "{}, forward: {}", "backward": "{}, backward: {}", "attention": "{}: attention to {}"}
 
 
-def draw_inside(model, options, image, y, description, patch=None):
+def make_image_figures_by_kind(model, options, image, y, description, patch=None):
     """Return {kind: figure} of one image's passes and of the first layer's weights.
 
     y: the image's true class. description: what the titles call the image. patch: the index of the patch whose
@@ -380,4 +387,4 @@ def draw_inside(model, options, image, y, description, patch=None):
 
 
 if __name__ == "__main__":
-    sys.exit(program.run(main))
+    sys.exit(program.run_main_for_exit_status(main))

@@ -61,7 +61,7 @@ class MLP:
         return self.a1 @ W2 + b2  # (B, 10)
 
     def backward(self, dlogits):
-        """From dlogits = d loss / d logits (B, 10), return {"W1": d loss / d W1, ...}, with the shapes of `params`."""
+        """Return {"W1": d loss / d W1, ...}, each in its parameter's shape. dlogits (B, 10) is d loss / d logits."""
         W2 = self.params["W2"]
 
         # logits = a1 W2 + b2, that is logits[n, k] = sum_j a1[n, j] W2[j, k] + b2[k]. So W2[j, k] affects
@@ -128,7 +128,7 @@ def relative_difference(a, b):
     return np.abs(a - b).max() / largest if largest else 0.0
 
 
-def compare(name, by_hand, array, loss):
+def compute_gradient_difference(name, by_hand, array, loss):
     """Return the relative difference between `by_hand`, which is d loss() / d array, and central differences.
 
     Raises SystemExit if the gradient by hand is wrong. If both are 0 up to rounding, prints that and returns 0: they
@@ -210,7 +210,7 @@ def check():
 
 
 def print_row(name, formula, by_hand, array, loss):
-    difference = compare(name, by_hand, array, loss)
+    difference = compute_gradient_difference(name, by_hand, array, loss)
     print(f"{name:8} = {formula:20} {by_hand.shape!s:10} {difference:.1e}")
 
 

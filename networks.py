@@ -69,11 +69,13 @@ MLP = Entry(
 # --- The residual network ---------------------------------------------------------------------------------------------
 
 
-def check_resnet(options, n_images):
+def check_resnet_options(options, n_images):
     """Raise UserError if `n_images`, the images in a step, are too few for batch normalisation."""
     # From the fifth stage on, 28 x 28 pixels have become a single one, so one image alone has no variance.
     if len(options.run.widths) > 4 and n_images == 1:
-        raise UserError(f"{opt.make_title(options)} needs 2 images in a step: take a larger --batch-size")
+        raise UserError(
+            f"{opt.make_network_and_framework_title(options)} needs 2 images in a step: take a larger --batch-size"
+        )
 
 
 RESNET_TRAINING = {"lr": 0.1, "weight_decay": 5e-4}
@@ -91,7 +93,7 @@ RESNET = Entry(
         | {"epochs": 30, "batch_size": 128, "widths": (24, 48, 96), "blocks": 2, "augment": "gentle"},
     },
     title=lambda run: f"ResNet {'-'.join(map(str, run.widths))}" + (f" × {run.blocks}" if run.blocks > 1 else ""),
-    check=check_resnet,
+    check=check_resnet_options,
     bfloat16_on_cuda=True,
 )
 
@@ -99,7 +101,7 @@ RESNET = Entry(
 # --- The transformer --------------------------------------------------------------------------------------------------
 
 
-def check_vit(options, n_images):
+def check_vit_options(options, n_images):
     """Raise UserError if the number of heads does not divide the number of channels."""
     width = options.run.width
     heads = options.run.heads
@@ -122,16 +124,16 @@ VIT = Entry(
         "best": VIT_TRAINING | {"epochs": 40, "width": 64, "blocks": 6, "heads": 4, "patch": 7, "augment": "gentle"},
     },
     title=lambda run: f"ViT {run.width} × {run.blocks}, {run.heads} heads, patch {run.patch}",
-    check=check_vit,
+    check=check_vit_options,
 )
 
 
 # --- The network that writes ------------------------------------------------------------------------------------------
 
 
-def check_gpt(options, n_images):
+def check_gpt_options(options, n_images):
     """Raise UserError if the options do not fit each other or do not apply to a network that generates."""
-    check_vit(options, n_images)
+    check_vit_options(options, n_images)
     if options.run.pixels != "standardised":
         raise UserError(f"--pixels {options.run.pixels} does not apply: {options.network.name} learns from tokens")
     options.source.check_writer(options)
@@ -158,16 +160,16 @@ GPT = Entry(
     },
     about_recipes=" (names and texts: the default where these are learned; best: for texts)",
     title=lambda run: f"GPT {run.width} × {run.blocks}, {run.heads} heads",
-    check=check_gpt,
+    check=check_gpt_options,
     writes=True,
 )
 
 # --- The network of today's language models ---------------------------------------------------------------------------
 
 
-def check_llama(options, n_images):
+def check_llama_options(options, n_images):
     """Raise UserError if the sizes in the options do not fit each other, or do not fit the file of --start."""
-    check_gpt(options, n_images)
+    check_gpt_options(options, n_images)
     run = options.run
     base_model = options.base_model
     if run.heads % run.kv_heads:
@@ -205,7 +207,7 @@ LLAMA = Entry(
         f"Llama {run.width} × {run.blocks}, {run.heads} heads, {run.kv_heads} of keys"
         + (f", LoRA {run.lora}" if run.lora else "")
     ),
-    check=check_llama,
+    check=check_llama_options,
     writes=True,
     gguf=layouts.LLAMA,
 )

@@ -205,18 +205,18 @@ def run_command(options):
     if command == "prove":
         return prove.prove(work.folder, options.network or "mlp")
     if command == "read":
-        return read_picture(work, options.picture)
+        return run_own_reader_on_picture(work, options.picture)
     if command == "list":
-        return list_all(work)
+        return print_exercise_list(work)
     if command == "train":
-        return train_own_network(work)
+        return write_and_run_network_program(work)
     asked_exercise = catalogue.find_exercise(options.which) if getattr(options, "which", None) else None
     if command == "review":
-        return review_exercise(work, asked_exercise, options.seed, options.printed)
+        return mark_print_and_record_review(work, asked_exercise, options.seed, options.printed)
     actions = {
         "hint": print_hint,
         "run": run_file,
-        "look": look_at_first_steps,
+        "look": run_first_steps_program,
         "reset": reset_file,
         "solution": print_solution,
     }
@@ -226,7 +226,7 @@ def run_command(options):
     exercise = choose_exercise(work, asked_exercise, command)
     if options.watch:
         watch_file(work, options.seed)
-    mark_exercise(work, exercise, options.seed, all_of_it=options.printed)
+    mark_print_and_record_exercise(work, exercise, options.seed, all_of_it=options.printed)
     print_due(work)
 
 
@@ -263,7 +263,7 @@ def find_next(work, exercise):
     return next((e for e in candidates if can_run(e) and not work.has_passed(e)), None)
 
 
-def mark_exercise(work, exercise, seed=None, is_repeat=False, all_of_it=False):
+def mark_print_and_record_exercise(work, exercise, seed=None, is_repeat=False, all_of_it=False):
     """Describe the exercise, mark it, record the verdict and, if it has passed, print what to do next.
 
     seed: for the random inputs, or None to draw one. is_repeat: do not print the description. all_of_it: print
@@ -312,7 +312,7 @@ def mark_exercise(work, exercise, seed=None, is_repeat=False, all_of_it=False):
 def mark_and_print(exercise, path, heading, seed=None, is_repeat=False, all_of_it=False):
     """Print the exercise's heading, what is wrong in its file and what the file printed, and return the `Verdict`.
 
-    path: the learner's file. seed, is_repeat, all_of_it: see `mark_exercise`.
+    path: the learner's file. seed, is_repeat, all_of_it: see `mark_print_and_record_exercise`.
     """
     print_text(f"{heading}: {exercise.title}", "strong")
     print_text(f"{relative_path(path)}\n", "quiet")
@@ -362,7 +362,7 @@ def progress_line():
             print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
-def review_exercise(work, exercise, seed=None, all_of_it=False):
+def mark_print_and_record_review(work, exercise, seed=None, all_of_it=False):
     """Let the learner write a passed exercise again, in a separate file, and mark that file.
 
     exercise: None for the first that is due. If no exercise is due, a fault may be. Raises UserError if the exercise
@@ -383,7 +383,7 @@ def review_exercise(work, exercise, seed=None, all_of_it=False):
         work.store("reviewed", exercise.name)
         path = work.folder / "review" / f"{exercise.name}.py"
         if path.exists() and not classroom.is_stub(exercise, path):
-            rename_old_file(path)
+            rename_old_file_and_print(path)
         path.unlink(missing_ok=True)
     path = work.get_or_make_path(exercise, "review")
     verdict = mark_and_print(
@@ -405,7 +405,7 @@ def list_missing(work):
     ]
 
 
-def train_own_network(work):
+def write_and_run_network_program(work):
     """Write my_network.py, which joins the learner's lines, and run it. Return its exit status.
 
     Raises UserError if exercises that it needs have not passed.
@@ -418,7 +418,7 @@ def train_own_network(work):
     ).encode()
     path = work.folder / "my_network.py"
     if path.exists() and path.read_bytes() != source_code:
-        rename_old_file(path)
+        rename_old_file_and_print(path)
     with atomic_write(path) as file:
         file.write(source_code)
     print_text(
@@ -454,14 +454,14 @@ def hand_out_or_judge_fault(work, place, suspect, seed):
     folder = work.folder / "fault"
     name = faulty.read_planted_fault(folder)
     if place is not None:
-        return judge_fault(work, name, place, suspect)
+        return print_fault_judgement(work, name, place, suspect)
     if seed is not None:
         name = drill.choose_seeded(seed)
         faulty.copy_project_with_fault(folder, name)
     elif name is None or faulty.is_found(folder):
         name = drill.choose_next_fault_or_raise(work)
         faulty.copy_project_with_fault(folder, name)
-    explain_fault(work, name)
+    print_fault_instructions(work, name)
     return 0
 
 
@@ -474,10 +474,10 @@ def review_fault(work):
     if name is None:
         raise UserError("you have found no fault yet: `python practice.py fault` hands one out")
     faulty.copy_project_with_fault(work.folder / "fault", name)
-    explain_fault(work, name)
+    print_fault_instructions(work, name)
 
 
-def explain_fault(work, name):
+def print_fault_instructions(work, name):
     """Print how to search for the fault `name`, which has been handed out, and how many the learner has found."""
     folder = relative_path(work.folder / "fault")
     print_text(f"{folder} is a copy of the project with one wrong line.", "strong")
@@ -496,7 +496,7 @@ def explain_fault(work, name):
     print_text(f"\n{drill.describe_found_count(work)}")
 
 
-def judge_fault(work, name, place, suspect):
+def print_fault_judgement(work, name, place, suspect):
     """Print whether the learner has named the right line and suspect, and record a fault that is found. Return 0.
 
     name: the fault that has been handed out; raises UserError if it is None. place, suspect: the learner's answer.
@@ -516,7 +516,7 @@ def judge_fault(work, name, place, suspect):
     return 0
 
 
-def read_picture(work, picture):
+def run_own_reader_on_picture(work, picture):
     """Let the learner's own network, trained by their file, read a picture. Return the exit status.
 
     Raises UserError if there is no such network, or if the picture cannot be read.
@@ -524,8 +524,9 @@ def read_picture(work, picture):
     if not picture:
         raise UserError("read needs a picture: `python practice.py read png/photo.jpg`")
     with program.import_guard("requirements-np.txt"):
-        from support.ink import read_picture_and_digit  # needs Pillow, but marking an exercise must need only NumPy
-    read_picture_and_digit(picture)  # so that a picture that cannot be read is reported before the network is trained
+        from support.ink import read_picture_and_digit_image  # needs Pillow; marking an exercise must need only NumPy
+    # A picture that cannot be read is reported before the network is trained.
+    read_picture_and_digit_image(picture)
     exercise = next(exercise for exercise in work.catalogue.exercises if exercise.reads)
     path = work.folder / f"{exercise.name}.py"
     weights = relative_path(work.folder / "my_network.npz")
@@ -554,7 +555,7 @@ def watch_file(work, seed):
             mtime = (work.folder / f"{exercise.name}.py").stat().st_mtime_ns
         if mtime and (exercise, mtime) != last_marked:
             print_text(f"\n-- {time.strftime('%H:%M:%S')} {'-' * 60}", "quiet")
-            mark_exercise(work, exercise, seed, is_repeat=exercise is last_marked[0])
+            mark_print_and_record_exercise(work, exercise, seed, is_repeat=exercise is last_marked[0])
             print_text("\nWaiting until you save the file again. Press Ctrl-C to stop.", "quiet")
             last_marked = exercise, mtime
         time.sleep(0.1)
@@ -575,7 +576,7 @@ def print_hint(work, exercise):
     work.store("hints", n_shown, exercise)
 
 
-def list_all(work):
+def print_exercise_list(work):
     waiting = review.list_due(work.progress)
     name_width = max(len(exercise.name) for exercise in work.catalogue.exercises)
     title_width = max(20, 65 - name_width)  # so that a line has at most 80 columns
@@ -617,7 +618,7 @@ def run_file(work, exercise, *arguments):
     return status
 
 
-def look_at_first_steps(work, exercise):
+def run_first_steps_program(work, exercise):
     """Show the first training steps of the learner's own network, array by array. Return the exit status.
 
     Raises UserError unless the exercise is own_network or own_gpt, and its file is written.
@@ -636,11 +637,11 @@ def reset_file(work, exercise):
     """Restore an exercise's stub. The learner's file is kept under a name with a number."""
     path = work.folder / f"{exercise.name}.py"
     if path.exists():
-        rename_old_file(path)
+        rename_old_file_and_print(path)
     print_text(f"{relative_path(work.get_or_make_path(exercise))} is the stub again.")
 
 
-def rename_old_file(path):
+def rename_old_file_and_print(path):
     """Rename a learner's file to NAME.1.py, or with the first number that no other file has, and print the new name."""
     for number in count(1):
         new_path = path.with_name(f"{path.stem}.{number}.py")
@@ -675,4 +676,4 @@ def print_solution(work, exercise):
 
 
 if __name__ == "__main__":
-    sys.exit(program.run(main))
+    sys.exit(program.run_main_for_exit_status(main))

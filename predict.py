@@ -43,7 +43,8 @@ def main(argv=None):
 
     if arguments.cut:
         number = sum(
-            sheet.save_digits(sheet.cut_digits(path), arguments.cut, Path(path).stem) for path in arguments.pictures
+            sheet.save_digits_and_count(sheet.cut_rows_of_ten_digits(path), arguments.cut, Path(path).stem)
+            for path in arguments.pictures
         )
         print(
             f"{number} digits are in {arguments.cut}: train on them with `python main_np.py --dataset {arguments.cut}`"
@@ -56,16 +57,20 @@ def main(argv=None):
         check_output("--show", arguments.show, ".png", checkpoint.path, *arguments.pictures)
     source = options.source
 
-    def read(path):
+    def read_probabilities_and_answer(path):
         """Return (ten probabilities, answer in words) for a picture file.
 
         Raises UserError if the picture cannot be read or does not show exactly one digit.
         """
-        input_picture = source.read_picture(path)
+        input_picture = source.read_picture_ink_image_problem(path)
         p = softmax(loading.checkpoint.compute_logits(model, options, input_picture.image[np.newaxis]))[0]
         names = [source.classes[n] for n in p.argsort()[::-1]]
         first, second = [name for name in names if name != NONE][:2]
-        answer = f"{source.kind}: {first}" if p.max() >= SURE else f"{source.kind}: {first} or {second} (not sure)"
+        answer = (
+            f"{source.singular_noun}: {first}"
+            if p.max() >= SURE
+            else f"{source.singular_noun}: {first} or {second} (not sure)"
+        )
         if arguments.show:
             drawing.save(answers.draw_prediction(input_picture, p, answer, source.classes), arguments.show)
         if input_picture.problem:
@@ -73,8 +78,8 @@ def main(argv=None):
         return p, answer
 
     if len(arguments.pictures) == 1:
-        p, answer = read(arguments.pictures[0])
-        progress = checkpoint.history.describe_progress(options.run)
+        p, answer = read_probabilities_and_answer(arguments.pictures[0])
+        progress = checkpoint.history.describe_unfinished_progress(options.run)
         print(f"{options.network.title(options.run)} of {checkpoint.path}" + (f", {progress}" if progress else ""))
         shares = {name: share for name, share in zip(source.classes, p, strict=True) if name != NONE}
         width = max(map(len, shares))
@@ -85,7 +90,7 @@ def main(argv=None):
     status = 0
     for path in arguments.pictures:
         try:
-            print(f"{path}: {read(path)[1]}")
+            print(f"{path}: {read_probabilities_and_answer(path)[1]}")
         except UserError as error:
             status = 2
             print(error)
@@ -93,4 +98,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    sys.exit(program.run(main))
+    sys.exit(program.run_main_for_exit_status(main))

@@ -35,16 +35,16 @@ class Conv:
 
     def forward(self, x):
         """Convolve x (B, height, width, C). Return y (B, height / stride, width / stride, O), both rounded up."""
-        self.pieces = cut_batch(x)
+        self.pieces = split_batch(x)
         return np.concatenate([convolve(x, self.params["W"], self.stride) for x in self.pieces])
 
     def backward(self, dy):
         """From dy = d loss / d y, return dx = d loss / d x, in the shapes of y and x."""
-        dW, dx = zip(*map(self.backward_piece, self.pieces, cut_batch(dy)), strict=True)
+        dW, dx = zip(*map(self.compute_dW_and_dx, self.pieces, split_batch(dy)), strict=True)
         self.grads = {"W": sum(dW)}
         return np.concatenate(dx)
 
-    def backward_piece(self, x, dy):
+    def compute_dW_and_dx(self, x, dy):
         """From x and dy of a few images, return (their part of dW, their dx)."""
         W = self.params["W"]  # (size, size, C, O)
         size = len(W)
@@ -71,9 +71,9 @@ class Conv:
         return dW, dx[:, pad : pad + height, pad : pad + width]  # without the border, which is padding
 
 
-def cut_batch(x, n=32):
+def split_batch(x, piece_size=32):
     """Return x in pieces of n images. The neighbourhoods of all at once, nine times x, would not fit into the cache."""
-    return [x[i : i + n] for i in range(0, len(x), n)]
+    return [x[i : i + piece_size] for i in range(0, len(x), piece_size)]
 
 
 def convolve(x, W, stride):

@@ -24,7 +24,7 @@ with program.import_guard("requirements-np.txt"):
     from support.files import atomic_write, check_output
     from support.model_file import is_model
     from support.options import Parser, integer, number
-    from support.threads import limit_blas_threads
+    from support.threads import limit_blas_and_get_thread_count
 
 SIZE = 4  # each pixel of an image has SIZE x SIZE pixels in the picture
 MARGIN = 16  # pixels around all images together
@@ -59,7 +59,7 @@ def main(argv=None):
     if arguments.out and write is not write_digits:
         raise UserError(f"--out is for a picture of digits, and {network} writes {options.source.noun}")
     if arguments.letters and write is not write_text:
-        raise UserError(f"--letters is for a text, and {network} writes {options.source.kind}s")
+        raise UserError(f"--letters is for a text, and {network} writes {options.source.singular_noun}s")
     write(model, options, network, arguments)
     return None
 
@@ -231,7 +231,7 @@ def write_answer(arguments, model, options, model_file):
         raise UserError('ask it something: `python write.py "What is gravity?" --weights FILE.gguf`')
     # One thread for matrix products: memory limits the speed, and threads would wait for each other if the computer is
     # busy.
-    limit_blas_threads()
+    limit_blas_and_get_thread_count()
     sees = f"{arguments.weights}, which sees {model.context_length:,} at once"
     n_bytes = len(arguments.prompt.encode("utf-8", "replace"))
     if n_bytes > model.context_length * model_file.byte_pairs.longest:  # quicker than counting the tokens
@@ -257,7 +257,7 @@ def iter_letters(token_ids, model_file):
 
     Control characters, which a terminal would obey, are replaced by question marks.
     """
-    decode = model_file.byte_pairs.decoder()
+    decode = model_file.byte_pairs.make_decode_function()
     ends = {*model_file.byte_pairs.control.values(), model_file.fact("tokenizer.ggml.eos_token_id", -1)}
     for token_id in token_ids:
         if token_id in ends:
@@ -267,4 +267,4 @@ def iter_letters(token_ids, model_file):
 
 
 if __name__ == "__main__":
-    sys.exit(program.run(main, limit_memory=True))
+    sys.exit(program.run_main_for_exit_status(main, limit_memory=True))

@@ -552,4 +552,4 @@ def print_gradient_errors(learner_path):
 
 
 if __name__ == "__main__":
-    sys.exit(program.run(lambda: print_gradient_errors(sys.argv[1])))
+    sys.exit(program.run_main_for_exit_status(lambda: print_gradient_errors(sys.argv[1])))

@@ -712,9 +712,9 @@ def main(learner_path, picture=None):
     """
     if picture is None:
         return train_and_save(learner_path)
-    from support.ink import read_picture_and_digit  # imported here because it needs Pillow
+    from support.ink import read_picture_and_digit_image  # imported here because it needs Pillow
 
-    _, image = read_picture_and_digit(picture)
+    _, image = read_picture_and_digit_image(picture)
     try:
         print(f"digit: {read_saved(load_learner_module(learner_path), Path(learner_path).with_suffix('.npz'), image)}")
     except UserError:
@@ -748,4 +748,4 @@ class progress_bar:
 
 
 if __name__ == "__main__":
-    sys.exit(program.run(lambda: main(*sys.argv[1:]), limit_memory=True))
+    sys.exit(program.run_main_for_exit_status(lambda: main(*sys.argv[1:]), limit_memory=True))

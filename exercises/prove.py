@@ -40,7 +40,7 @@ from mlp_np import MLP, softmax, softmax_cross_entropy
 from resnet_np import BatchNorm, Block, Conv, Identity, ResNet
 from support import program
 from support.errors import UserError
-from support.lockstep import describe_difference, largest_difference
+from support.lockstep import largest_difference, make_differs_by_more_than_text
 from support.rounding import format_rounded_up
 from support.tokens import merge_pair
 from vit_np import LayerNorm, Softmax, ViT, merge, split
@@ -522,7 +522,7 @@ def print_logit_difference_and_answer(learner_code):
     max_logit = float(np.abs(expected_logits).max())
     digits = 0 if file else 2
     print_text(
-        f"{description}, with your lines: no logit {describe_difference(max_difference)} from ours. "
+        f"{description}, with your lines: no logit {make_differs_by_more_than_text(max_difference)} from ours. "
         f"(The largest is {max_logit:.{digits}f}.)",
         "good" if max_difference < 1e-3 * max_logit else "bad",
     )
@@ -745,9 +745,9 @@ def prove(folder, proof_name):
     Raises UserError if the name is unknown, an exercise is broken, or nothing is written yet.
     """
     with program.import_guard("requirements-np.txt"):
-        from support.threads import limit_blas_threads  # it needs a package that the site does not have
+        from support.threads import limit_blas_and_get_thread_count  # it needs a package that the site does not have
 
-    limit_blas_threads()  # beside another busy program, several threads would wait for each other
+    limit_blas_and_get_thread_count()  # beside another busy program, several threads would wait for each other
     proof_name = replace_chapter_by_proof_name(proof_name)
     if proof_name not in PROOFS:
         raise UserError(f"prove takes one of {', '.join(PROOFS)}, not {proof_name}")
@@ -827,9 +827,8 @@ def describe_result(learner_code, steps, twin, project_exercises):
             f"entry is off by {largest_error:.1e}. Until then, the two runs agreed. {consequence} "
             f"`python practice.py {name}` names the mistake."
         )
-    sentence = (
-        f"After {len(steps)} steps no weight of your network {describe_difference(last_difference)} from {twin_name}'s."
-    )
+    differs = make_differs_by_more_than_text(last_difference)
+    sentence = f"After {len(steps)} steps no weight of your network {differs} from {twin_name}'s."
     if last_difference > EQUAL:
         return f"{sentence} Each of your arrays was right up to rounding; rounding errors have grown with the steps."
     subject = "With our lines for the rest, you" if project_exercises else "You"
@@ -850,7 +849,7 @@ def make_figure(drawing, steps, title, twin, is_wrong):
     upper, lower = figure.subplots(2, 1, sharex=True)
     count = np.arange(1, len(steps) + 1)
     loss, twin_loss, difference = np.transpose(steps)
-    drawing.style_axes(
+    drawing.get_styled_axes(
         upper,
         f"Your lines and {twin}, {'two runs' if is_wrong else 'one run'}: the loss at every step",
         "cross-entropy loss",
@@ -860,8 +859,8 @@ def make_figure(drawing, steps, title, twin, is_wrong):
     top = np.max([*loss, *twin_loss], where=np.isfinite([*loss, *twin_loss]), initial=0)
     upper.set_ylim(top=1.3 * top)
     upper.legend(loc="upper right")
-    drawing.style_axes(lower, "The largest difference between two weights", "difference", "steps")
-    drawing.use_powers_of_ten(lower.yaxis)
+    drawing.get_styled_axes(lower, "The largest difference between two weights", "difference", "steps")
+    drawing.use_log_scale_and_powers_of_ten(lower.yaxis)
     lower.set_ylim(1e-18, max(1, 100 * np.nanmax(np.where(np.isfinite(difference), difference, np.nan))))
     lower.plot(count, np.where(difference > 0, difference, np.nan), color=drawing.TRAIN, linewidth=2)
     unit = np.finfo(float).eps / 2

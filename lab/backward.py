@@ -40,7 +40,7 @@ def compute_passes():
     model.params = {name: p.astype(np.float64) for name, p in params.items()}
     index = np.flatnonzero(answers != dataset.test_labels)[0]
     y = dataset.test_labels[index : index + 1].astype(np.int64)
-    x = data.to_input(dataset.test_images[index : index + 1], options).astype(np.float64)
+    x = data.scale_pixels(dataset.test_images[index : index + 1], options).astype(np.float64)
     logits = model.forward(x)
     loss, dlogits = softmax_cross_entropy(logits, y)
     grads = model.backward(dlogits)
@@ -158,4 +158,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(program.run(main))
+    sys.exit(program.run_main_for_exit_status(main))

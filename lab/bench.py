@@ -29,7 +29,7 @@ with program.import_guard("requirements-np.txt"):
     from loading.options import parse_options
     from networks import NETWORKS, format_model_option
     from support.errors import UserError
-    from support.history import describe_machine, describe_processor
+    from support.history import describe_processor, get_machine_facts
     from support.options import Parser, with_changes
     from support.place import Place
     from support.schedule import make_plan
@@ -71,7 +71,7 @@ def make_pytorch_step_and_test(options):
     network = place.prepare(model)
 
     def train_for_loss_and_accuracy(x, y, lr):
-        return main_torch.train_step(network, optimizer, *place.own_part(x, y), lr, place)
+        return main_torch.train_step(network, optimizer, *place.own_part_on_device(x, y), lr, place)
 
     return train_for_loss_and_accuracy, lambda dataset: main_torch.evaluate(network, dataset, options, place)
 
@@ -251,7 +251,7 @@ def measure_results_entry():
     # The processor for which NumPy's matrix products are optimised. OPENBLAS_CORETYPE may set an older one.
     kernels = [library["architecture"] for library in threadpool_info() if "architecture" in library]
     versions["kernels"] = " ".join(kernels)
-    return {"command": "python -m lab.bench", "machine": describe_machine() | versions, "rounds": rounds}
+    return {"command": "python -m lab.bench", "machine": get_machine_facts() | versions, "rounds": rounds}
 
 
 def find_contradicting_keys_by_message(rounds):
@@ -379,4 +379,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(program.run(main))
+    sys.exit(program.run_main_for_exit_status(main))

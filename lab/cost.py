@@ -22,7 +22,7 @@ with program.import_guard("requirements-np.txt"):
     from autograd_np import Tensor
     from lab import timing
     from lab.results import format_table, save_result
-    from support.history import describe_machine
+    from support.history import get_machine_facts
     from support.options import Parser
 
 
@@ -142,9 +142,9 @@ def make_table(costs):
 def main():
     Parser(description=__doc__).parse_args()
     costs = measure_cost()
-    save_result("tape", {"command": "python -m lab.cost", "found": costs, "machine": describe_machine()})
+    save_result("tape", {"command": "python -m lab.cost", "found": costs, "machine": get_machine_facts()})
     print(make_table(costs))
 
 
 if __name__ == "__main__":
-    sys.exit(program.run(main))
+    sys.exit(program.run_main_for_exit_status(main))

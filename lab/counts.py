@@ -77,9 +77,11 @@ def measure_table_losses_and_accuracies(dataset):
     options = parse_options("np", "--model", "gpt", "--dataset", dataset)
     examples = data.load(options.source)
     all_rows = slice(None)
-    train_pairs = extract_word_triples(examples, examples.train(all_rows), options)
+    train_pairs = extract_word_triples(examples, examples.get_train_examples_and_labels(all_rows), options)
     results_by_table = {}
-    positions, previous_ids, token_ids = extract_word_triples(examples, examples.test(all_rows), options)
+    positions, previous_ids, token_ids = extract_word_triples(
+        examples, examples.get_test_examples_and_labels(all_rows), options
+    )
     for name, (table, conditions) in make_tables_and_contexts_by_name(
         *train_pairs, options.source.tokenizer.sizes
     ).items():
@@ -99,9 +101,9 @@ def iter_row_p_times_and_targets(source):
     letters. A table of 65^5 numbers would not fit into memory, but few sequences of four letters occur, so only these
     have rows.
     """
-    token_ids = source.content["arrays"][0].astype(np.int64)
+    token_ids = source.content_dict["arrays"][0].astype(np.int64)
     n_letters = len(source.letters)
-    _, test = source.examples()
+    _, test = source.get_example_arrays()
     n_train = len(token_ids) * 9 // 10  # the test begins here
     positions = np.arange(n_train + 1, n_train + 1 + len(test) * source.context_length)
     p = np.full((len(positions), n_letters), 1 / n_letters)
@@ -198,4 +200,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(program.run(main))
+    sys.exit(program.run_main_for_exit_status(main))

@@ -19,8 +19,8 @@ with program.import_guard("requirements-np.txt"):
     from loading.options import parse_options
     from networks import NETWORKS
     from support import drawing
-    from support.drawing import TEST, TRAIN, new_figure, plot_style, style_axes
-    from support.history import describe_machine
+    from support.drawing import TEST, TRAIN, get_styled_axes, new_figure, plot_style
+    from support.history import get_machine_facts
     from support.options import Parser
     from views import training, training_picture
 
@@ -96,7 +96,7 @@ def draw_history(run):
     """Draw a run's loss and accuracy by epoch. The picture does not say which run it is."""
     figure = new_figure(8, 3.2)
     for axes, metric in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
-        style_axes(axes, metric, "", "epochs")
+        get_styled_axes(axes, metric, "", "epochs")
         for kind, color, label in (("train", TRAIN, "training"), ("test", TEST, "test")):
             values = run[f"{kind}_{metric}"]
             axes.plot(
@@ -121,7 +121,7 @@ def main():
         "networks": {model: measure_first_losses_and_rates(model) for model in NETWORKS if model in TOLD},
         "looked at": {words: diagnose_first_steps(words, steps) for words, steps in LOOKED_AT.items()},
         "wrong labels": measure_run_with_fault(FAULT),
-        "machine": describe_machine(),
+        "machine": get_machine_facts(),
     }
     save_result("debugging", result)
     runs = load_results()["experiments"]
@@ -133,4 +133,4 @@ def main():
 
 if __name__ == "__main__":
     with np.errstate(over="ignore", invalid="ignore"):
-        sys.exit(program.run(main))
+        sys.exit(program.run_main_for_exit_status(main))

@@ -19,8 +19,8 @@ with program.import_guard("requirements.txt"):
     from lab import results
     from loading.options import parse_options
     from support import drawing
-    from support.drawing import TEST, TRAIN, new_figure, plot_style, style_axes, use_powers_of_ten
-    from support.history import describe_machine
+    from support.drawing import TEST, TRAIN, get_styled_axes, new_figure, plot_style, use_log_scale_and_powers_of_ten
+    from support.history import get_machine_facts
     from support.options import Parser
     from support.place import Place
     from support.schedule import learning_rate, make_plan
@@ -44,7 +44,7 @@ def build_model_optimizer_and_options(blocks, shortcuts):
 def compute_conv_gradient_norms(dataset, blocks, shortcuts):
     """Return |dW| of each 3 x 3 convolution, from the first to the last, in the untrained network for one batch."""
     model, _, options = build_model_optimizer_and_options(blocks, shortcuts)
-    x = torch.from_numpy(data.to_input(dataset.train_images[:512], options))
+    x = torch.from_numpy(data.scale_pixels(dataset.train_images[:512], options))
     y = torch.from_numpy(dataset.train_labels[:512].astype(np.int64))
     F.cross_entropy(model(x), y).backward()
     convolutions = [m for m in model.modules() if isinstance(m, nn.Conv2d) and m.kernel_size == (3, 3)]
@@ -66,10 +66,10 @@ def draw_result(result):
     """Draw two plots: test accuracy by depth and gradients by layer, each with and without shortcuts."""
     figure = new_figure(8, 4)
     left, right = figure.subplots(1, 2)
-    style_axes(left, "After one epoch", "test accuracy", "layers")
+    get_styled_axes(left, "After one epoch", "test accuracy", "layers")
     right_title = f"Before training, {result['layers'][-1]} layers"
-    style_axes(right, right_title, "size of the gradient, |dW|", "convolution, from the first to the last")
-    use_powers_of_ten(right.yaxis)
+    get_styled_axes(right, right_title, "size of the gradient, |dW|", "convolution, from the first to the last")
+    use_log_scale_and_powers_of_ten(right.yaxis)
     for name, color in [("with", TRAIN), ("without", TEST)]:
         gradient = result[name]["gradient"]
         left.plot(result["layers"], result[name]["accuracy"], "o-", color=color, linewidth=2, label=f"{name} shortcuts")
@@ -82,7 +82,7 @@ def main():
     Parser(description=__doc__).parse_args()
     dataset = data.load()
     layers = [6 * blocks + 2 for blocks in BLOCKS]
-    result = {"command": "python -m lab.depth", "layers": layers, "machine": describe_machine()}
+    result = {"command": "python -m lab.depth", "layers": layers, "machine": get_machine_facts()}
     for name, shortcuts in [("with", True), ("without", False)]:
         accuracies = []
         for blocks in BLOCKS:
@@ -94,4 +94,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(program.run(main))
+    sys.exit(program.run_main_for_exit_status(main))

@@ -47,7 +47,7 @@ def iter_steps_losses_params_answers(options, dataset):
     network, optimizer = main_np.build(options)
     frame_steps = choose_steps(plan.steps)
     losses = []
-    x = data.to_input(dataset.test_images, options)
+    x = data.scale_pixels(dataset.test_images, options)
     batches = data.batches(dataset, options, 0, plan.steps)
     for step in range(plan.steps + 1):
         if step in frame_steps:
@@ -160,4 +160,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(program.run(main))
+    sys.exit(program.run_main_for_exit_status(main))

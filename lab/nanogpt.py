@@ -28,7 +28,7 @@ with program.import_guard("requirements.txt"):
     import main_np
     from lab import results, timing
     from loading.options import parse_options
-    from support.history import describe_machine
+    from support.history import get_machine_facts
     from support.options import Parser, integer
     from support.schedule import learning_rate, make_plan
 
@@ -240,7 +240,7 @@ def main():
     parser.add_argument("--busy", action="store_true", help="other programs run beside it: keep no seconds")
     arguments = parser.parse_args()
     result = results.load_results().get("nanogpt", {})
-    machine = describe_machine()
+    machine = get_machine_facts()
     if result.get("machine") != machine:
         result = {"machine": machine, "threads": None, "runs": {tool: {} for tool in TOOLS}}
     result["command"] = f"python main_np.py {BY_HAND}"
@@ -259,4 +259,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(program.run(main))
+    sys.exit(program.run_main_for_exit_status(main))

@@ -33,7 +33,7 @@ with program.import_guard("requirements-np.txt"):
     from support.checkpoint import save_checkpoint
     from support.errors import UserError
     from support.history import History
-    from support.lockstep import describe_difference, find_largest_and_departure
+    from support.lockstep import find_largest_and_departure, make_differs_by_more_than_text
     from support.options import select_options_to_save, with_changes
     from support.schedule import learning_rate, make_plan
     from support.slopes import true_loss
@@ -133,7 +133,7 @@ def make_resume_check_row(path, dataset, options, start, n_saved, steps, by_hand
         return Row(
             "resumed", f"saved after {n_saved} steps: {judges.describe_departure(steps, departure, values)}", False
         )
-    return Row("resumed", f"saved after {n_saved} steps and resumed, no array {describe_difference(0.0)}")
+    return Row("resumed", f"saved after {n_saved} steps and resumed, no array {make_differs_by_more_than_text(0.0)}")
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
@@ -408,15 +408,15 @@ def get_file_name(options, framework="np"):
 def find_loss_file_name():
     """Return the name of the file that computes the loss and dlogits.
 
-    Return "main_np.compute_loss" if that function changes the numbers of the file's function.
+    Return "main_np.compute_loss_dlogits_and_counts" if that function changes the numbers of the file's function.
     """
-    function = getattr(main_np, "softmax_cross_entropy", main_np.compute_loss)
+    function = getattr(main_np, "softmax_cross_entropy", main_np.compute_loss_dlogits_and_counts)
     logits = np.random.default_rng(0).normal(size=(4, 3))
     y = np.array([2, 0, 1, 1])
     file_values = function(logits.copy(), y)[:2]
-    main_values = main_np.compute_loss(logits.copy(), y)[:2]
+    main_values = main_np.compute_loss_dlogits_and_counts(logits.copy(), y)[:2]
     is_file = all(np.array_equal(*pair, equal_nan=True) for pair in zip(file_values, main_values, strict=True))
-    return f"{function.__module__}.py" if is_file else "main_np.compute_loss"
+    return f"{function.__module__}.py" if is_file else "main_np.compute_loss_dlogits_and_counts"
 
 
 # --- The program ------------------------------------------------------------------------------------------------------
@@ -455,4 +455,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    sys.exit(program.run(main, has_batch_size=True))
+    sys.exit(program.run_main_for_exit_status(main, has_batch_size=True))

@@ -115,7 +115,7 @@ def compute_drawn_arrays():
     model.params = {name: p.astype(np.float64) for name, p in params.items()}
     index = np.flatnonzero(answers != dataset.test_labels)[0]
     image = dataset.test_images[index]
-    logits = model.forward(data.to_input(image[np.newaxis], options))
+    logits = model.forward(data.scale_pixels(image[np.newaxis], options))
     _, dlogits = softmax_cross_entropy(logits, dataset.test_labels[index : index + 1])
     model.backward(dlogits)
     units = slice(UNITS)
@@ -139,4 +139,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(program.run(main))
+    sys.exit(program.run_main_for_exit_status(main))

@@ -25,7 +25,7 @@ with program.import_guard("requirements-np.txt"):
     from mlp_np import softmax
     from networks import NETWORKS
     from support import texts
-    from support.drawing import INK, TEST, TRAIN, new_figure, plot_style, style_axes
+    from support.drawing import INK, TEST, TRAIN, get_styled_axes, new_figure, plot_style
     from support.files import atomic_write
     from support.options import Parser
     from write import generate_digits, generate_names
@@ -251,7 +251,7 @@ def draw_temperature_curve(result):
     The mean over the seeds is a line, and each seed a dot.
     """
     figure = new_figure(7, 3.9)
-    axes = style_axes(figure.add_subplot(), "Digits read as asked: mean, and each seed", "share", "temperature")
+    axes = get_styled_axes(figure.add_subplot(), "Digits read as asked: mean, and each seed", "share", "temperature")
     axes.set_ylim(0.78, 1.0)
     ticks = [0, 0.2, 0.4, 0.6, 0.8, 1]
     axes.set_xticks(ticks, labels=map(str, ticks))
@@ -398,4 +398,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(program.run(main))
+    sys.exit(program.run_main_for_exit_status(main))

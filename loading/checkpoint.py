@@ -46,7 +46,7 @@ def find_newest(writes, text=None):
     kind = None
     if text is not None:
         wanted_dataset = next(name for name, source in SOURCES.items() if source.tokenizer.accepts(text))
-        kind = SOURCES[wanted_dataset].kind
+        kind = SOURCES[wanted_dataset].singular_noun
     unknown = []
     for path in sorted(FOLDER.glob("checkpoint_*.npz"), key=lambda path: path.stat().st_mtime, reverse=True):
         options, facts = load_options_and_facts(path)
@@ -62,7 +62,7 @@ def find_newest(writes, text=None):
             reason = source.tokenizer.find_problem(text)
             if not reason:
                 return path
-            if source.is_like(SOURCES[wanted_dataset]):
+            if source.has_same_kind(SOURCES[wanted_dataset]):
                 unknown.append(f"{path} {reason}")
     if unknown:
         raise UserError(unknown[0])

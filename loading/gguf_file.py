@@ -130,7 +130,7 @@ def read_options(model_file):
         if expected.get(name.removeprefix(f"{kind}.")) != value:
             model_file.refuse(f"has something that this network does not have: {name} is {str(value)[:40]}")
     run = SimpleNamespace(**sizes, model=models[kind], dtype="float32", lora=None)
-    source = SimpleNamespace(noun="texts", kind="text")
+    source = SimpleNamespace(noun="texts", singular_noun="text")
     options = SimpleNamespace(run=run, sizes=sizes, network=network, source=source)
     return options
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from data import SOURCES
 from networks import NETWORKS, OPTIMIZERS, file_prefix
 from support import options as tables
-from support.checkpoint import GROUPS, check_names, load_checkpoint
+from support.checkpoint import GROUPS, check_no_reserved_names, load_checkpoint
 from support.errors import UserError
 from support.options import Options, Parser, flag, format_value, option, select_options_to_save
 
@@ -35,7 +35,7 @@ def parse_options_and_checkpoint(framework, description, argv=None):
     options = parse(framework, argv, description, saved_options, facts, base_model)
     if checkpoint:
         source = SOURCES[options.run.dataset]
-        if not options.source.is_like(source):
+        if not options.source.has_same_kind(source):
             explanation = f"{path} has learned from {options.source.noun}"
             raise UserError(f"--dataset {options.run.dataset} has {source.noun}, and {explanation}")
     return options, checkpoint
@@ -115,7 +115,7 @@ def parse(framework, argv=None, description="", saved_options=None, facts=None, 
     options = make_options(arguments, framework, facts, base_model)
     options.source.check(options, NETWORKS)
     made_for = SOURCES[recipe["dataset"]] if "dataset" in recipe else options.source
-    if not made_for.is_like(options.source):
+    if not made_for.has_same_kind(options.source):
         raise UserError(f"--recipe {name} is for {made_for.noun}, which --dataset {arguments.dataset} does not have")
     options.network.check(options, options.run.batch_size)
     return options
@@ -216,7 +216,7 @@ def check_decided(arguments, base_model):
 def make_options(arguments, framework, facts, base_model):
     """Return the `Options` of a run. arguments: the parsed command line, a namespace. For the others, see `parse`."""
     rule = OPTIMIZERS[arguments.optimizer]
-    check_names(rule.state_names)
+    check_no_reserved_names(rule.state_names)
     read_as = {name: value for name, value in vars(arguments).items() if name in ("ink", "context_length") and value}
     if base_model:
         read_as |= {"byte_pairs": base_model.byte_pairs, "cut_by": base_model.sha256}

@@ -152,4 +152,4 @@ def render_computing_lines(function_name):
 
 
 if __name__ == "__main__":
-    sys.exit(program.run(main))
+    sys.exit(program.run_main_for_exit_status(main))

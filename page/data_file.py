@@ -40,7 +40,7 @@ def make_page_arrays(model, options, history):
     for name, p in model.params.items():
         arrays[name], arrays[f"{name}_scale"] = quantize(p, LARGEST[name])
     model.params = unpack_weights(arrays)
-    x = data.to_input(dataset.test_images, options).astype(np.float32)
+    x = data.scale_pixels(dataset.test_images, options).astype(np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
         logits = model.forward(x)
     if not np.isfinite(logits).all():
@@ -143,7 +143,7 @@ def compute_opening_pass(arrays, facts):
     model.params = {name: p.astype(np.float64) for name, p in unpack_weights(arrays).items()}
     run = SimpleNamespace(pixels=facts["pixels"], dtype="float64")
     source = SimpleNamespace(mean_and_std=(facts["mean"], facts["std"]))
-    logits = model.forward(data.to_input(pixels, SimpleNamespace(run=run, source=source)))
+    logits = model.forward(data.scale_pixels(pixels, SimpleNamespace(run=run, source=source)))
     values = {"a1": model.a1, "logits": logits, "p": softmax(logits)}
     opening = {"pixels": pixels[0].tolist()}
     for name, row in values.items():

@@ -21,7 +21,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from data import SOURCES, to_input
+from data import SOURCES, scale_pixels
 from desk import archives, classroom
 from desk.work import Work, digest
 from exercises import digits, network, own, prove
@@ -428,7 +428,7 @@ def make_mlp_and_explanation(module, params, images, words):
     model = MLP(len(arrays["b1"]), dtype=np.float64)
     model.params = arrays
     for pixels in ("unit", "standardised", "raw"):
-        x = to_input(images, SimpleNamespace(run=SimpleNamespace(pixels=pixels, dtype="float64"), source=MNIST))
+        x = scale_pixels(images, SimpleNamespace(run=SimpleNamespace(pixels=pixels, dtype="float64"), source=MNIST))
         if np.array_equal(model.forward(x).argmax(axis=1), predictions):
             return pack_network(arrays, pixels, words, "Your own network"), (
                 f"It is the network of `mlp_np.py`: with your weights, that network reads all {len(images):,} "

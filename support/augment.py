@@ -68,18 +68,18 @@ def elastic_points(n, rng, bend=1, turn=10, scale=0.1, slant=0.1, move=1):
     return affine_points(n, rng, turn, scale, slant, move) + noise @ BUMPS
 
 
-def make_bumps(points=7, width=4):
+def make_bump_images(points_per_side=7, width=4):
     """Return Gaussians of the given width (in pixels) on a grid of points x points, as images (points^2, 784) float32.
 
     They are scaled: if each is multiplied by standard normal noise, their sum has variance 1 at every pixel.
     """
-    distance = np.arange(28) - np.linspace(0, 27, points)[:, np.newaxis]  # (points, 28)
+    distance = np.arange(28) - np.linspace(0, 27, points_per_side)[:, np.newaxis]  # (points, 28)
     bells = np.exp(-((distance / width) ** 2) / 2)
-    hills = np.einsum("pi,qj->pqij", bells, bells).reshape(points * points, -1)
+    hills = np.einsum("pi,qj->pqij", bells, bells).reshape(points_per_side * points_per_side, -1)
     return (hills / np.sqrt((hills**2).sum(axis=0))).astype(np.float32)
 
 
-BUMPS = make_bumps()
+BUMPS = make_bump_images()
 
 
 def resample(images, points):

@@ -90,17 +90,17 @@ class CountingReader(io.RawIOBase):
             content += piece
         return bytes(content)
 
-    def read_rest(self, size):
-        """Return the remaining bytes as a bytearray if there are exactly `size` of them; otherwise return None."""
-        self.check(size)
-        content = bytearray(size)
+    def read_rest_or_none(self, expected_size):
+        """Return the remaining bytes as a bytearray if there are exactly `expected_size` of them; otherwise None."""
+        self.check(expected_size)
+        content = bytearray(expected_size)
         n_read = 0
-        while n_read < size:
+        while n_read < expected_size:
             n_new = self.readinto(memoryview(content)[n_read:])
             if not n_new:
                 break
             n_read += n_new
-        return content if n_read == size and not self.read(1) else None
+        return content if n_read == expected_size and not self.read(1) else None
 
     def tell(self):
         return self.at

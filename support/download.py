@@ -14,7 +14,7 @@ SECONDS = 600  # seconds to wait for a whole file: the largest has 26 MB
 MAX_BYTES = 32 * 2**20  # a server that sends more cannot be sending the right file
 
 
-def find_or_fetch(path, url, sha256):
+def find_or_fetch_bytes(path, url, sha256):
     """Return the bytes of the file at `path`. If it is missing or damaged, fetch it from `url` and save it there.
 
     url: "" if the file is part of this project and cannot be fetched. sha256: the right sum, as hex. Raises UserError

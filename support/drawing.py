@@ -60,7 +60,7 @@ def add_title(figure, title, size=11):
     figure.suptitle(title, x=0.015, ha="left", fontsize=size)
 
 
-def style_axes(axes, title, ylabel, xlabel=""):
+def get_styled_axes(axes, title, ylabel, xlabel=""):
     """Style axes for curves, with a grid and without a frame, and return them."""
     axes.set_title(title, loc="left", fontsize=14, pad=12)
     axes.set(xlabel=xlabel, ylabel=ylabel)
@@ -83,7 +83,7 @@ class PowerLabels(LogFormatterSciNotation):
         return f"{match[1]} × 10{power}" if match[1] else f"10{power}"
 
 
-def use_powers_of_ten(axis):
+def use_log_scale_and_powers_of_ten(axis):
     """Make an axis (axes.xaxis or axes.yaxis) logarithmic, with powers of ten as labels."""
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
     axis.set_major_formatter(PowerLabels())

@@ -38,17 +38,17 @@ class History:
         return len(self.train_loss) + len(self.unread)
 
     def add_step(self, loss, accuracy):
-        """Record a step's loss and accuracy. A GPU may still be computing both; `read_unread` waits for them."""
+        """Record a step's loss and accuracy. A GPU may still be computing; `append_unread_as_numbers` waits for it."""
         self.unread.append((loss, accuracy))
 
     def add_test(self, loss, accuracy):
-        self.read_unread()
+        self.append_unread_as_numbers()
         self.check(loss, self.step)
         self.test_step.append(self.step)
         self.test_loss.append(float(loss))
         self.test_accuracy.append(float(accuracy))
 
-    def read_unread(self):
+    def append_unread_as_numbers(self):
         """Convert the loss and accuracy of the latest steps to numbers, in place. This waits for a GPU.
 
         Raises UserError at the first loss that is not finite or below 0.
@@ -64,7 +64,7 @@ class History:
 
     def numbers_by_name(self):
         """Return everything recorded, as {name: array of numbers}."""
-        self.read_unread()
+        self.append_unread_as_numbers()
         return {name: values for name, values in vars(self).items() if isinstance(values, array)}
 
     @staticmethod
@@ -91,7 +91,7 @@ class History:
             and all(1 <= step <= self.step for step in self.test_step)
         )
 
-    def describe_progress(self, options):
+    def describe_unfinished_progress(self, options):
         """Return the progress of a run, such as "after 2 of 4 epochs", or "" if it has ended. options: the run's."""
         done = len(self.test_step)
         total = options.epochs
@@ -102,8 +102,8 @@ class History:
             unit = "steps"
         return "" if done >= total else f"after {done} of {total} {unit}"
 
-    def step_line(self):
-        self.read_unread()
+    def make_step_line(self):
+        self.append_unread_as_numbers()
         return f"loss {self.train_loss[-1]:.3f}, accuracy {self.train_accuracy[-1]:.3f}"
 
     def format_epoch(self, plan, test_name):
@@ -126,7 +126,7 @@ def format_loss(loss):
     return f"{loss:.4f}" if loss < 1000 else f"{loss:.3g}"
 
 
-def round_numbers(history):
+def get_rounded_numbers_by_name(history):
     """Return the numbers of a history, rounded to six digits as in its file: {name: list}."""
     numbers = {}
     for name, values in history.numbers_by_name().items():
@@ -141,11 +141,11 @@ def save_history(path, options, history, place_record=None):
     """
     content = {
         "options": options,
-        "machine": describe_machine() | (place_record or {}),
+        "machine": get_machine_facts() | (place_record or {}),
         "steps_per_epoch": history.steps_per_epoch,
     }
     content |= {"different_examples": history.different_examples}  # the number of different examples that were drawn
-    content |= round_numbers(history)
+    content |= get_rounded_numbers_by_name(history)
     lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(value, allow_nan=False)}" for name, value in content.items())
     with atomic_write(path) as file:
         file.write(f"{{\n{lines}\n}}\n".encode())
@@ -171,7 +171,7 @@ def load_history(path):
     return options, history
 
 
-def describe_machine():
+def get_machine_facts():
     """Return {"python": version, "numpy": version, "processor": name}, and "torch" if PyTorch is in use."""
     versions = {"python": platform.python_version(), "numpy": np.__version__}
     if "torch" in sys.modules:  # looked up, not imported: a run in NumPy alone must not wait for it

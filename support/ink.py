@@ -18,14 +18,14 @@ from support.errors import UserError
 from support.files import read_file
 from support.paper import (
     fill_enclosed,
+    find_piece_numbers_and_boxes,
     find_sheet_corners,
-    fit_quadrilateral,
+    fit_quadrilateral_and_overlap,
     is_broad,
-    label_pieces,
+    keep_digit_and_tell_if_cut,
     max_filter,
     rectify,
     remove_rulings,
-    remove_surroundings,
     side_lengths,
 )
 
@@ -69,26 +69,26 @@ class DigitPicture(NamedTuple):
     problem: str  # why this is not a single digit, for a message; "" if it is
 
 
-def read_picture_and_digit(path):
+def read_picture_and_digit_image(path):
     """Return (picture, image) from a file: (H, W) and (28, 28) uint8, 0 black to 255 white. The image is like MNIST's.
 
     path: a name, or an open file. The picture should show one digit, dark on light or light on dark. Shadows, a table
     around the sheet and lines on the paper do no harm. Raises UserError if the picture cannot be read, or if it shows
     no digit or several.
     """
-    digit_picture = read_digit_picture(path)
+    digit_picture = read_picture_ink_image_problem(path)
     if digit_picture.problem:
         raise UserError(digit_picture.problem)
     return digit_picture.picture, digit_picture.image
 
 
-def read_digit_picture(path):
+def read_picture_ink_image_problem(path):
     """Return the `DigitPicture` of a picture file. If it does not show a single digit, its `problem` says so.
 
     Raises UserError if the file cannot be read as a picture.
     """
     picture = read_picture(path)
-    ink, is_found, cut = find_ink(picture)
+    ink, is_found, cut = find_ink_found_and_cut(picture)
     image = to_mnist(ink) if (ink > 127).any() else np.zeros((28, 28), np.uint8)
     if not is_found or not image.any() or is_blot(image):
         problem = f"no digit found in {path}: it should be darker or lighter than the paper"
@@ -177,7 +177,7 @@ def to_grey(image, side):
     return np.asarray(Image.composite(grey, Image.new("L", grey.size, int(paper)), opacity))
 
 
-def find_ink(picture):
+def find_ink_found_and_cut(picture):
     """Find the ink in a picture (H, W) uint8. Return (ink, is_found, cut).
 
     ink: (h, w) uint8, 0 paper to 255 ink. is_found: True if it may be a digit's ink. cut: True if the digit is cut off
@@ -190,38 +190,39 @@ def find_ink(picture):
     """
     corners = find_sheet_corners(picture)
     if corners is not None:
-        on_it = find_ink_on_paper(rectify(picture, corners))
+        on_it = find_ink_found_and_cut_on_paper(rectify(picture, corners))
         if on_it[1] and not on_it[2]:
             return on_it
-        whole = find_ink_on_paper(picture)
+        whole = find_ink_found_and_cut_on_paper(picture)
         return whole if whole[1] and not whole[2] else on_it
-    return find_ink_on_paper(picture)
+    return find_ink_found_and_cut_on_paper(picture)
 
 
-def find_ink_on_paper(picture):
-    """Return (ink, is_found, cut) as `find_ink` does, for a picture (H, W) uint8 of paper without a table."""
+def find_ink_found_and_cut_on_paper(picture):
+    """Return (ink, is_found, cut) as `find_ink_found_and_cut` does, for a picture (H, W) uint8 without a table."""
     (_, darkness), (_, inverse_darkness) = sorted(
-        (measure_darkness(picture), measure_darkness(255 - picture)), key=lambda pair: pair[0]
+        (measure_unlikelihood_and_darkness(picture), measure_unlikelihood_and_darkness(255 - picture)),
+        key=lambda pair: pair[0],
     )
-    ink, is_found, cut = find_digit_ink(darkness, inverse_darkness)
+    ink, is_found, cut = find_digit_ink_found_and_cut(darkness, inverse_darkness)
     if is_found and is_broad(ink > 127):
-        second, is_found, cut = find_digit_ink(inverse_darkness, darkness)
+        second, is_found, cut = find_digit_ink_found_and_cut(inverse_darkness, darkness)
         is_found = is_found and not cut and is_one_piece(second > 127) and not is_broad(second > 127)
         return (second if is_found else ink), is_found, False
     return ink, is_found, cut
 
 
-def find_digit_ink(darkness, lightness):
-    """Return (ink, is_found, cut) as `find_ink` does, for ink that is darker than the paper.
+def find_digit_ink_found_and_cut(darkness, lightness):
+    """Return (ink, is_found, cut) as `find_ink_found_and_cut` does, for ink that is darker than the paper.
 
     darkness (H, W): how much darker each pixel is than the paper. lightness (H, W): how much lighter. See
-    `measure_darkness`.
+    `measure_unlikelihood_and_darkness`.
     """
     ink = extract_ink(darkness)
     if is_grain(ink):
         return ink, False, False
     sheet = fill_enclosed(ink > 127)  # what looks like ink may also be a sheet
-    corners, share = fit_quadrilateral(sheet)
+    corners, share = fit_quadrilateral_and_overlap(sheet)
     if share > SHEET and (ink[sheet] > 127).mean() > 0.5:  # and not a frame that somebody drew around the digit
         sides = side_lengths(corners)
         on_it = extract_ink(lightness) * sheet
@@ -229,13 +230,13 @@ def find_digit_ink(darkness, lightness):
             ink = rectify(on_it, corners)
         elif sides.min() > WIDE * sides.max():
             return ink, False, False  # a blank sheet; if it were narrow, it would be a 1
-    ink, cut = remove_surroundings(ink)
+    ink, cut = keep_digit_and_tell_if_cut(ink)
     return ink, bool((ink > 127).any()) and not is_blurred(ink) and not is_circle(ink), cut
 
 
 def is_one_piece(mask):
     """Return True if most of a mask (H, W) bool is one connected piece. The strokes of a scribble are many pieces."""
-    names, _ = label_pieces(mask)
+    names, _ = find_piece_numbers_and_boxes(mask)
     return bool(np.bincount(names[mask]).max() > 0.6 * mask.sum())
 
 
@@ -270,7 +271,7 @@ def is_grain(ink):
     return all(np.count_nonzero(np.diff(np.pad(side > 127, 1).astype(int)) > 0) >= 3 for side in sides)
 
 
-def measure_darkness(picture):
+def measure_unlikelihood_and_darkness(picture):
     """Return (unlikely, darkness) for a picture (H, W) uint8, assuming that it shows dark ink on light paper.
 
     unlikely: a score, larger if the assumption is less likely. darkness (H, W) float: how much darker each pixel is
@@ -296,9 +297,9 @@ def measure_darkness(picture):
 
 
 def extract_ink(darkness):
-    """Return the ink (H, W) uint8, 0 paper to 255 ink, from a picture's darkness (H, W), as from `measure_darkness`.
+    """Return the ink (H, W) uint8, 0 paper to 255 ink, from a picture's darkness (H, W).
 
-    It is 0 everywhere if nothing stands out from the paper.
+    darkness: as from `measure_unlikelihood_and_darkness`. The ink is 0 everywhere if nothing stands out from the paper.
     """
     ink = remove_rulings(darkness)
     strength = np.median(ink[ink >= otsu_threshold(ink)]) if ink.any() else 0
@@ -363,7 +364,7 @@ def has_several_digits(ink):
     return False
 
 
-def measure_strokes_crossed(image):
+def measure_strokes_per_row_and_column(image):
     """Return [strokes that a row crosses, strokes that a column crosses], averages over an image (28, 28) uint8.
 
     Only the rows and columns from the first to the last with ink count.
@@ -383,7 +384,7 @@ def is_scribble(image):
 
     By Euler's formula, (pixels) - (pairs of neighbours) + (squares of four) = (pieces) - (holes).
     """
-    rows, columns = measure_strokes_crossed(image)
+    rows, columns = measure_strokes_per_row_and_column(image)
     is_ink = image > 127
     pairs = (is_ink[1:] & is_ink[:-1]).sum() + (is_ink[:, 1:] & is_ink[:, :-1]).sum()
     squares = (is_ink[1:, 1:] & is_ink[1:, :-1] & is_ink[:-1, 1:] & is_ink[:-1, :-1]).sum()

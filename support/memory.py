@@ -16,7 +16,7 @@ from pathlib import Path
 OF_A_CORE = 2**26
 
 
-def available_memory(groups_file="/proc/self/cgroup", groups_folder="/sys/fs/cgroup"):
+def get_total_usable_memory(groups_file="/proc/self/cgroup", groups_folder="/sys/fs/cgroup"):
     """Return the bytes of memory that this process may use, or inf if Python does not know, as on Windows.
 
     It is the machine's memory or, in a container, the limit of its control group or of a parent group, if that is less.
@@ -72,6 +72,6 @@ def memory_limit(n_bytes):
         resource.setrlimit(resource.RLIMIT_DATA, before)  # otherwise, programs started later would inherit the limit
 
 
-def limit_to_machine_memory():
+def machine_memory_limit_context():
     """Return a `memory_limit` of all the memory that is available. A run that fits into memory never reaches it."""
-    return memory_limit(available_memory() + OF_A_CORE * (os.cpu_count() or 1))
+    return memory_limit(get_total_usable_memory() + OF_A_CORE * (os.cpu_count() or 1))

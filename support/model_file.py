@@ -19,7 +19,7 @@ import numpy as np
 from support import memory, program
 from support.budget import check_zip_directory
 from support.errors import UserError, hide_control_characters
-from support.gguf_header import MAGIC, read_header
+from support.gguf_header import MAGIC, read_gguf_header
 from support.tokens import BytePairs
 
 ROWS = 1024  # rows of an array that are unpacked at a time
@@ -67,8 +67,8 @@ FORMS = {
 }
 
 
-def format_limit(limit):
-    return f"{limit:,}" if isinstance(limit, int) else f"{limit:g}"
+def format_int_or_float(number):
+    return f"{number:,}" if isinstance(number, int) else f"{number:g}"
 
 
 def is_model(path):
@@ -77,7 +77,7 @@ def is_model(path):
         if not stat.S_ISREG(os.stat(path).st_mode):
             return False
         with open(path, "rb") as file:
-            if list_models(file):
+            if list_gguf_names_in_zip(file):
                 return True
             file.seek(0)
             return file.read(len(MAGIC)) == MAGIC
@@ -85,7 +85,7 @@ def is_model(path):
         return False
 
 
-def list_models(file):
+def list_gguf_names_in_zip(file):
     """Return the names of the GGUF files in an open ZIP file, or [] if `file` is not a ZIP file.
 
     Raises UserError if the ZIP file's member list is too long.
@@ -101,7 +101,7 @@ def list_models(file):
 
 
 @contextmanager
-def open_model(path):
+def open_gguf_file_and_size(path):
     """Context manager: open a GGUF file, or the first one in a ZIP file, and yield (open file, size in bytes).
 
     Raises UserError if `path` is not a regular file or cannot be read, and ValueError if the ZIP file is damaged.
@@ -110,7 +110,7 @@ def open_model(path):
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise UserError(f"cannot read {path}: it is not a regular file")
         with open(path, "rb") as file:
-            names = list_models(file)
+            names = list_gguf_names_in_zip(file)
             file.seek(0)
             if not names:
                 yield file, os.fstat(file.fileno()).st_size
@@ -141,11 +141,11 @@ class ModelFile:
             from gguf import GGML_QUANT_SIZES
         self.path = path
         try:
-            with open_model(path) as (file, size):
+            with open_gguf_file_and_size(path) as (file, size):
                 self.size = size
                 self.check_memory(0)
                 content = file.read(size)
-            self.metadata, self.tensors = read_header(content, GGML_QUANT_SIZES)
+            self.metadata, self.tensors = read_gguf_header(content, GGML_QUANT_SIZES)
         except ValueError as error:
             self.refuse(f"is not a GGUF file, or is damaged or incomplete: {error}")
         self.sha256 = hashlib.sha256(content).hexdigest()
@@ -171,7 +171,7 @@ class ModelFile:
             value = value[:9].tolist()
         elif isinstance(value, list):
             value = value[:9]
-        limits = f" from {format_limit(smallest)} to {format_limit(largest)}" if is_limited else ""
+        limits = f" from {format_int_or_float(smallest)} to {format_int_or_float(largest)}" if is_limited else ""
         self.refuse(f"is damaged: its {key} is {str(value)[:40]}, but should be a {kind}{limits}")
 
     def fact(self, name, default=None):
@@ -234,7 +234,7 @@ class ModelFile:
             self.refuse("is damaged: its tokens are impossible")
 
     @property
-    def form(self):
+    def chat_template(self):
         """The text of the model's chat template, with {} for the question; "" if the model has none.
 
         Raises UserError if the template is not in FORMS.
@@ -249,13 +249,15 @@ class ModelFile:
 
     def continues_text(self, raw):
         """Return True if the model continues a text instead of answering it: if `raw`, or without a chat template."""
-        return raw or not self.form
+        return raw or not self.chat_template
 
     def prompt(self, text, raw=False):
         """Return the list of token ids that makes the model answer `text` or, if `raw`, continue it."""
         try:
             byte_pairs = self.byte_pairs
-            token_ids = byte_pairs.encode(text) if self.continues_text(raw) else byte_pairs.fill(self.form, text)
+            token_ids = (
+                byte_pairs.encode(text) if self.continues_text(raw) else byte_pairs.fill(self.chat_template, text)
+            )
         except KeyError as error:
             self.refuse(f"is damaged: {error} is not one of its control tokens")
         except UserError as error:
@@ -267,6 +269,6 @@ class ModelFile:
     def check_memory(self, n_numbers):
         """Raise UserError if the memory is too small for the file, `n_numbers` of 4 bytes, and unpacking them."""
         takes = self.size + 4 * n_numbers * 1.2 + 2**27
-        there_is = memory.available_memory()
+        there_is = memory.get_total_usable_memory()
         if takes > there_is:
             self.refuse(f"takes {takes / 1e9:.1f} GB of memory, but there are only {there_is / 1e9:.1f}")

@@ -20,9 +20,9 @@ ROUND = 0.07  # the least distance of a circle from the digit that it is drawn a
 def find_sheet_corners(picture):
     """Return the corners (4, 2) of a sheet on a table in a picture (H, W) uint8, or None if there is no such sheet.
 
-    The corners are as `fit_quadrilateral` returns them. At some threshold, the sheet is the largest connected area that
-    is lighter, or darker, than the table. Parts of the table may be lighter, and a shadow may lie over the sheet, so
-    several thresholds are tried.
+    The corners are as `fit_quadrilateral_and_overlap` returns them. At some threshold, the sheet is the largest
+    connected area that is lighter, or darker, than the table. Parts of the table may be lighter, and a shadow may lie
+    over the sheet, so several thresholds are tried.
     """
     step = max(1, max(picture.shape) // 100)
     small = Image.fromarray(picture).reduce(step).filter(ImageFilter.MedianFilter(3))  # without lines
@@ -33,15 +33,15 @@ def find_sheet_corners(picture):
         low, high = np.quantile(np.asarray(shades), (0.01, 0.99))
         for threshold in np.linspace(low, high, 14)[1:-1]:
             light = opening > threshold
-            names, _ = label_pieces(light)
+            names, _ = find_piece_numbers_and_boxes(light)
             if not light.any():
                 continue
             shape = fill_enclosed(names == np.bincount(names[light]).argmax())
-            if shape.mean() < max(LEAST, best) or measure_border_share(shape) > TABLE:
+            if shape.mean() < max(LEAST, best) or measure_outline_share_on_border(shape) > TABLE:
                 continue
             if light[~shape].mean() > 0.5:  # it is the inside of something drawn, perhaps of a 0
                 continue
-            corners, share = fit_quadrilateral(shape)
+            corners, share = fit_quadrilateral_and_overlap(shape)
             sides = side_lengths(corners)
             if share > FULL and sides.min() > 0.3 * sides.max() and shape.mean() * share**8 > best:
                 best = shape.mean() * share**8
@@ -49,7 +49,7 @@ def find_sheet_corners(picture):
     return best_corners
 
 
-def measure_border_share(mask):
+def measure_outline_share_on_border(mask):
     """Return the fraction of the outline of a mask (H, W) bool that lies on the picture's border."""
     rows = mask.any(axis=1).sum()
     columns = mask.any(axis=0).sum()
@@ -61,7 +61,7 @@ def fill_enclosed(mask):
     return np.all([np.rot90(np.logical_or.accumulate(np.rot90(mask, k)), -k) for k in range(4)], axis=0)
 
 
-def fit_quadrilateral(mask):
+def fit_quadrilateral_and_overlap(mask):
     """Fit a quadrilateral to a mask (H, W) bool. Return (corners, share).
 
     corners (4, 2) float: x and y, clockwise from the top left. Of the mask's farthest points in 24 directions, they are
@@ -218,7 +218,7 @@ def has_ink_throughout(thick_ink, reach, columns, line):
 def refine_ruling(ink, middle, fall):
     """Return (middle, fall) of the line with most ink among lines up to three pixels from the given one."""
 
-    def total(line):
+    def compute_mean_ink(line):
         y = np.rint(line_heights(*line, ink.shape[1])).astype(int)
         is_inside = (y >= 0) & (y < len(ink))
         values = ink[y[is_inside], np.flatnonzero(is_inside)]
@@ -227,10 +227,10 @@ def refine_ruling(ink, middle, fall):
         return np.minimum(values, 2 * np.median(values)).mean()  # the pen's ink does not count
 
     candidates = itertools.product((0, -0.5, 0.5, -1, 1, -1.5, 1.5), range(-3, 4))
-    return max(((middle + a, fall + b) for a, b in candidates), key=total)
+    return max(((middle + a, fall + b) for a, b in candidates), key=compute_mean_ink)
 
 
-def label_pieces(mask):
+def find_piece_numbers_and_boxes(mask):
     """Find the connected pieces of a mask (H, W) bool. Return (number of each pixel's piece, boxes of the pieces).
 
     The numbers are (H, W) int, -1 outside the mask. The boxes are (N, 4) int: first row, first column, last row, last
@@ -276,7 +276,7 @@ def is_band(mask):
 def is_around(outer, inner):
     """Return a bool (...): True where the box `outer` surrounds the box `inner`, with some space on all sides.
 
-    outer, inner: (..., 4), as `label_pieces` returns them.
+    outer, inner: (..., 4), as `find_piece_numbers_and_boxes` returns them.
     """
     space = ROUND * (outer[..., 2:] - outer[..., :2]).max(axis=-1, keepdims=True)
     return ((inner - outer)[..., :2] >= space).all(axis=-1) & ((outer - inner)[..., 2:] >= space).all(axis=-1)
@@ -307,7 +307,7 @@ def is_broad(mask):
     return 8 <= side <= min(box.shape) and not max_filter(1 - closing, side).all()
 
 
-def remove_surroundings(ink):
+def keep_digit_and_tell_if_cut(ink):
     """Return (ink (H, W) uint8 with only the digit, cut). cut: True if the digit is cut off at the picture's border.
 
     What is removed: along the border, the edge of a table or the bars of a program's window; a finger, which reaches in
@@ -315,7 +315,7 @@ def remove_surroundings(ink):
     the largest piece. A digit that touches the border is cut off, unless it fills the picture because somebody cropped
     it closely.
     """
-    names, boxes = label_pieces(ink > 127)
+    names, boxes = find_piece_numbers_and_boxes(ink > 127)
     if not len(boxes):
         return 0 * ink, False
     sides = boxes[:, 2:] - boxes[:, :2] + 1  # (N, 2): heights and widths

@@ -23,7 +23,7 @@ LONGEST_NAME = 24  # the most letters of a class's name that fit into the pictur
 KEPT_BACK = 10  # one in KEPT_BACK pictures is for testing if a folder has no test/
 
 
-def read_arrays_and_classes(folder, file_contents, ink):
+def read_arrays_and_classes_dict(folder, file_contents, ink):
     """Read MNIST's four files, or a folder of pictures. Return {"arrays": [four arrays], "classes": ten names}.
 
     file_contents: the bytes of the four FILES; empty for a folder of pictures. The arrays are the training images
@@ -83,7 +83,7 @@ def has_mnist_files(folder):
     return any(Path(folder, name).exists() for name in names)
 
 
-def read_mnist_bytes(folder, max_bytes):
+def list_mnist_file_contents(folder, max_bytes):
     """Return the bytes of each of MNIST's four files in a folder, gzipped or not, or [] if the folder has none.
 
     Raises UserError if it has only some of them, or if one is larger than `max_bytes`.
@@ -114,7 +114,7 @@ def parse_idx(content, name="it", budget=None):
         shape = np.frombuffer(stream.read(4 * axes), ">u4", axes).tolist()
         size = math.prod(shape)
         could_be = kind == [0, 0, 8] and (is_packed(content) or stream.tell() + size == len(content))
-        values = stream.read_rest(size) if could_be else None
+        values = stream.read_rest_or_none(size) if could_be else None
         if values is not None:
             return np.frombuffer(values, np.uint8).reshape(shape)
     raise UserError(f"{name} is not in MNIST's format, or is damaged")
@@ -126,21 +126,21 @@ def parse_idx(content, name="it", budget=None):
 def read_class_folders(folder, ink):
     """Read a folder with train/CLASS/*.png, and perhaps test/CLASS/*.png. Return ([four arrays], ten class names).
 
-    The arrays are those of `read_arrays_and_classes`. Without test/, a tenth of each class is for testing. The classes
-    are sorted. The pictures are shuffled with a fixed seed, so that the last ones, which `--hold-out` takes, are of all
-    classes. ink: "light" or "dark". Raises UserError if the folder is not such a dataset.
+    The arrays are those of `read_arrays_and_classes_dict`. Without test/, a tenth of each class is for testing. The
+    classes are sorted. The pictures are shuffled with a fixed seed, so that the last ones, which `--hold-out` takes,
+    are of all classes. ink: "light" or "dark". Raises UserError if the folder is not such a dataset.
     """
     if not (folder / "train").is_dir():
         classes = "its pictures belong in train/ with a folder for each class"
         raise UserError(f"{folder} is not a dataset: {classes}, unless it has MNIST's four files, {FILES[0]} and so on")
-    train = list_pictures(folder / "train")
+    train = list_picture_paths_by_class(folder / "train")
     classes = [*train]
     rng = np.random.default_rng(0)
     if not 2 <= len(classes) <= len(DIGITS):
         has = f"{len(classes)} folder" if len(classes) == 1 else f"{len(classes)} folders"
         raise UserError(f"{folder}/train has {has}: it needs one for each class, 2 to {len(DIGITS)}")
     if (folder / "test").is_dir():
-        test = list_pictures(folder / "test")
+        test = list_picture_paths_by_class(folder / "test")
         unknown = [name for name in test if name not in train]
         if unknown:
             raise UserError(f"{folder}/test has the class {unknown[0]}, and {folder}/train does not")
@@ -164,7 +164,7 @@ def read_class_folders(folder, ink):
         for name, paths in part.items():
             pairs += [(path, classes.index(name)) for path in paths]
         pairs = [pairs[i] for i in rng.permutation(len(pairs))]
-        images, in_colour = read_pictures([path for path, _ in pairs], ink)
+        images, in_colour = read_images_and_colour_count([path for path, _ in pairs], ink)
         arrays += [images, np.array([k for _, k in pairs], np.uint8)]
         number = number + len(images)
         n_coloured = n_coloured + in_colour
@@ -183,7 +183,7 @@ def format_class_name(name):
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 10]}...{name[-7:]}"
 
 
-def list_pictures(folder):
+def list_picture_paths_by_class(folder):
     """Return {class: sorted paths of its pictures} for a folder that has a folder for each class.
 
     Hidden files are ignored, and so is the folder that macOS adds to archives. Raises UserError if a class has no
@@ -199,7 +199,7 @@ def list_pictures(folder):
     return paths_by_class
 
 
-def read_pictures(paths, ink):
+def read_images_and_colour_count(paths, ink):
     """Return (images (N, 28, 28) uint8 of the picture files `paths`, number of pictures in colour)."""
     from PIL import Image
     from tqdm import tqdm  # imported here, because MNIST does not need it
@@ -208,14 +208,16 @@ def read_pictures(paths, ink):
     # would keep smaller ones, for each thread.
     Image.core.set_block_size(2**26)
 
-    def read(path):
+    def read_image_and_has_colour(path):
         colours = []
         return read_picture_as_image(path, ink, colours), any(colours)
 
     images = np.empty((len(paths), SIDE, SIDE), np.uint8)
     n_coloured = 0
     with ThreadPoolExecutor() as pool:
-        results = tqdm(pool.map(read, paths), total=len(paths), unit="picture", disable=None, leave=False)
+        results = tqdm(
+            pool.map(read_image_and_has_colour, paths), total=len(paths), unit="picture", disable=None, leave=False
+        )
         for i, (image, in_colour) in enumerate(results):
             images[i] = image
             n_coloured += in_colour

@@ -92,7 +92,7 @@ class Place:
         network = torch.compile(model) if self.compile else model
         return DistributedDataParallel(network) if self.size > 1 else network
 
-    def own_part(self, *arrays):
+    def own_part_on_device(self, *arrays):
         """Return this process's share of each array of a batch, as tensors on its device."""
         n = len(arrays[0]) // self.size
         return self.to_device(*(array[self.rank * n : (self.rank + 1) * n] for array in arrays))

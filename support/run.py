@@ -22,7 +22,7 @@ from support.errors import UserError
 from support.files import check_writable, copy_file, create_output_folder, file_lock, is_same_file
 from support.history import History, format_loss, save_history
 from support.memory import is_out_of_memory
-from support.schedule import describe_repeats, learning_rate, make_plan
+from support.schedule import learning_rate, make_plan, make_repeat_warning
 
 # The files that a run writes into its folder; {} stands for "np", "torch", "resnet_np", "vit_torch" ...
 FILES = ("loss_plot_{}.png", "accuracy_plot_{}.png", "history_{}.json", "checkpoint_{}.npz")
@@ -105,7 +105,7 @@ class Run:
         self.drawn = np.zeros(dataset.n_train, bool)  # True for examples that have been drawn ...
         self.marked = 0  # ... in the first `marked` steps
         self.files = Files(options)
-        self.title = opt.make_title(options)
+        self.title = opt.make_network_and_framework_title(options)
         self.tested = opt.test_set_name(options)
         self.interrupts = Interrupts()  # received by this process
         self.signal = None  # agreed on by all processes
@@ -116,8 +116,8 @@ class Run:
         size = sum(p.size for p in params.values())
         where = place.where if place else ""
         self.print_line(f"{self.title}: {size:,} parameters, seed {options.run.seed}, {options.run.dtype}{where}")
-        if checkpoint and options.source.change_note:
-            self.print_line(f"note: in the run of {checkpoint.path}, {options.source.change_note}", sys.stderr)
+        if checkpoint and options.source.loss_change_note:
+            self.print_line(f"note: in the run of {checkpoint.path}, {options.source.loss_change_note}", sys.stderr)
 
     @property
     def step(self):
@@ -172,7 +172,7 @@ class Run:
         self.history.add_step(loss, accuracy)
         self.bar.update()
         if self.step % 20 == 0:  # reading a value syncs a GPU
-            self.bar.set_postfix_str(self.history.step_line(), refresh=False)
+            self.bar.set_postfix_str(self.history.make_step_line(), refresh=False)
         if self.place is None or self.place.size == 1:
             self.signal = self.interrupts.asked
         elif self.step % 20 == 0:  # not at every step, because agreeing means waiting for the other processes
@@ -235,11 +235,11 @@ class Run:
         self.marked = self.step
         self.history.different_examples = int(self.drawn.sum())
 
-    def finish(self):
+    def print_results_and_return_status(self):
         """Print the results of the run, and return the program's exit status: 0, or 128 + a signal that stopped it."""
         self.print_line(f"{self.step} of {self.plan.steps} steps, {self.seconds:.1f} s")
         if self.first:
-            repeats = describe_repeats(self.history.different_examples, self.step, self.plan, self.options)
+            repeats = make_repeat_warning(self.history.different_examples, self.step, self.plan, self.options)
             if repeats:
                 self.print_line(f"note: {repeats}", sys.stderr)
         names = [path.name for path in self.files.list_paths() if path.exists()]

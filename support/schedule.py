@@ -22,7 +22,7 @@ def make_plan(options, examples):
     return Plan(steps_per_epoch, steps, min(steps, (options.call.stop_after or steps) * steps_per_epoch))
 
 
-def describe_repeats(different, step, plan, options):
+def make_repeat_warning(different, step, plan, options):
     """Return a warning if batches of an epoch have repeated examples, which they should not, or "".
 
     different: the number of different examples that were drawn in the first `step` steps. plan: the run's `Plan`.

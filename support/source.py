@@ -11,7 +11,7 @@ import numpy as np
 
 from support import pictures, texts
 from support.budget import DATA
-from support.download import find_or_fetch
+from support.download import find_or_fetch_bytes
 from support.errors import UserError
 from support.files import read_file
 from support.pictures import DIGITS
@@ -34,7 +34,7 @@ class Source:
     classes = ()  # the names of the labels 0, 1, ..., if there are labels
     letters = ""  # the letters of a text: token 0, token 1, ...
     separator = ", "  # between the names of classes in a line
-    change_note = ""  # what a resumed run does differently from its beginning, in words
+    loss_change_note = ""  # what a resumed run does differently from its beginning, in words
 
     def __init__(self, name, **given):
         """name: the value of --dataset, one of BUNDLED or a path. given: values of the other attributes."""
@@ -72,7 +72,7 @@ class Source:
         """Return the argument that is named like this source's noun."""
         return {"images": images, "names": names, "texts": texts}[self.noun]
 
-    def is_like(self, other_source):
+    def has_same_kind(self, other_source):
         """Return True if the other source has the same kind of examples: images, names or texts."""
         return self.noun == other_source.noun
 
@@ -81,12 +81,12 @@ class Source:
         """The path of the user's own data. Raises UserError if it does not exist."""
         return find_path(self.name)
 
-    def examples(self):
+    def get_example_arrays(self):
         """Return a list of arrays: [training images, labels, test images, labels] or [training tokens, test tokens]."""
-        return self.content["arrays"]
+        return self.content_dict["arrays"]
 
     @cached_property
-    def content(self):
+    def content_dict(self):
         """The content of the files: {"arrays": a list, "sha256": the sum of all content}, and "classes" or "letters".
 
         Raises UserError if the files cannot be read, or are not those of the checkpoint.
@@ -94,24 +94,25 @@ class Source:
         if self.sums:
             folder = dataset_folder(self.name)
             files = [
-                find_or_fetch(folder / file, self.url and self.url + file, sha256) for file, sha256 in self.sums.items()
+                find_or_fetch_bytes(folder / file, self.url and self.url + file, sha256)
+                for file, sha256 in self.sums.items()
             ]
         else:
-            files = self.read_own_files()
-        content = self.read_content(files)
+            files = self.list_own_file_contents()
+        content = self.read_content_dict(files)
         content["sha256"] = compute_hash(content)
         if content["sha256"] != self.given.get("sha256", content["sha256"]):
             raise UserError(f"--dataset {self.name}: these are not the {self.noun} that the network has learned from")
         return content
 
-    def read_own_files(self):
+    def list_own_file_contents(self):
         """Return the contents of the user's own file or files, a list of bytes."""
         return [read_file(self.path, DATA)]
 
     @cached_property
     def sha256(self):
         """The SHA-256 sum of all arrays, whatever the format of the files. A resumed run notices changes by it."""
-        return self.content["sha256"]
+        return self.content_dict["sha256"]
 
     @cached_property
     def context_length(self):
@@ -119,7 +120,7 @@ class Source:
         return texts.CONTEXT_LENGTHS[self.noun]
 
     @property
-    def kind(self):
+    def singular_noun(self):
         """The singular of the examples' noun: "digit", "class", "name" or "text"."""
         return self.noun.removesuffix("s")
 
@@ -144,7 +145,7 @@ class Source:
         """Return the list of class names of these labels, or None if the examples have no labels."""
         return None
 
-    def read_picture(self, path):
+    def read_picture_ink_image_problem(self, path):
         """Read a picture file in the same way as the training images, and return a `DigitPicture`.
 
         Its `problem` says if it does not show a single digit. Raises UserError if the examples are not images.
@@ -159,7 +160,7 @@ class Source:
 
     def check(self, options, networks):
         """Raise UserError if a network with these options cannot learn these examples. networks: see networks.py."""
-        self.check_start(options)
+        self.check_can_start_from_gguf(options)
         if options.run.ink != "light":
             reason = f"it is of images, and --dataset {options.run.dataset} has {self.noun}"
             raise UserError(f"--ink {options.run.ink} does not apply: {reason}")
@@ -170,7 +171,7 @@ class Source:
             )
             raise UserError(f"{problem}: take {alternatives}")
 
-    def check_start(self, options):
+    def check_can_start_from_gguf(self, options):
         """Raise UserError if the run starts from a GGUF file (--start) but the examples are not a text."""
         if options.base_model:
             raise UserError(
@@ -183,7 +184,7 @@ class Source:
             reason = f"it moves images, and these are {self.noun}"
             raise UserError(f"--augment {options.run.augment} does not apply: {reason}")
 
-    def check_context_length(self, options):
+    def check_no_context_length(self, options):
         """Raise UserError if --context-length is given, because these examples are all equally long."""
         if options.run.context_length:
             reason = f"these are {self.noun}, all equally long"
@@ -210,15 +211,15 @@ class ImageFolder(Source):
             raise ValueError
         return facts
 
-    def read_own_files(self):
-        return pictures.read_mnist_bytes(self.path, DATA)
+    def list_own_file_contents(self):
+        return pictures.list_mnist_file_contents(self.path, DATA)
 
-    def read_content(self, files):
-        return pictures.read_arrays_and_classes(self.name, files, self.ink)
+    def read_content_dict(self, files):
+        return pictures.read_arrays_and_classes_dict(self.name, files, self.ink)
 
     @cached_property
     def classes(self):
-        return self.content["classes"]
+        return self.content_dict["classes"]
 
     @cached_property
     def mean_and_std(self):
@@ -226,7 +227,7 @@ class ImageFolder(Source):
 
         Raises UserError if all pixels are of the same grey.
         """
-        mean, std = pictures.mean_and_std(self.content["arrays"][0])
+        mean, std = pictures.mean_and_std(self.content_dict["arrays"][0])
         if not std:
             raise UserError(f"--dataset {self.name}: all training images have the same grey, and show nothing")
         return mean, std
@@ -240,22 +241,22 @@ class ImageFolder(Source):
         in_its_form = self.sums or pictures.has_mnist_files(self.path) or (self.path / pictures.CUT).is_file()
         return "ink" if in_its_form else "picture"
 
-    def read_picture(self, path):
+    def read_picture_ink_image_problem(self, path):
         from support import ink  # needs Pillow
 
         if self.reader == "ink":
-            return ink.read_digit_picture(path)
+            return ink.read_picture_ink_image_problem(path)
         grey = ink.read_picture(path)
         image = pictures.to_image(grey, self.ink)
         return ink.DigitPicture(grey, grey if self.ink == "light" else 255 - grey, image, "")
 
     @property
-    def kind(self):
+    def singular_noun(self):
         return "digit" if self.classes == DIGITS else "class"
 
     @property
     def separator(self):
-        return "" if self.kind == "digit" else ", "
+        return "" if self.singular_noun == "digit" else ", "
 
     def describe_label(self, label):
         name = self.classes[label]
@@ -274,10 +275,10 @@ class ImageFolder(Source):
         return texts.decode_images(np.pad(x[:, 1:], ((0, 0), (0, 1))))  # the last token is never in x
 
     def check(self, options, networks):
-        self.check_start(options)
+        self.check_can_start_from_gguf(options)
 
     def check_writer(self, options):
-        self.check_context_length(options)
+        self.check_no_context_length(options)
         self.tokenizer.check_digits()
 
 
@@ -297,15 +298,15 @@ class Names(Source):
         return super().select_facts({"ignored": None} | metadata, arrays)
 
     @property
-    def change_note(self):
+    def loss_change_note(self):
         has_changed = self.ignored != texts.IGNORED
         return "the loss included the tokens after the end of a name; from now on it does not" if has_changed else ""
 
-    def read_content(self, files):
-        return texts.read_name_arrays(*files)
+    def read_content_dict(self, files):
+        return texts.read_name_arrays_dict(*files)
 
-    def examples(self):
-        return self.content["arrays"][::2]
+    def get_example_arrays(self):
+        return self.content_dict["arrays"][::2]
 
     def decode_inputs(self, x, max_length):
         """Return inputs x (n, T) of a network as a list of n names, for display. max_length: not used."""
@@ -313,7 +314,7 @@ class Names(Source):
 
     def check_writer(self, options):
         super().check_writer(options)
-        self.check_context_length(options)
+        self.check_no_context_length(options)
 
 
 class Text(Source):
@@ -335,18 +336,18 @@ class Text(Source):
             return facts | {"cut_by": cut_by}
         return facts | {"letters": "".join(map(chr, arrays["letters"].ravel()))}
 
-    def read_content(self, files):
-        return texts.read_text_arrays(*files, self.name, self.byte_pairs)
+    def read_content_dict(self, files):
+        return texts.read_text_arrays_dict(*files, self.name, self.byte_pairs)
 
-    def examples(self):
+    def get_example_arrays(self):
         noun = "tokens" if self.byte_pairs else "letters"
-        return texts.cut_train_and_test_windows(*self.content["arrays"], self.context_length, self.name, noun)
+        return texts.cut_train_and_test_windows(*self.content_dict["arrays"], self.context_length, self.name, noun)
 
     @cached_property
     def letters(self):
-        return self.content["letters"]
+        return self.content_dict["letters"]
 
-    def as_letters(self, token_ids):
+    def decode_to_str(self, token_ids):
         """Return the text, a str, that a sequence of token ids stands for."""
         if self.byte_pairs:
             return b"".join(self.byte_pairs.bytes[i] for i in token_ids).decode("utf-8", "replace")
@@ -354,9 +355,9 @@ class Text(Source):
 
     def decode_inputs(self, x, max_length):
         """Return inputs x (n, T) of a network as a list of n texts of at most `max_length` letters, for display."""
-        return [self.as_letters(row)[:max_length] for row in x]
+        return [self.decode_to_str(row)[:max_length] for row in x]
 
-    def check_start(self, options):
+    def check_can_start_from_gguf(self, options):
         pass
 
 
@@ -421,7 +422,7 @@ class Sources(dict):
 
 
 def compute_hash(content):
-    """Return the SHA-256 sum, as hex, of the letters (if any) and the arrays in `content`, see `Source.content`."""
+    """Return the SHA-256 sum, as hex, of the letters (if any) and arrays in `content`, see `Source.content_dict`."""
     total = hashlib.sha256(content.get("letters", "").encode())
     for array in content["arrays"]:
         total.update(np.ascontiguousarray(array))

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from support.budget import DATA, PIECE, Budget, open_unpacked_bytes
-from support.download import find_or_fetch
+from support.download import find_or_fetch_bytes
 from support.errors import UserError
 from support.pictures import SIDE, parse_idx
 
@@ -69,7 +69,7 @@ class Tokenizer:
         The text continues a sentence that begins with the network's name. prompt: as the user typed it, or None.
         """
         can = prompt is None or self.accepts(prompt)
-        return "" if can else f"writes {self.source.kind}s, and {prompt!r} is not one"
+        return "" if can else f"writes {self.source.singular_noun}s, and {prompt!r} is not one"
 
     def accepts(self, prompt):
         """Return True if a network that learned such examples can continue this prompt."""
@@ -88,7 +88,7 @@ class Digits(Tokenizer):
 
     def check_digits(self):
         """Raise UserError if the images are not digits, because the vocabulary consists of patches of digits."""
-        if self.source.kind != "digit":
+        if self.source.singular_noun != "digit":
             learns = "a network that writes learns digits, names or a text"
             raise UserError(f"--dataset {self.source.name} has no tokens: {learns}")
 
@@ -153,7 +153,7 @@ def default_prompt_id(source):
 # --- Names ------------------------------------------------------------------------------------------------------------
 
 
-def read_name_arrays(content):
+def read_name_arrays_dict(content):
     """Return {"arrays": [training names, zeros, test names, zeros]} from a gzipped list of names.
 
     The names are encoded as by `encode_names`, and a tenth are for testing. The list has the most frequent names first,
@@ -188,7 +188,7 @@ LOGITS = 2**25  # the most logits in a test batch
 MOST_LETTERS = 2**16
 
 
-def read_text_arrays(content, name, byte_pairs=None):
+def read_text_arrays_dict(content, name, byte_pairs=None):
     """Return {"arrays": [token ids (N,)], "letters": sorted letters that occur} from a text in UTF-8, gzipped or not.
 
     content: the bytes of the file. A token is a letter; the ids are uint8, or uint16 if there are more than 256
@@ -262,7 +262,7 @@ WORDS_SHA256 = "b90fbd67325f450062a4704d3607844209263d6720dd7e32b928f6e22c908f3e
 @cache
 def load_vocabulary():
     """Return the vocabulary for images of digits, (V, 16) uint8: patches of 4 x 4 pixels. Token 0 is blank."""
-    patches = parse_idx(find_or_fetch(WORDS, "", WORDS_SHA256))
+    patches = parse_idx(find_or_fetch_bytes(WORDS, "", WORDS_SHA256))
     return patches.reshape(len(patches), -1)
 
 

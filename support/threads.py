@@ -35,7 +35,7 @@ def share_work(model, n_parts, batch_size):
     n_parts: the number of parts of a batch. batch_size: the images in a training batch. In testing, a forward pass has
     no more images than a part of a training batch.
     """
-    limit_blas_threads()  # from here on, each product gets one thread
+    limit_blas_and_get_thread_count()  # from here on, each product gets one thread
     if n_parts == 1:
         return model
     return InParts(model, n_parts, max(1, min(batch_size // n_parts, AT_ONCE)))
@@ -48,7 +48,7 @@ class InParts:
     layer that needs sums over the whole batch, as batch normalisation does, gets them with its `add_up`: see `Meeting`.
 
     Some models give different results in parts, for example if a layer mixes the images of a batch or draws random
-    numbers. `choose_copies` tests this once, before the first step and without side effects. Such a model gets whole
+    numbers. `set_copies` tests this once, before the first step and without side effects. Such a model gets whole
     batches.
     """
 
@@ -73,7 +73,7 @@ class InParts:
     def forward(self, x):
         """Return the logits (B, ..., K) of inputs x (B, ...)."""
         if self.training and not self.copies:
-            self.choose_copies(x)
+            self.set_copies(x)
         self.parts = (self.copies or self.make_copies())[: len(x)]
         for part in self.parts:
             part.training = self.training
@@ -116,7 +116,7 @@ class InParts:
                     layer.add_up = partial(self.meeting.add_up, k)
         return copies
 
-    def choose_copies(self, x):
+    def set_copies(self, x):
         """Set `copies` to copies of the model or, if its results would differ in parts, to [the model].
 
         x (B, ...): a batch for the test. If the results would differ, a note with the reason is printed.
@@ -181,7 +181,7 @@ def describe_difference_in_parts(model, n_parts, x):
         return f"it cannot be copied ({error})"
     with np.errstate(all="ignore"):
         try:
-            outputs = compute_logits_and_gradients(whole, to_float64(x) if precise else x)
+            outputs = compute_results_by_kind(whole, to_float64(x) if precise else x)
         except MemoryError:
             raise
         except (Exception, SystemExit):
@@ -189,7 +189,7 @@ def describe_difference_in_parts(model, n_parts, x):
         if describe_misfit(model.params, outputs["gradients"]):
             return None
         try:
-            outputs_in_parts = compute_logits_and_gradients(in_parts, to_float64(x) if precise else x)
+            outputs_in_parts = compute_results_by_kind(in_parts, to_float64(x) if precise else x)
         except (MemoryError, UserError):
             raise
         except (Exception, SystemExit) as error:
@@ -206,7 +206,7 @@ def to_float64(array):
     return array.astype(float) if array.dtype.kind == "f" else array.copy()
 
 
-def compute_logits_and_gradients(network, x):
+def compute_results_by_kind(network, x):
     """Return all results of a network for inputs x (B, ...): {kind of result: {name: array}}.
 
     The kinds are logits, gradients for random dlogits, statistics, and the logits in testing.
@@ -239,7 +239,7 @@ def concatenate(arrays):
 
 
 @cache
-def limit_blas_threads():
+def limit_blas_and_get_thread_count():
     """Limit each of NumPy's matrix products to one thread from now on. Return how many threads they used before.
 
     Returns 1 if threadpoolctl does not know the library, such as Apple's Accelerate, whose threads it cannot limit.
@@ -263,27 +263,27 @@ def map_in_threads(function, *arguments, meeting=None):
     waiting = deque(enumerate(parts))
     errors = np.geterr()
 
-    def run_parts():
+    def store_part_results():
         with np.errstate(**errors):  # how NumPy treats an overflow is a setting of each thread
             while True:
                 try:
                     i, part = waiting.popleft()  # the next part that no thread has taken
                 except IndexError:
                     return
-                with meeting.attendance() if meeting else nullcontext():
+                with meeting.part_context() if meeting else nullcontext():
                     results[i] = function(*part)
 
-    n_wanted = (len(parts) if meeting else min(len(parts), limit_blas_threads())) - 1
-    queue, n_started = start_threads(n_wanted) if n_wanted > 0 else (None, 0)
+    n_wanted = (len(parts) if meeting else min(len(parts), limit_blas_and_get_thread_count())) - 1
+    queue, n_started = start_job_queue_and_count_threads(n_wanted) if n_wanted > 0 else (None, 0)
     if meeting and n_started < n_wanted:
         needs = f"--parts {len(parts)} needs as many threads, but the system starts {n_started + 1}"
         raise UserError(f"{needs}: take --parts {n_started + 1}")
-    jobs = [Job(run_parts) for _ in range(n_wanted)] if n_started else []
+    jobs = [Job(store_part_results) for _ in range(n_wanted)] if n_started else []
     for job in jobs:
         queue.put(job)
     errors_found = []
     try:
-        run_parts()
+        store_part_results()
     except BaseException as error:
         errors_found.append(error)
     waiting.clear()  # nothing is left, unless there was an error or Ctrl-C
@@ -306,7 +306,7 @@ class Job:
 
 
 @cache
-def start_threads(n_threads):
+def start_job_queue_and_count_threads(n_threads):
     """Start threads that run jobs. Return (the queue of their jobs, the number of threads).
 
     The threads sleep while the queue is empty. There are fewer than `n_threads` if the system starts no more. A
@@ -342,7 +342,8 @@ class PartEnded(Exception):
 class Meeting:
     """Adds up numbers over the parts of a batch, for layers that need sums over it, as PyTorch's SyncBatchNorm does.
 
-    At most `limit_blas_threads()` parts compute at a time. A part that waits for the others lets another one compute.
+    At most `limit_blas_and_get_thread_count()` parts compute at a time. A part that waits for the others lets another
+    one compute.
     """
 
     def __init__(self):
@@ -355,14 +356,14 @@ class Meeting:
         self.number = n_parts
         self.ended = False
         self.brought = {}
-        self.room = threading.Semaphore(limit_blas_threads())
+        self.room = threading.Semaphore(limit_blas_and_get_thread_count())
         try:
             yield self
         finally:
             self.number = 0
 
     @contextmanager
-    def attendance(self):
+    def part_context(self):
         """Context manager for the computation of one part. After its end, also by an error, no part waits for it."""
         with self.room:
             try:

@@ -26,7 +26,7 @@ CONTROL = 3
 
 
 class BytePairs:
-    """The tokenizer of a published model: `encode` and `decoder`.
+    """The tokenizer of a published model: `encode` and `make_decode_function`.
 
     size: the size of the vocabulary. longest: the number of bytes of the longest token. control: {name: id} of the
     control tokens. merge_pair: None, or a replacement for the function `merge_pair`, with which `encode` then works.
@@ -108,7 +108,7 @@ class BytePairs:
             token_ids += [self.control[part]] if part.startswith("<|") else self.encode(part.replace("{}", text))
         return token_ids
 
-    def decoder(self):
+    def make_decode_function(self):
         """Return a function that takes one token id after the other and returns the letters that each one completes.
 
         UTF-8 writes é as two bytes, which may be in two tokens; then the second call returns it. If the function is

@@ -31,7 +31,7 @@ def to_numpy(model, optimizer):
     its state. They stay 0, but the velocities of main_np.py are then the last gradients.
     """
     groups = {}
-    for group, tensors in (get_tensors(model) | get_optimizer_state(model, optimizer)).items():
+    for group, tensors in (get_tensors_by_group(model) | get_optimizer_state(model, optimizer)).items():
         groups[group] = {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
     return groups
 
@@ -51,7 +51,7 @@ def copy_from_numpy(model, optimizer, groups, steps, source_name):
         }
         content["state"][i]["step"] = torch.tensor(float(steps))  # used by AdamW, ignored by SGD
     optimizer.load_state_dict(content)
-    own_groups = get_tensors(model) | get_optimizer_state(model, optimizer) | {"frozen": get_frozen(model)}
+    own_groups = get_tensors_by_group(model) | get_optimizer_state(model, optimizer) | {"frozen": get_frozen(model)}
     check_twin(model, groups, source_name, own_groups)
     for group in [group for group in own_groups if group in groups]:
         for name, tensor in own_groups[group].items():
@@ -64,7 +64,7 @@ def check_twin(model, groups, source_name, own_groups=None):
     Only groups that both have are compared. own_groups: the tensors of the network, and perhaps of its optimizer; None:
     the network's parameters and statistics. source_name: what the message calls the origin of the arrays.
     """
-    own_groups = own_groups or get_tensors(model) | {"frozen": get_frozen(model)}
+    own_groups = own_groups or get_tensors_by_group(model) | {"frozen": get_frozen(model)}
     common_groups = [group for group in own_groups if group in groups]
     mismatch = describe_mismatch(
         {group: groups[group] for group in common_groups}, {group: own_groups[group] for group in common_groups}
@@ -75,19 +75,22 @@ def check_twin(model, groups, source_name, own_groups=None):
         )
 
 
-def get_tensors(model):
+def get_tensors_by_group(model):
     """Return {"params": {name: tensor}, "statistics": {name: tensor}}, with the names and axes as in NumPy."""
     statistics = {}
     for path, layer in model.named_modules():
         for name, buffer in layer.named_buffers(recurse=False):
             if name != "num_batches_tracked":  # a counter that PyTorch does not use here
                 statistics[f"{path}.{STATISTICS.get(name, name)}".strip(".")] = buffer
-    return {"params": {name: turn(p.detach()) for name, p, turn in iter_parameters(model)}, "statistics": statistics}
+    return {
+        "params": {name: turn(p.detach()) for name, p, turn in iter_name_parameter_and_transpose(model)},
+        "statistics": statistics,
+    }
 
 
 def get_frozen(model):
     """Return {name: tensor} of the parameters that do not learn, with the names and axes as in NumPy."""
-    return {name: turn(p.detach()) for name, p, turn in iter_parameters(model, learns=False)}
+    return {name: turn(p.detach()) for name, p, turn in iter_name_parameter_and_transpose(model, learns=False)}
 
 
 def get_optimizer_state(model, optimizer):
@@ -96,7 +99,9 @@ def get_optimizer_state(model, optimizer):
     state = optimizer.state_dict()["state"]
     groups = {}
     for group, state_name in optimizer.options.rule.state_names.items():
-        groups[group] = {name: turn(state[numbers[p]][state_name]) for name, p, turn in iter_parameters(model)}
+        groups[group] = {
+            name: turn(state[numbers[p]][state_name]) for name, p, turn in iter_name_parameter_and_transpose(model)
+        }
     return groups
 
 
@@ -105,7 +110,7 @@ def list_parameters(optimizer):
     return [p for group in optimizer.param_groups for p in group["params"]]
 
 
-def iter_parameters(model, learns=True):
+def iter_name_parameter_and_transpose(model, learns=True):
     """Yield (name in NumPy, parameter, function) for each parameter that learns or, if not `learns`, that does not.
 
     The function takes a tensor of the parameter's shape and returns a view with the axes as in NumPy.

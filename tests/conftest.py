@@ -399,7 +399,7 @@ def assert_one_line(result, *words, status=2):
 
 def as_input(images, pixels="standardised", dtype="float64"):
     """uint8 images as a network's input."""
-    return data.to_input(images, parse_options("np", "--pixels", pixels, "--dtype", dtype))
+    return data.scale_pixels(images, parse_options("np", "--pixels", pixels, "--dtype", dtype))
 
 
 def damaged(whole):

@@ -26,7 +26,7 @@ def test_images_and_tokens_have_one_interface(mnist):
     images, tokens = ({*dir(kind)} - {*kind._fields} for kind in (data.Images, data.Tokens))
     assert images == tokens
     for dataset in (mnist, names, play):
-        examples, labels = dataset.train(np.arange(3))
+        examples, labels = dataset.get_train_examples_and_labels(np.arange(3))
         assert len(examples) == 3 and (labels is None) == (dataset is not mnist)
 
 

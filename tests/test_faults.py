@@ -47,7 +47,7 @@ def do(small):
             signal.signal(signal.SIGALRM, signal.default_int_handler)  # the status is 130 then
             signal.alarm(30)
             try:
-                status = ending.run(main)
+                status = ending.run_main_for_exit_status(main)
             finally:
                 signal.alarm(0)
                 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -464,8 +464,8 @@ def test_what_does_not_belong_together_is_said(do, here, monkeypatch):
         "plot.save_learning_curves",
         "plot.draw_comparison",
         "plot.save",
-        "look.draw_test",
-        "look.draw_inside",
+        "look.make_test_figures_by_kind",
+        "look.make_image_figures_by_kind",
     ):
         monkeypatch.setattr(name, lambda *_: {})
     succeeds(do(f"main_np {RUN} --seed 1 --out out"))

@@ -5,7 +5,7 @@ import pytest
 
 import main_np
 from gpt_np import sample
-from layers_np import compare_gradients
+from layers_np import compute_gradient_differences
 from llama_np import GroupedQueryAttention, Llama, RMSNorm, RotaryEmbedding
 from loading.options import parse_options
 from mlp_np import softmax_cross_entropy
@@ -73,7 +73,7 @@ def test_the_table_is_one_array_and_has_one_gradient():
     assert model.forward(np.array([[9, 1]])).shape == (1, 2, 9)
     small = network(width=4, heads=2, kv_heads=1, hidden=3, blocks=1)
     small.params["embed.E"] += np.random.default_rng(0).normal(size=(10, 4))  # where it is less bent
-    assert compare_gradients(small, np.array([[9, 0, 3], [9, 3, 3]]))["embed.E"] < 1e-5
+    assert compute_gradient_differences(small, np.array([[9, 0, 3], [9, 3, 3]]))["embed.E"] < 1e-5
     model.params["embed.E"][...] = 1.0  # in place, as the optimizer does
     assert model.layers["embed"].forward(np.array([[2]])).tolist() == [[[1.0] * 12]]
 
@@ -189,7 +189,7 @@ def test_adapters_learn_as_in_pytorch():
         loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), torch.tensor(y).flatten())
         optimizer.zero_grad()
         loss.backward()
-        ours, dlogits, *_ = main_np.compute_loss(model.forward(x), y)
+        ours, dlogits, *_ = main_np.compute_loss_dlogits_and_counts(model.forward(x), y)
         grads = model.backward(dlogits)
         assert ours == pytest.approx(loss.item(), abs=1e-12)
         for name, p in theirs.items():

@@ -35,7 +35,7 @@ from loading import gguf_file
 from support import memory
 from support.errors import UserError
 from support.model_file import ModelFile, is_model
-from support.program import run
+from support.program import run_main_for_exit_status
 from support.tokens import BytePairs, list_byte_letters, merge_pair
 from tiny_model import PAIRS, WORDS, arrays_of, write_model
 
@@ -155,7 +155,7 @@ def test_one_step_joins_a_pair_wherever_it_stands():
 
 
 def test_half_a_letter_waits_for_its_other_half(words):
-    letters = words.decoder()
+    letters = words.make_decode_function()
     first, second = (WORDS.index(letter) for letter in "Ã©")
     assert [letters(first), letters(second), letters(first), letters(None)] == ["", "é", "", "�"]
 
@@ -336,7 +336,7 @@ def test_a_value_of_another_type_is_one_line(key, value, expected, tmp_path):
 def test_what_a_file_says_is_shown_without_control_characters(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("sys.argv", ["write.py"])
     path = wrong_file(tmp_path / "other.gguf", "llama.\x1b[2J", "\x9b2J\n")
-    assert run(lambda: write.main(["the", "--weights", str(path)])) == 2
+    assert run_main_for_exit_status(lambda: write.main(["the", "--weights", str(path)])) == 2
     said = f"{path} has something that this network does not have: llama.?[2J is ?2J\n"
     assert capsys.readouterr().err == f"write.py: {said}"
 
@@ -371,7 +371,7 @@ def check_mutated_model(number, path, capsys):
     ):
         with warnings.catch_warnings():
             warnings.simplefilter("error", RuntimeWarning)  # it would be a line on stderr
-            status = run(call)
+            status = run_main_for_exit_status(call)
         out, err = capsys.readouterr()
         assert (status, err.count("\n")) in ((0, 0), (2, 1)), (number, status, err)
         assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", out + err), (number, out, err)
@@ -405,7 +405,7 @@ def test_a_damaged_file_is_one_line_or_works(tiny, tmp_path, monkeypatch, capsys
 
     def check(content):
         path.write_bytes(b"GGUF" + content[4:])
-        status = run(lambda: write.main(["the", "--weights", str(path), "--letters", "1"]))
+        status = run_main_for_exit_status(lambda: write.main(["the", "--weights", str(path), "--letters", "1"]))
         assert status == 0 or capsys.readouterr().err.count("\n") == 1
 
     fuzz(100, damaged(whole), check)
@@ -459,7 +459,7 @@ def test_a_file_is_read_once(tmp_path):
     with open(path, "r+b") as opened:
         opened.write(other)
         opened.truncate(20_000)
-    assert file.sha256 == hashlib.sha256(before).hexdigest() and file.form
+    assert file.sha256 == hashlib.sha256(before).hexdigest() and file.chat_template
     for name, array in arrays_of().items():
         assert (file.array(name) == array).all()
     with pytest.raises(UserError, match=r"a.gguf is not a GGUF .*: \S+ extends beyond its end$"):
@@ -533,7 +533,7 @@ def test_a_damaged_list_of_a_wheels_files_is_one_line_or_works(n_wheels, tmp_pat
     assert 0 < n_sound < n_wheels / 2
 
 
-@pytest.mark.parametrize("where", ["support.model_file.read_header", "support.model_file.BytePairs"])
+@pytest.mark.parametrize("where", ["support.model_file.read_gguf_header", "support.model_file.BytePairs"])
 def test_too_little_memory_is_no_damage(where, tiny, monkeypatch, capsys):
     """And the advice is of the program: write.py has no --batch-size, and main_np.py has."""
 
@@ -542,16 +542,19 @@ def test_too_little_memory_is_no_damage(where, tiny, monkeypatch, capsys):
 
     monkeypatch.setattr(where, fail)
     monkeypatch.setattr("sys.argv", ["write.py"])
-    assert run(lambda: write.main(["the", "--weights", str(tiny)])) == 2
+    assert run_main_for_exit_status(lambda: write.main(["the", "--weights", str(tiny)])) == 2
     assert capsys.readouterr().err == "write.py: not enough memory: close other programs, or choose a smaller network\n"
     assert (
-        run(lambda: loading.options.parse_options("np", "--model", "llama", "--start", tiny), has_batch_size=True) == 2
+        run_main_for_exit_status(
+            lambda: loading.options.parse_options("np", "--model", "llama", "--start", tiny), has_batch_size=True
+        )
+        == 2
     )
     assert "write.py: not enough memory: lower --batch-size, or choose" in capsys.readouterr().err
 
 
 def test_too_little_memory_is_said_before_it_is_taken(tiny, monkeypatch):
-    monkeypatch.setattr(memory, "available_memory", lambda: 10**8)
+    monkeypatch.setattr(memory, "get_total_usable_memory", lambda: 10**8)
     with pytest.raises(UserError, match=r"takes 0.1 GB of memory, but there are only 0.1$"):
         loading.gguf_file.load_model_options_and_gguf(tiny)
 

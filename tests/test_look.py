@@ -70,7 +70,7 @@ def images_of(figure):
 
 def test_the_numbers_of_the_mlp_are_drawn(mnist):
     model, image = MLP(hidden=20, dtype=np.float64), mnist.test_images[3]
-    figures = look.draw_inside(model, options_of(model="mlp", hidden=20), image, 5, "a 5")
+    figures = look.make_image_figures_by_kind(model, options_of(model="mlp", hidden=20), image, 5, "a 5")
 
     x = as_input(image[np.newaxis]).reshape(1, 784)
     W1, b1, W2, b2 = model.params.values()
@@ -139,7 +139,7 @@ def test_the_gradients_that_return_to_the_feature_maps(blocks, mnist):
     image, options = mnist.test_images[0], options_of(model="resnet", widths=(2, 3), blocks=blocks)
     steps = look.compute_resnet_passes(model, options, image, 3)
     layers = {"stem": "stem", "stage 1": f"blocks.{blocks - 1}", "stage 2": f"blocks.{2 * blocks - 1}"}
-    assert_gradients(model, data.to_input(image[np.newaxis], options), steps, layers)
+    assert_gradients(model, data.scale_pixels(image[np.newaxis], options), steps, layers)
     for place, layer in layers.items():
         assert (steps["maps"][place] == model.layers[layer].y[0]).all()
 
@@ -151,7 +151,7 @@ def test_the_channels_that_are_drawn(mnist):
     model = ResNet(widths=(2, 10), dtype=np.float64)
     model.training = False
     steps = look.compute_resnet_passes(model, options, mnist.test_images[0], 3)
-    figures = look.draw_inside(model, options, mnist.test_images[0], 3, "a 3")
+    figures = look.make_image_figures_by_kind(model, options, mnist.test_images[0], 3, "a 3")
     for kind, arrays, order in (("forward", "maps", 1), ("backward", "gradients", -1)):
         drawn = [axes for axes in figures[kind].axes if axes.images and axes.get_xlabel().isdigit()]
         active = {place: np.argsort(-array.sum(axis=(0, 1)))[:8] for place, array in steps["maps"].items()}
@@ -162,7 +162,9 @@ def test_the_channels_that_are_drawn(mnist):
 
 def test_the_gradients_that_return_to_the_patches(vit, mnist):
     image, layers = mnist.test_images[0], {"embedded": "positions", "block 1": "blocks.0", "block 2": "blocks.1"}
-    assert_gradients(vit[0], data.to_input(image[np.newaxis], vit[1]), look.compute_vit_passes(*vit, image, 3), layers)
+    assert_gradients(
+        vit[0], data.scale_pixels(image[np.newaxis], vit[1]), look.compute_vit_passes(*vit, image, 3), layers
+    )
 
 
 @pytest.mark.slow
@@ -171,7 +173,7 @@ def test_the_attention_that_is_drawn(vit, mnist):
     (model, options), image = vit, mnist.test_images[0]
     ink = image.reshape(4, 7, 4, 7).sum(axis=(1, 3)).ravel()
     for chosen, patch in ((None, ink.argmax()), (0, 0)):
-        figure = look.draw_inside(model, options, image, 3, "a 3", chosen)["attention"]
+        figure = look.make_image_figures_by_kind(model, options, image, 3, "a 3", chosen)["attention"]
         drawn = [np.asarray(a.images[0].get_array()).ravel() for a in figure.axes if len(a.images) == 2]
         blocks = [model.layers[f"blocks.{i}"].layers["attention"].weights[0] for i in range(2)]
         np.testing.assert_array_equal(drawn[1:], [of_head[patch] for of_block in blocks for of_head in of_block])
@@ -192,11 +194,11 @@ def test_rows_beside_scales_of_other_numbers_stand_below_each_other():
 
 def test_the_weights_that_are_drawn(vit):
     """Of an MLP those of the loudest units; of a ViT those of its embedding."""
-    _, drawn, *_ = look.get_vit_weights(vit[0].params, vit[1])
+    _, drawn, *_ = look.get_vit_title_images_labels_note(vit[0].params, vit[1])
     assert (drawn.reshape(-1, 49) == vit[0].params["embed.W"].T).all()
     params = MLP(hidden=100).params
     loudest = np.argsort(-np.linalg.norm(params["W2"], axis=1))[:64]
-    _, drawn, labels, _ = look.get_mlp_weights(params, vit[1])
+    _, drawn, labels, _ = look.get_mlp_title_images_labels_note(params, vit[1])
     assert (drawn.reshape(-1, 784) == params["W1"].T[loudest]).all()
     assert labels == [f"for {digit}" for digit in params["W2"][loudest].argmax(axis=1)]
 
@@ -205,12 +207,12 @@ def test_the_weights_that_are_drawn(vit):
 def test_the_confusion_matrix_and_the_mistakes(tiny, small):
     model, options, checkpoint = loading.checkpoint.load_network(tiny / "checkpoint_resnet_np.npz")
     images, labels = small.test_images, small.test_labels
-    p = softmax(model.forward(data.to_input(images, options)))
+    p = softmax(model.forward(data.scale_pixels(images, options)))
     said, confidence = p.argmax(axis=1), p.max(axis=1)
     counts = np.zeros((10, 10), int)
     np.add.at(counts, (labels, said), 1)
     assert np.trace(counts) / len(labels) == checkpoint.history.test_accuracy[-1]
-    figures = look.draw_test(model, options, small)
+    figures = look.make_test_figures_by_kind(model, options, small)
     table = {text.get_position()[::-1]: int(text.get_text()) for text in figures["confusion"].axes[0].texts}
     assert table == {at: counts[at] for at in np.ndindex(10, 10) if counts[at]}
     wrong = sorted(np.flatnonzero(said != labels), key=lambda i: -confidence[i])
@@ -239,7 +241,7 @@ def test_every_text_is_legible(words, size, why, mnist):
     for array in model.params.values():
         array *= float(size)
     model.training = False
-    for figure in look.draw_inside(model, options, image, 3, "a 3, held-out image 9999").values():
+    for figure in look.make_image_figures_by_kind(model, options, image, 3, "a 3, held-out image 9999").values():
         assert_legible(figure)
 
 
@@ -255,13 +257,13 @@ def test_of_two_classes_there_are_two_unless_another_is_said(said, shown, most, 
     """A network always tells ten apart."""
     truth = [0, 1, 0, 1] if most != "no mistakes" else said
     logits = np.eye(10)[said] * [[1], [2], [3], [4]]  # the more confident, the later
-    source = SimpleNamespace(classes=["cat", "dog", *[look.NONE] * 8], kind="class")
+    source = SimpleNamespace(classes=["cat", "dog", *[look.NONE] * 8], singular_noun="class")
     network = SimpleNamespace(title=lambda _: "784-8-10")
     monkeypatch.setattr(data, "test_batches", lambda *_: [(small.test_images[:4], None)])
     monkeypatch.setattr(look, "WRONG", 2)
     tests = SimpleNamespace(test_labels=np.array(truth), test_images=small.test_images[:4])
     options = SimpleNamespace(network=network, source=source, run=SimpleNamespace(hold_out=0))
-    figures = look.draw_test(SimpleNamespace(forward=lambda x: logits[: len(x)]), options, tests)
+    figures = look.make_test_figures_by_kind(SimpleNamespace(forward=lambda x: logits[: len(x)]), options, tests)
     assert [label.get_text() for label in figures["confusion"].axes[0].get_xticklabels()] == source.classes[:shown]
     assert most in " ".join(text.get_text() for text in figures["mistakes"].texts)
     worst = [i for i in (3, 2, 1, 0) if said[i] != truth[i]][:2]
@@ -309,8 +311,8 @@ def looked(monkeypatch, tmp_path, capsys):
         options, drawn = parse_options("np", "--model", *network.split()), []
         loaded = make_network("np", options), options, SimpleNamespace(path="runs/checkpoint_new.npz")
         monkeypatch.setattr(look, "load_network", lambda path, writes: loaded)
-        monkeypatch.setattr(look, "draw_test", lambda *_: {})
-        monkeypatch.setattr(look, "draw_inside", lambda _, __, *what: drawn.append(what) or {})
+        monkeypatch.setattr(look, "make_test_figures_by_kind", lambda *_: {})
+        monkeypatch.setattr(look, "make_image_figures_by_kind", lambda _, __, *what: drawn.append(what) or {})
         look.main([*words.split(), "--out", str(tmp_path)])
         return *drawn, capsys.readouterr().out
 
@@ -358,7 +360,7 @@ def test_the_command_draws_everything(name, tiny, tmp_path, capsys, mnist, monke
         Image.fromarray(255 - mnist.test_images[1]).resize((280, 280)).save(tmp_path / "2.png")
         words, said = [str(tmp_path / "2.png"), "--label", "2"], "your picture, a 2"
     else:  # once is enough of what takes a second
-        monkeypatch.setattr(look, "draw_test", lambda *_: dict.fromkeys(look.OF_ALL))
+        monkeypatch.setattr(look, "make_test_figures_by_kind", lambda *_: dict.fromkeys(look.OF_ALL))
     whole = out / "backward_np.png"
     monkeypatch.setattr(drawing, "save", lambda figure, path: save(figure, path) if path == whole else path.touch())
     assert look.main([*words, "--weights", str(tiny / f"checkpoint_{name}.npz"), "--out", str(out)]) is None

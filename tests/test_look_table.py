@@ -20,10 +20,10 @@ from views import training, training_picture, training_table
 def find_marks(name, step, *words, seed=50):
     """Return the marks of a step of a run "MODEL DATASET" that are out of the range of healthy runs."""
     options = healthy.make_options(name, seed, *words)
-    table = training.make_table(training.take_first_steps(options, step)[0])
-    ranges, _ = training_table.find_ranges(options, step, table)
+    table = training.make_table_rows_by_name(training.train_and_get_step_and_dataset(options, step)[0])
+    ranges, _ = training_table.find_ranges_and_reasons(options, step, table)
     assert ranges
-    return training_table.find_outliers(table, ranges)
+    return training_table.list_outlier_marks(table, ranges)
 
 
 SLOW_STEPS = [(name, step) for name, step in healthy.list_runs_and_steps() if step in (1, 20)]
@@ -39,7 +39,7 @@ def test_inputs_whose_mean_is_not_taken_off_are_marked(monkeypatch):
     code = insert_fault((ROOT / "data.py").read_text(encoding="utf-8"), FAULTS["mean"])
     wrong = ModuleType("data")
     exec(compile(code, "data.py", "exec"), vars(wrong))
-    monkeypatch.setattr(data, "to_input", wrong.to_input)
+    monkeypatch.setattr(data, "scale_pixels", wrong.scale_pixels)
     marks = find_marks("mlp mnist", 1)
     assert ("x", "mean 0.4") in [(place, number[:8]) for place, _, number in marks]
 
@@ -83,10 +83,10 @@ def test_without_ranges_there_is_no_mark_and_a_line_says_why(words, step, reason
 
 def test_a_network_with_other_layers_has_no_ranges():
     options = healthy.make_options("mlp mnist", 0)
-    ranges, (line,) = training_table.find_ranges(options, 1, {"loss": [1.0, None, None]})
+    ranges, (line,) = training_table.find_ranges_and_reasons(options, 1, {"loss": [1.0, None, None]})
     assert ranges == {} and "this network has different layers or arrays" in line
     options.run.dataset = "a/folder"
-    ranges, (line,) = training_table.find_ranges(options, 1, {})
+    ranges, (line,) = training_table.find_ranges_and_reasons(options, 1, {})
     assert ranges == {} and "no healthy run of --model mlp --dataset a/folder is recorded" in line
 
 
@@ -94,12 +94,12 @@ def test_the_rows_are_the_numbers_of_a_step(small, monkeypatch):
     """They are computed here once more, with the loss of main_np.py."""
     monkeypatch.setattr(data, "load", lambda *_: small)
     options = healthy.make_options("mlp mnist", 3, "--hidden", "20", "--steps", "30")
-    step, _ = training.take_first_steps(options, 2)
-    rows = training.make_table(step)
+    step, _ = training.train_and_get_step_and_dataset(options, 2)
+    rows = training.make_table_rows_by_name(step)
     x, y = data.encode(*step.batch, options)
     W1 = step.model.params["W1"]
     logits = step.model.forward(x)
-    loss, dlogits, *_ = main_np.compute_loss(logits, y)
+    loss, dlogits, *_ = main_np.compute_loss_dlogits_and_counts(logits, y)
     grads = step.model.backward(dlogits)
     update = step.changes["W1"] / np.sqrt((W1**2).mean())
     for name, array in {"x": x, "logits": logits, "W2 gradient": grads["W2"], "W1 update": update}.items():
@@ -109,9 +109,11 @@ def test_the_rows_are_the_numbers_of_a_step(small, monkeypatch):
 
 
 def test_of_a_name_the_share_of_padding_is_told():
-    step, _ = training.take_first_steps(healthy.make_options("gpt names", 0, "--width", "8", "--blocks", "1"), 1)
+    step, _ = training.train_and_get_step_and_dataset(
+        healthy.make_options("gpt names", 0, "--width", "8", "--blocks", "1"), 1
+    )
     _, y = data.encode(*step.batch, step.options)
-    _, _, padding = training.make_table(step)["x"]
+    _, _, padding = training.make_table_rows_by_name(step)["x"]
     assert padding == (y == -1).mean() and 0.2 < padding < 0.7
 
 
@@ -142,14 +144,14 @@ def test_what_is_outside_is_marked_in_the_table_and_said_in_a_sentence(capsys):
     assert loss.split() == ["loss", "2.3", "2", "(1", "to", "3)"]
     assert x.split()[:6] == ["x", "0.421", "!", "0.02", "(-0.1", "to"] and x.count("!") == 1
     assert gradient.split()[2:6] == ["nan", "!", "0.02", "(-0.1"] and gradient.count("!") == 1
-    assert training.describe_marks(training_table.find_outliers(rows, ranges)) == [
+    assert training.describe_marks(training_table.list_outlier_marks(rows, ranges)) == [
         "Outside the range of healthy runs: x mean 0.421 (-0.1 to 0.1), W1 gradient mean nan (-0.1 to 0.1)."
     ]
 
 
 def test_the_command_prints_one_table_and_concludes(mnist, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(data, "load", lambda *_: mnist)
-    monkeypatch.setattr(mnist.__class__, "measure_test_overlap", lambda *_: 0.0)
+    monkeypatch.setattr(mnist.__class__, "compute_test_overlap_fraction", lambda *_: 0.0)
     monkeypatch.setattr(training_picture, "draw_training", lambda *_: None)
     monkeypatch.setattr(training.drawing, "save", lambda *_: None)
     look.main(["--training", "1", "--seed", "50", "--out", str(tmp_path)])

@@ -20,7 +20,7 @@ from conftest import schedule
 from support.checkpoint import load_checkpoint
 from support.errors import UserError
 from support.options import with_changes
-from support.program import run
+from support.program import run_main_for_exit_status
 from support.threads import InParts
 from tiny_model import SIZES, arrays_of, write_model
 
@@ -142,8 +142,8 @@ def test_a_network_that_mixes_its_texts_gets_them_whole_also_beside_a_file(here,
 
 def test_the_text_is_cut_into_the_words_of_the_file(here):
     source = options_of(here).source
-    words = source.content["arrays"][0]
-    text = source.as_letters(words)
+    words = source.content_dict["arrays"][0]
+    text = source.decode_to_str(words)
     assert text == (here / "my.txt").read_text(encoding="utf-8") and len(words) < len(text)
     assert source.get_facts_and_arrays() == ({"of": "texts", "sha256": source.sha256, "cut_by": source.cut_by}, {})
 
@@ -244,7 +244,7 @@ REFUSED = {
 @pytest.mark.parametrize("words", REFUSED)
 def test_what_cannot_be_is_one_line(words, here, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("sys.argv", ["main_np.py"])
-    status = run(lambda: main_np.main(argv_of(here, "--out", tmp_path, *words.split())))
+    status = run_main_for_exit_status(lambda: main_np.main(argv_of(here, "--out", tmp_path, *words.split())))
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert status == 2 and __import__("re").search(REFUSED[words], line), line
 
@@ -273,7 +273,7 @@ def test_a_byte_without_a_word_is_said_with_the_texts_name(tmp_path):
     write_model(tmp_path / "tiny.gguf", **{"tokenizer__ggml.tokens": without})
     (tmp_path / "my.txt").write_bytes(b"the other \x04" * 100)
     with pytest.raises(UserError, match=r"my.txt: the file to start from has no token for a byte in ' ?\\x04'$"):
-        options_of(tmp_path).source.examples()
+        options_of(tmp_path).source.get_example_arrays()
 
 
 def test_a_checkpoint_without_its_file_is_one_line(here, kept, tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from conftest import ROOT, schedule
-from mlp_np import INITS, MLP, compare, softmax_cross_entropy
+from mlp_np import INITS, MLP, compute_gradient_difference, softmax_cross_entropy
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -36,13 +36,13 @@ def test_a_gradient_of_another_shape_is_noticed():
     """A (1, H) would broadcast against an (H,), and compare well."""
     b1 = np.ones(7)
     with pytest.raises(SystemExit, match=r"db1 has the shape \(1, 7\); it should be \(7,\)"):
-        compare("db1", b1[np.newaxis], b1, b1.sum)
+        compute_gradient_difference("db1", b1[np.newaxis], b1, b1.sum)
 
 
 def test_a_gradient_that_is_no_number_is_noticed():
     """Every comparison with NaN is false."""
     with pytest.raises(SystemExit, match=r"db1 is wrong: it differs .* by nan"):
-        compare("db1", np.full(7, np.nan), b1 := np.ones(7), b1.sum)
+        compute_gradient_difference("db1", np.full(7, np.nan), b1 := np.ones(7), b1.sum)
 
 
 # --- What `python mlp_np.py` says of a class that a reader has changed ------------------------------------------------

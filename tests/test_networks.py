@@ -31,7 +31,7 @@ from support.checkpoint import load_checkpoint
 from support.errors import UserError
 from support.options import option, with_changes
 from support.run import FILES
-from support.torch_names import iter_parameters, to_numpy
+from support.torch_names import iter_name_parameter_and_transpose, to_numpy
 
 pytestmark = pytest.mark.usefixtures("quick_curves")
 FEW_UNITS = [f"{model} {SMALL.get(model, '')}" for model in NETWORKS]
@@ -56,7 +56,7 @@ def farthest(a, b):
 def by_numpy(model, x, y):
     """All that one batch comes to: logits, gradients, statistics, and the logits in testing."""
     logits = model.forward(x)
-    grads = model.backward(main_np.compute_loss(logits, y)[1])
+    grads = model.backward(main_np.compute_loss_dlogits_and_counts(logits, y)[1])
     assert list(grads) == list(model.params)
     model.training = False
     statistics = sorted(getattr(model, "statistics", {}).items())
@@ -67,7 +67,7 @@ def by_pytorch(model, optimizer, x, y):
     x = torch.from_numpy(x)
     logits = model(x)
     F.cross_entropy(logits.flatten(0, -2), torch.from_numpy(y).flatten(), ignore_index=-1).backward()
-    grads = {name: turn(p.grad).numpy() for name, p, turn in iter_parameters(model)}
+    grads = {name: turn(p.grad).numpy() for name, p, turn in iter_name_parameter_and_transpose(model)}
     statistics = sorted(to_numpy(model.eval(), optimizer)["statistics"].items())
     return {"logits": logits.detach().numpy(), **grads, **dict(statistics), "when testing": model(x).detach().numpy()}
 
@@ -100,7 +100,7 @@ LETTERS = [f"{model} --dataset {of}" for model in ("gpt", "llama") for of in ("n
 
 @pytest.mark.parametrize("words", schedule(LETTERS, every_day=["gpt --dataset names", "llama --dataset names"]))
 def test_every_gradient_is_that_of_pytorch_for_letters(words):
-    compare(words, *data.load(words.split()[-1]).train(slice(32)), relative=1e-11)
+    compare(words, *data.load(words.split()[-1]).get_train_examples_and_labels(slice(32)), relative=1e-11)
 
 
 @pytest.mark.parametrize("model", [model for model, network in NETWORKS.items() if not network.writes])
@@ -152,7 +152,7 @@ def test_sizes_precision_defaults_and_seeds(model):
     for ours, optimizer in networks:
         assert sum(p.size for p in ours.params.values()) == size
         logits = ours.forward(x)
-        _, dlogits, *_ = main_np.compute_loss(logits, y)
+        _, dlogits, *_ = main_np.compute_loss_dlogits_and_counts(logits, y)
         groups = main_np.get_arrays(ours, optimizer) | {"": {"logits": logits, "dlogits": dlogits}}
         groups["grads"] = ours.backward(dlogits)
         kinds = {a.dtype for group in groups.values() for a in group.values()}

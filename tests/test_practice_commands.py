@@ -1015,10 +1015,10 @@ def test_what_a_learners_exception_says_or_cannot_say(tmp_path, capsys):
 def test_a_file_that_is_kept_replaces_none(tmp_path, monkeypatch, capsys):
     for name in ("dz1.py", "dz1.1.py"):
         (tmp_path / name).write_text(name)
-    practice.rename_old_file(tmp_path / "dz1.py")
+    practice.rename_old_file_and_print(tmp_path / "dz1.py")
     (tmp_path / "dz1.py").write_text("again")
     monkeypatch.setattr(os, "link", Mock(side_effect=OSError(95, "Operation not supported")))
-    practice.rename_old_file(tmp_path / "dz1.py")
+    practice.rename_old_file_and_print(tmp_path / "dz1.py")
     left = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
     assert left == {"dz1.1.py": "dz1.1.py", "dz1.2.py": "dz1.py", "dz1.3.py": "again"}
 
@@ -1142,7 +1142,7 @@ def test_a_table_gets_words_and_counts_by_fields():
 def test_a_network_that_was_trained_after_its_file_was_saved_reads_and_is_not_trained_again(learner, monkeypatch):
     path, ran = write(learner.folder, "own_network"), []
     monkeypatch.setattr(practice, "run_file", lambda work, exercise, *words: ran.append(words) or 0)
-    monkeypatch.setattr("support.ink.read_picture_and_digit", lambda picture: None)
+    monkeypatch.setattr("support.ink.read_picture_and_digit_image", lambda picture: None)
     photo = str(ROOT / "png" / "photo.jpg")
     learner("read", photo)
     assert ran == [(), (photo,)]

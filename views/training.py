@@ -17,7 +17,7 @@ from support.checkpoint import warn_if_apart
 from support.files import check_output, create_output_folder
 from support.history import BELOW_ZERO
 from support.options import Parser, integer, with_changes
-from support.schedule import describe_repeats, learning_rate, make_plan
+from support.schedule import learning_rate, make_plan, make_repeat_warning
 from support.slopes import Slopes, true_loss
 from views import answers, training_picture, training_table
 from views.training_table import root_mean_square, standard_deviation
@@ -87,7 +87,7 @@ def look_at_training(argv):
     if not is_first and not options.network.writes:
         worst_file = folder / f"worst_{name}.png"
         check_output("--out", worst_file, ".png", arguments.weights)
-        images, *columns = find_worst_examples(options, checkpoint)
+        images, *columns = find_worst_images_labels_predictions_p(options, checkpoint)
         description = f"the {len(images)} training examples that it misreads most confidently"
         drawing.save(answers.draw_mistakes(images, *columns, f"{title}: {description}"), worst_file)
         print(f"see {worst_file}: {description}, each with its label, the answer and its probability")
@@ -107,7 +107,7 @@ class Step(NamedTuple):
     number: int | str | None  # 1, 2, ... for a first step of a run; training_table.LAST for the last; otherwise None
 
 
-def take_first_steps(options, n_steps):
+def train_and_get_step_and_dataset(options, n_steps):
     """Train for at most `n_steps` steps. Return (`Step` of the last step with a finite loss, dataset).
 
     If the very first loss is not finite, the `Step` is the first one.
@@ -134,12 +134,12 @@ def examine_first_steps(options, n_steps):
 
     Return what `examine_step` returns, with more marks about all of the first steps.
     """
-    step, dataset = take_first_steps(options, n_steps)
+    step, dataset = train_and_get_step_and_dataset(options, n_steps)
     diagnosis = examine_step(step)
     losses = step.losses
     plan = make_plan(options, dataset.n_train)
     uniform_loss = np.log(diagnosis["classes"])
-    marks = list_unusual_draws(dataset, options, len(losses), plan)
+    marks = list_repeat_and_overlap_marks(dataset, options, len(losses), plan)
     if not GUESS[0] < losses[0] / uniform_loss < GUESS[1]:
         comparison = f"where equal scores give log {diagnosis['classes']} = {uniform_loss:.3f}"
         marks.append(("loss", f"The first loss is {losses[0]:.4g}, {comparison}", ""))
@@ -153,16 +153,16 @@ def examine_first_steps(options, n_steps):
     return diagnosis | {"marks": marks + diagnosis["marks"]}
 
 
-def list_unusual_draws(dataset, options, steps, plan):
+def list_repeat_and_overlap_marks(dataset, options, steps, plan):
     """Return a list of marks, see `examine_step`, about the examples that the first `steps` steps of a run draw.
 
     There is one if batches repeat examples within an epoch, and one if test images are among the training images.
     """
     is_drawn = np.zeros(dataset.n_train, bool)
     dataset.mark_drawn(is_drawn, options, 0, steps)
-    repeats = describe_repeats(int(is_drawn.sum()), steps, plan, options)
+    repeats = make_repeat_warning(int(is_drawn.sum()), steps, plan, options)
     marks = [("x", repeats[0].upper() + repeats[1:], "")] if repeats else []
-    share = dataset.measure_test_overlap()
+    share = dataset.compute_test_overlap_fraction()
     if share > LEAK:
         marks.append(("x", f"Of the test images {share:.0%} are among the training images", ""))
     return marks
@@ -178,7 +178,7 @@ def examine_last_step(options, checkpoint):
     diagnosis = examine_step(step)
     if step.changes:
         plan = make_plan(options, dataset.n_train)
-        diagnosis["marks"] += list_unusual_draws(dataset, options, checkpoint.history.step, plan)
+        diagnosis["marks"] += list_repeat_and_overlap_marks(dataset, options, checkpoint.history.step, plan)
     return diagnosis
 
 
@@ -193,7 +193,7 @@ def take_last_step(options, checkpoint, dataset):
     losses = [*checkpoint.history.numbers_by_name()["train_loss"]]
     if not all(checkpoint.groups.get(name) for name in options.rule.state_names):
         model, _, _ = load_network(checkpoint.path, writes=None)
-        batch = dataset.train(slice(FEW))
+        batch = dataset.get_train_examples_and_labels(slice(FEW))
         return Step(model, options, batch, {}, 1, losses, f"{len(batch[0])} training images", None)
     network, optimizer = main_np.build(options, checkpoint)
     model = copy_network(options, network)
@@ -210,7 +210,7 @@ def take_last_step(options, checkpoint, dataset):
     return Step(model, options, batch, changes, lr / options.run.lr, losses, description, number)
 
 
-def find_worst_examples(options, checkpoint):
+def find_worst_images_labels_predictions_p(options, checkpoint):
     """Return (images (n, 28, 28), labels, predictions, their probabilities) of the WORST training examples.
 
     Misread examples come first, the most confident ones at the top. If there are too few, those that are read right
@@ -284,9 +284,9 @@ def compute_passes(model, options, batch):
     return Namespace(x=x, y=y, loss=float(loss), outputs=outputs, gradients=recorder.grads)
 
 
-def make_table(step):
-    """Return the rows of the table for a `Step`, as `training_table.make_rows` does."""
-    return training_table.make_rows(
+def make_table_rows_by_name(step):
+    """Return the rows of the table for a `Step`, as `training_table.make_rows_by_name` does."""
+    return training_table.make_rows_by_name(
         compute_passes(step.model, step.options, step.batch), step.model.params, step.changes
     )
 
@@ -353,17 +353,20 @@ def examine_step(step):
         layers_inside = flatten_layers({name: paths[name]}).values() if paths else []
         has_weights |= not paths or any(getattr(layer, "params", {}) for layer in layers_inside)
         layers[name] = {"spread": standard_deviation(a), "zeros": float((a == 0).mean())}
-        marks += [(name, *mark) for mark in iter_output_messages(a) if has_weights]
+        marks += [(name, *mark) for mark in iter_output_messages_and_numbers(a) if has_weights]
     for name, p in model.params.items():
         # The update of a bias is not compared with the bias, which starts at 0.
         relative = root_mean_square(changes[name]) / root_mean_square(p) if changes and p.ndim > 1 and p.any() else None
         arrays[name] = {"gradient": root_mean_square(gradients[name]), "step": relative, "is_vector": p.ndim == 1}
-        marks += [(name, *mark) for mark in iter_array_messages(root_mean_square(gradients[name]), relative, step.rate)]
-    marks += iter_contradiction_marks(model, options, step.batch)
-    table = training_table.make_rows(passes, model.params, changes)
-    ranges, no_ranges = training_table.find_ranges(options, step.number, table)
-    marks += training_table.find_outliers(table, ranges)
-    examples, labels = select_examples(x, step.batch[1], options)
+        marks += [
+            (name, *mark)
+            for mark in iter_array_messages_and_numbers(root_mean_square(gradients[name]), relative, step.rate)
+        ]
+    marks += iter_wrong_loss_or_gradient_marks(model, options, step.batch)
+    table = training_table.make_rows_by_name(passes, model.params, changes)
+    ranges, no_ranges = training_table.find_ranges_and_reasons(options, step.number, table)
+    marks += training_table.list_outlier_marks(table, ranges)
+    examples, labels = decode_first_examples_and_labels(x, step.batch[1], options)
     return {
         "where": step.where, "examples": examples, "labels": labels, "losses": step.losses,
         "classes": a.shape[-1], "layers": layers, "arrays": arrays, "marks": marks,
@@ -371,7 +374,7 @@ def examine_step(step):
     }  # fmt: skip
 
 
-def iter_contradiction_marks(model, options, batch):
+def iter_wrong_loss_or_gradient_marks(model, options, batch):
     """Yield a mark if the loss is not the mean of -log p[y], and one if the gradients are not those of the loss.
 
     A few examples of the batch are computed in float64. For marks, see `examine_step`.
@@ -379,7 +382,7 @@ def iter_contradiction_marks(model, options, batch):
     exact_options = with_changes(options, dtype="float64")
     examples, labels = batch
     x, y = data.encode(examples[:IN_DOUBT], labels if labels is None else labels[:IN_DOUBT], exact_options)
-    slopes = Slopes(copy_network(exact_options, model), main_np.compute_loss, x, y)
+    slopes = Slopes(copy_network(exact_options, model), main_np.compute_loss_dlogits_and_counts, x, y)
     loss = slopes.loss()
     expected = true_loss(slopes.logits(), y)
     advice = "`python main_np.py --prove` says where it begins"
@@ -389,7 +392,7 @@ def iter_contradiction_marks(model, options, batch):
         yield "loss", f"The gradients are not those of the loss ({advice})", ""
 
 
-def iter_output_messages(output):
+def iter_output_messages_and_numbers(output):
     """Yield (message, number as a text) for whatever is out of the ordinary in a layer's output (B, ..., units)."""
     dead = (output.reshape(-1, output.shape[-1]) == 0).all(axis=0).mean()
     if not np.isfinite(output).all():
@@ -404,7 +407,7 @@ def iter_output_messages(output):
         yield "An unusual spread", f"{standard_deviation(output):.2g}"
 
 
-def iter_array_messages(gradient_size, step_size, share=1):
+def iter_array_messages_and_numbers(gradient_size, step_size, share=1):
     """Yield (message, number as a text) for whatever is out of the ordinary in the gradient or the step of a parameter.
 
     gradient_size: the gradient's root mean square. step_size: the step's root mean square, divided by the parameter's,
@@ -434,7 +437,7 @@ def describe_marks(marks):
     return sentences
 
 
-def select_examples(x, labels, options):
+def decode_first_examples_and_labels(x, labels, options):
     """Return (images (n, h, w), class names) of the first SHOWN inputs in x or, for tokens, (texts or names, None)."""
     source = options.source
     first_examples = slice(SHOWN)

@@ -12,16 +12,16 @@ from support.drawing import (
     TRAIN,
     add_title,
     annotate_beside,
+    get_styled_axes,
     new_figure,
     plot_style,
-    style_axes,
-    use_powers_of_ten,
+    use_log_scale_and_powers_of_ten,
 )
 from views.parts import (
     fold_labels,
+    get_styled_picture_axes,
     make_axes,
     measure_extra_height,
-    style_picture_axes,
     write_text,
 )
 
@@ -58,7 +58,7 @@ def draw_training(diagnosis, title, sentences):
     color = TEST if marked_names else INK
     axes.text(0, 1, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=11, color=color)
     show_examples(examples, diagnosis["examples"], diagnosis["labels"])
-    show_losses(middle.subplots(), np.array(diagnosis["losses"]), diagnosis["classes"])
+    show_loss_curve(middle.subplots(), np.array(diagnosis["losses"]), diagnosis["classes"])
 
     add_title(outputs, "what each layer puts out")
     left, right = outputs.subplots(1, 2, sharey=True)
@@ -113,7 +113,7 @@ def draw_sizes(axes, rows, colors, rule=None):
     values = [value for _, value, _ in dots]
     if rule:
         values.append(rule)
-    use_powers_of_ten(axes.xaxis)
+    use_log_scale_and_powers_of_ten(axes.xaxis)
     axes.xaxis.set_major_locator(LogLocator(10, numticks=6))
     axes.xaxis.set_minor_locator(NullLocator())
     if values:
@@ -126,21 +126,21 @@ def draw_sizes(axes, rows, colors, rule=None):
         axes.axvline(rule, color=INK, linewidth=0.8, linestyle="--")
 
 
-def show_losses(axes, losses, classes):
-    """Draw the loss of each step, and a line at log K, the loss of equal scores for K `classes`.
+def show_loss_curve(axes, losses, n_classes):
+    """Draw the loss of each step, and a line at log K, the loss of equal scores for K `n_classes`.
 
     A loss that is not finite is a cross at the top.
     """
-    style_axes(axes, "", "loss", f"steps; dashed: log {classes}, the loss of equal scores")
+    get_styled_axes(axes, "", "loss", f"steps; dashed: log {n_classes}, the loss of equal scores")
     steps = np.arange(1, len(losses) + 1)
     finite = np.isfinite(losses)
     axes.plot(steps[finite], losses[finite], ".-" if len(losses) < 60 else "-", color=TRAIN, linewidth=1.5)
-    axes.axhline(np.log(classes), color=INK, linewidth=0.8, linestyle="--")
-    if losses[finite].max(initial=0) > FAR * np.log(classes):
-        use_powers_of_ten(axes.yaxis)
+    axes.axhline(np.log(n_classes), color=INK, linewidth=0.8, linestyle="--")
+    if losses[finite].max(initial=0) > FAR * np.log(n_classes):
+        use_log_scale_and_powers_of_ten(axes.yaxis)
     else:
         low = 1.1 * losses[finite].min(initial=0)  # below 0 only if the loss is not a cross-entropy
-        axes.set_ylim(low, 1.1 * max(np.log(classes), losses[finite].max(initial=0)))
+        axes.set_ylim(low, 1.1 * max(np.log(n_classes), losses[finite].max(initial=0)))
     for step in steps[~finite]:
         axes.plot(step, axes.get_ylim()[1], "x", color=TEST, clip_on=False)
         annotate_beside(axes, f"{losses[step - 1]:.3g}", (step, axes.get_ylim()[1]), -8, color=TEST)
@@ -154,5 +154,5 @@ def show_examples(figure, examples, labels):
         return
     grid = make_axes(figure, 1, len(examples), len(examples))
     for axes, picture, label in zip(grid, examples, fold_labels(labels), strict=True):
-        style_picture_axes(axes).imshow(picture, cmap="gray_r")
+        get_styled_picture_axes(axes).imshow(picture, cmap="gray_r")
         axes.set_xlabel(label, fontsize=9)

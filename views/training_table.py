@@ -42,7 +42,7 @@ def root_mean_square(array):
     return float(np.sqrt(np.mean(np.square(array, dtype=float))))
 
 
-def make_rows(passes, params, changes):
+def make_rows_by_name(passes, params, changes):
     """Return the rows of the table, {name of the row: [a number for each of COLUMNS, or None]}.
 
     passes: as `training.compute_passes` returns them. params: {name: array} before the step. changes: {name: change of
@@ -70,11 +70,11 @@ def compute_mean_spread_and_zeros(array):
     return [float(np.mean(array, dtype=float)), standard_deviation(array), float((array == 0).mean())]
 
 
-def find_ranges(options, step, rows):
+def find_ranges_and_reasons(options, step, rows):
     """Return (ranges, []): the ranges in healthy runs for the rows of the table, as `make_ranges` returns them.
 
     If no healthy runs like this one were recorded, return ({}, [a sentence that says why]). options: the run's. step:
-    the number of the step, LAST or None. rows: as from `make_rows`.
+    the number of the step, LAST or None. rows: as from `make_rows_by_name`.
     """
     run = options.run
     networks = json.loads(RECORDED.read_text(encoding="utf-8")) if RECORDED.exists() else {}
@@ -132,7 +132,7 @@ def make_ranges(healthy, n_seeds):
     return ranges
 
 
-def find_outliers(rows, ranges):
+def list_outlier_marks(rows, ranges):
     """Return a list of marks (layer or array, message, number as a text), one for each number outside its range."""
     marks = []
     for name, numbers in rows.items():

@@ -12,7 +12,7 @@ divided by 1 - dropout, so that the sums keep their mean.
 
 import numpy as np
 
-from mlp_np import compare, init_he, softmax_cross_entropy
+from mlp_np import compute_gradient_difference, init_he, softmax_cross_entropy
 
 
 class Deep:
@@ -73,7 +73,7 @@ def check():
 
     grads = model.backward(forward()[1])
     for name, gradient in grads.items():
-        print(f"d {name:8} {compare(name, gradient, model.params[name], lambda: forward()[0]):.1e}")
+        print(f"d {name:8} {compute_gradient_difference(name, gradient, model.params[name], lambda: forward()[0]):.1e}")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from loading.options import parse_options
 from networks import NETWORKS
 from support import drawing
 from support.errors import UserError
-from support.history import describe_machine, describe_processor
+from support.history import describe_processor, get_machine_facts
 
 
 @pytest.fixture
@@ -174,7 +174,7 @@ def test_results_train_what_is_missing(kept, small, monkeypatch, tmp_path, quick
     runs = kept["accuracy"]["one"]["runs"]
     assert runs.keys() == {"0", "1", "3"} and runs["1"] is old
     for new in (runs["0"], runs["3"]):
-        assert new.keys() == {"machine", "accuracy", "seconds", "parameters"} and new["machine"] == describe_machine()
+        assert new.keys() == {"machine", "accuracy", "seconds", "parameters"} and new["machine"] == get_machine_facts()
         assert 0 < new["accuracy"] < 1 and new["seconds"] < 60 and new["parameters"] == 25450
     assert json.loads((tmp_path / "kept_history_np.json").read_text(encoding="utf-8"))["options"]["seed"] == 0
     monkeypatch.setattr(results, "train_by_command", None)  # nothing is missing

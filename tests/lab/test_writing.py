@@ -16,9 +16,9 @@ def test_what_a_network_writes_in_small(small, monkeypatch, capsys, tmp_path):
     """Untrained networks, whose digits nobody can read, a short text, and pictures and weights that go elsewhere: nine
     of the default sizes, which write letter by letter."""
     saved, kept, play = {}, {}, data.SOURCES["shakespeare"]
-    short = play.content | {"arrays": [play.content["arrays"][0][:30_000]]}
+    short = play.content_dict | {"arrays": [play.content_dict["arrays"][0][:30_000]]}
     monkeypatch.setattr(counts, "SEEN", (0, 1, 10))
-    monkeypatch.setitem(data.SOURCES, "shakespeare", play.with_facts(content=short))
+    monkeypatch.setitem(data.SOURCES, "shakespeare", play.with_facts(content_dict=short))
 
     def trained(arguments):
         options = parse_options("np", *arguments.split())

@@ -40,7 +40,7 @@ def read_archive(ending):
 
 READERS = {
     "images": lambda content, folder: pictures.parse_idx(content, "images"),
-    "a text": lambda content, folder: texts.read_text_arrays(content, "a text"),
+    "a text": lambda content, folder: texts.read_text_arrays_dict(content, "a text"),
     "a picture": lambda content, folder: ink.read_picture(io.BytesIO(content)),
     "zip": read_archive(".zip"),
     "tar": read_archive(".tar.gz"),
@@ -122,7 +122,7 @@ def test_pictures_that_are_read_side_by_side_share_their_pixels(tmp_path, monkey
     paths = [tmp_path / f"{i}.png" for i in range(20)]
     for path in paths:
         Image.new("L", (200, 100)).save(path)
-    assert len(pictures.read_pictures(paths, "light")[0]) == 20
+    assert len(pictures.read_images_and_colour_count(paths, "light")[0]) == 20
     assert len(most) == 20 and max(most) <= 60_000
 
 
@@ -161,7 +161,7 @@ def test_the_largest_of_their_kind_still_load():
     head, ink = idx((n, 28, 28), b""), rng.integers(0, 256, (n, 28), np.uint8).tobytes()
     assert pictures.parse_idx(packed(head, ink, 28), "EMNIST").shape == (n, 28, 28)
     letters = np.frombuffer(b"abcdefghijklmnop \n", np.uint8)[rng.integers(0, 18, 10**6)].tobytes()
-    assert texts.read_text_arrays(packed(b"", letters, 100), "a text")["arrays"][0].shape == (10**8,)
+    assert texts.read_text_arrays_dict(packed(b"", letters, 100), "a text")["arrays"][0].shape == (10**8,)
 
 
 def packed(head, piece, times):

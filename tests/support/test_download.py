@@ -84,11 +84,11 @@ def server(tmp_path, monkeypatch):
 def find(server, tmp_path):
     """find() looks for a file as data.load does."""
     path = tmp_path / "fashion_mnist" / "x.gz"
-    return lambda: download.find_or_fetch(path, server.url + "x.gz", hashlib.sha256(CONTENT).hexdigest())
+    return lambda: download.find_or_fetch_bytes(path, server.url + "x.gz", hashlib.sha256(CONTENT).hexdigest())
 
 
 def assert_one_line(find, capsys, reason):
-    assert program.run(find) == 2
+    assert program.run_main_for_exit_status(find) == 2
     said = rf".*: cannot fetch http://.*/x.gz \(({reason})\): try again later, or put the file at .*/x.gz\n"
     assert re.fullmatch(said, capsys.readouterr().err)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from mutated_model import File, pack_value
 
-from support.gguf_header import read_header
+from support.gguf_header import read_gguf_header
 from tiny_model import arrays_of, write_model
 
 gguf = pytest.importorskip("gguf")
@@ -35,7 +35,7 @@ def test_it_is_what_the_package_reads(tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gguf.GGUFWriter, "write_header_to_file", lambda w: (add_values(w), original(w)))
         write_model(path, packed=packed)
-    metadata, tensors = read_header(path.read_bytes(), SIZES)
+    metadata, tensors = read_gguf_header(path.read_bytes(), SIZES)
     reader = gguf.GGUFReader(path)
     expected = {name: field.contents() for name, field in reader.fields.items() if not name.startswith("GGUF.")}
     assert {"x.texts", "x.bools", "x.float64"} <= expected.keys()
@@ -53,8 +53,8 @@ def test_it_may_end_anywhere():
     header = content.index(b"output_norm.weight")
     for length in [*range(0, header, 997), *range(header, header + 90), len(content) - 1]:
         with pytest.raises(ValueError, match=r"it ends too early|extends beyond its end|begin with GGUF"):
-            read_header(content[:length], SIZES)
-    assert read_header(content, SIZES)[1].keys() == arrays_of().keys()
+            read_gguf_header(content[:length], SIZES)
+    assert read_gguf_header(content, SIZES)[1].keys() == arrays_of().keys()
 
 
 def change(edit):
@@ -110,7 +110,7 @@ def repeat(name):
 )
 def test_what_contradicts_the_format_is_said(edit, why):
     with pytest.raises(ValueError, match=why):
-        read_header(change(edit), SIZES)
+        read_gguf_header(change(edit), SIZES)
 
 
 @pytest.mark.parametrize("item_type", range(14))
@@ -123,7 +123,7 @@ def test_a_long_array_is_a_claim_and_takes_no_memory(item_type):
     try:
         for content in contents:
             with pytest.raises(ValueError, match=r"it ends too early|items of the type"):
-                read_header(content, SIZES)
+                read_gguf_header(content, SIZES)
         assert tracemalloc.get_traced_memory()[1] < 10**6
     finally:
         tracemalloc.stop()
@@ -135,7 +135,7 @@ def test_arrays_take_a_few_times_their_bytes_and_keep_the_file_from_nobody():
                          ([f"{i % 100:02}" for i in range(10**4)], 8)):  # fmt: skip
         content = change(lambda file, value=value: file.set("x", value))
         tracemalloc.start()
-        metadata, _ = read_header(content, SIZES)
+        metadata, _ = read_gguf_header(content, SIZES)
         most = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert most < times * len(pack_value(value)) + 10**5

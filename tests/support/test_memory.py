@@ -27,19 +27,21 @@ GROUPS = """
 def test_where_python_does_not_know_there_is_no_limit(tmp_path, monkeypatch):
     known = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": -1}  # as in a browser
     monkeypatch.setattr(memory.os, "sysconf", known.get, raising=False)
-    assert memory.available_memory(tmp_path / "none") == math.inf
+    assert memory.get_total_usable_memory(tmp_path / "none") == math.inf
 
 
 @UNIX
 @pytest.mark.parametrize(("own", "files", "there_is"), [*rows(GROUPS)])
 def test_the_limit_of_a_container_counts(own, files, there_is, tmp_path):
     (tmp_path / "own").write_text(own.replace(" ", "\n") + "\n")
-    machine = memory.available_memory(tmp_path / "none")
+    machine = memory.get_total_usable_memory(tmp_path / "none")
     assert 2**28 < machine < 2**50
     for path, content in (file.split("=") for file in files.split()):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(content + "\n")
-    assert memory.available_memory(tmp_path / "own", tmp_path) == (machine if there_is == "machine" else int(there_is))
+    assert memory.get_total_usable_memory(tmp_path / "own", tmp_path) == (
+        machine if there_is == "machine" else int(there_is)
+    )
 
 
 @pytest.fixture
@@ -77,12 +79,12 @@ import sys
 import main_np
 from support import memory, program
 limit, *calls = sys.argv[1:]
-memory.available_memory, memory.OF_A_CORE = lambda: int(limit), 0
+memory.get_total_usable_memory, memory.OF_A_CORE = lambda: int(limit), 0
 for words in calls:  # each in a process that has imported all
     if not os.fork():
         signal.alarm(100)
         sys.argv = ["main_np.py", *words.split()]
-        sys.exit(program.run(main_np.main, limit_memory=True, has_batch_size=True))
+        sys.exit(program.run_main_for_exit_status(main_np.main, limit_memory=True, has_batch_size=True))
     print(os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
 """
 TOO_LARGE = {  # what does not fit

@@ -20,7 +20,7 @@ from support.history import History, save_history
 from support.options import select_options_to_save
 from support.rounding import format_probability, format_rounded_up
 from support.run import FILES, Files, Interrupts, Run
-from support.schedule import Plan, describe_repeats, learning_rate
+from support.schedule import Plan, learning_rate, make_repeat_warning
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 10, 11, 2340])
@@ -49,7 +49,9 @@ def test_the_history_file(tmp_path):
 def test_how_far_a_run_has_come_is_said_until_it_has_ended():
     history = History([1.0] * 5, [0.5] * 5, [2, 4], [1.0] * 2, [0.5] * 2)
     lengths = [(3, None), (2, None), (None, 6), (None, 5)]
-    said = [history.describe_progress(SimpleNamespace(epochs=epochs, steps=steps)) for epochs, steps in lengths]
+    said = [
+        history.describe_unfinished_progress(SimpleNamespace(epochs=epochs, steps=steps)) for epochs, steps in lengths
+    ]
     assert said == ["after 2 of 3 epochs", "", "after 5 of 6 steps", ""]
 
 
@@ -80,17 +82,17 @@ def test_a_number_in_a_few_digits_stays_true():
 def test_too_little_memory_is_one_line_and_our_own_mistakes_are_not_hidden(capsys):
     for words in ("DefaultCPUAllocator: can't allocate memory", "CUDA out of memory.", "A: not enough memory: you", ""):
         fail = Mock(side_effect=RuntimeError(words) if words else MemoryError)
-        assert ending.run(fail, has_batch_size=True) == 2
+        assert ending.run_main_for_exit_status(fail, has_batch_size=True) == 2
         assert re.fullmatch(".*: not enough memory: lower --batch-size.*\n", capsys.readouterr().err)
-        assert ending.run(fail) == 2
+        assert ending.run_main_for_exit_status(fail) == 2
         assert re.fullmatch(".*: not enough memory: close other programs.*\n", capsys.readouterr().err)
     broken = type("InductorError", (RuntimeError,), {"__module__": "torch._inductor.exc"})
-    assert ending.run(Mock(side_effect=broken("No working C++ compiler found\n\nSet ..."))) == 2
+    assert ending.run_main_for_exit_status(Mock(side_effect=broken("No working C++ compiler found\n\nSet ..."))) == 2
     assert re.fullmatch(".*: --compile: .*No working C.*: leave --compile out\n", capsys.readouterr().err)
-    assert ending.run(Mock(side_effect=UserError("one\ntwo"))) == 2
+    assert ending.run_main_for_exit_status(Mock(side_effect=UserError("one\ntwo"))) == 2
     assert capsys.readouterr().err.endswith(": one two\n")
     with pytest.raises(RuntimeError, match="ours"):
-        ending.run(Mock(side_effect=RuntimeError("ours")))
+        ending.run_main_for_exit_status(Mock(side_effect=RuntimeError("ours")))
 
 
 @pytest.mark.parametrize(
@@ -113,7 +115,12 @@ def test_what_happens_while_a_program_imports_is_one_line(error, status, words, 
 def test_a_program_whose_output_is_closed_runs(monkeypatch):
     monkeypatch.setattr(sys, "stdout", None)
     monkeypatch.setattr(sys, "stderr", None)
-    assert ending.run(lambda: sys.stdout.write("nobody reads this") and sys.stderr.write("nor this") and 0) == 0
+    assert (
+        ending.run_main_for_exit_status(
+            lambda: sys.stdout.write("nobody reads this") and sys.stderr.write("nor this") and 0
+        )
+        == 0
+    )
     sys.stdout.close()
     sys.stderr.close()
 
@@ -141,13 +148,13 @@ def test_a_loss_that_cannot_be_says_where_to_look(losses, said):
     for loss in losses:
         history.add_step(loss, 0.1)
     with pytest.raises(UserError, match=re.escape(said)):
-        history.read_unread()
+        history.append_unread_as_numbers()
     History([2.3]).check(-1e-9, 2)  # rounding
 
 
 def test_batches_that_repeat_examples_within_an_epoch_are_told():
     options, plan = parse_options("np", "--batch-size", 100), Plan(600, 3000, 3000)
-    assert describe_repeats(60_000, 3000, plan, options) == describe_repeats(500, 5, plan, options) == ""
+    assert make_repeat_warning(60_000, 3000, plan, options) == make_repeat_warning(500, 5, plan, options) == ""
     said = "only 1,000 different images were drawn: 60,000 draws should all be different"
-    assert describe_repeats(1000, 3000, plan, options) == said
-    assert describe_repeats(499, 5, plan, options).startswith("only 499 different images were drawn: 500 draws")
+    assert make_repeat_warning(1000, 3000, plan, options) == said
+    assert make_repeat_warning(499, 5, plan, options).startswith("only 499 different images were drawn: 500 draws")

@@ -67,7 +67,7 @@ def call(tmp_path, monkeypatch, capsys):
 
     def run(module, *words):
         monkeypatch.setattr("sys.argv", [module.__name__, *map(str, words)])
-        status = program.run(module.main)
+        status = program.run_main_for_exit_status(module.main)
         return status, *capsys.readouterr()
 
     return run
@@ -127,22 +127,25 @@ def test_pictures_of_any_kind_fit_into_28_by_28(tmp_path):
 
 def test_ink_that_is_dark_is_turned_round(fruit, tmp_path):
     source = open_source(str(fruit))
-    light = source.examples()
+    light = source.get_example_arrays()
     assert source.with_facts(ink="light") is source  # that is no news: nothing is read again
-    dark = open_source(str(fruit)).with_facts(ink="dark").examples()
+    dark = open_source(str(fruit)).with_facts(ink="dark").get_example_arrays()
     assert (dark[0] == 255 - light[0]).all()
     folder = as_idx(tmp_path / "idx", light)
-    assert (open_source(str(folder)).with_facts(ink="dark").examples()[2] == 255 - light[2]).all()
+    assert (open_source(str(folder)).with_facts(ink="dark").get_example_arrays()[2] == 255 - light[2]).all()
 
 
 def test_without_a_test_a_tenth_of_each_class_is_the_test(fruit, tmp_path):
     shutil.copytree(fruit / "train", tmp_path / "train")
     source = open_source(str(tmp_path))
-    train, labels, test, answers = source.examples()
-    of_each = np.bincount(source.examples()[1]) + np.bincount(source.examples()[3])
+    train, labels, test, answers = source.get_example_arrays()
+    of_each = np.bincount(source.get_example_arrays()[1]) + np.bincount(source.get_example_arrays()[3])
     assert np.bincount(answers).tolist() == (of_each // 10).tolist() and len(train) + len(test) == 40
     assert not {*map(bytes, train)} & {*map(bytes, test)} and len(labels) == len(train)
-    assert all((a == b).all() for a, b in zip(source.examples(), open_source(str(tmp_path)).examples(), strict=True))
+    assert all(
+        (a == b).all()
+        for a, b in zip(source.get_example_arrays(), open_source(str(tmp_path)).get_example_arrays(), strict=True)
+    )
 
 
 def test_files_in_mnists_format_may_be_gzipped_and_anywhere(small, tmp_path):
@@ -151,7 +154,7 @@ def test_files_in_mnists_format_may_be_gzipped_and_anywhere(small, tmp_path):
     (folder / f"{FILES[0]}.gz").write_bytes(gzip.compress((folder / "unzipped").read_bytes()))
     assert all((a == b).all() for a, b in zip(data.load(str(folder)), small, strict=True))
     source = open_source(str(folder))
-    assert source.classes == data.DIGITS and source.kind == "digit" and source.mean_and_std != (0.1307, 0.3081)
+    assert source.classes == data.DIGITS and source.singular_noun == "digit" and source.mean_and_std != (0.1307, 0.3081)
 
 
 def test_mean_and_deviation_are_those_of_all_pixels(mnist):
@@ -167,7 +170,7 @@ def test_a_text_becomes_windows_and_the_windows_a_text(tmp_path):
     path = tmp_path / "mine.txt"
     path.write_bytes(b"\xef\xbb\xbf" + TEXT.replace("\n", "\r\n").encode())  # as Windows writes it
     source = open_source(str(path))
-    train, test = source.examples()
+    train, test = source.get_example_arrays()
     assert source.noun == "texts" and source.letters == "".join(sorted({*TEXT})) and train.dtype == np.uint8
     assert train.shape == ((2700 - 1) // 64, 65) and test.shape == ((300 - 1) // 64, 65)
     said = "".join(source.letters[word] for word in np.concatenate([train[:, :-1].ravel(), train[-1, -1:]]))
@@ -186,7 +189,7 @@ def test_the_same_words_of_other_letters_are_another_text(tmp_path):
 
 def test_a_text_of_many_letters_takes_two_bytes_for_each_and_no_copy():
     letters = "".join(map(chr, range(0x4E00, 0x4E00 + 300)))
-    content = texts.read_text_arrays((letters * 20).encode(), "x")
+    content = texts.read_text_arrays_dict((letters * 20).encode(), "x")
     words = content["arrays"][0]
     assert words.dtype == np.uint16 and len(words) == 6000 and content["letters"] == letters
     windows = texts.cut_train_and_test_windows(words, 64, "x")
@@ -475,25 +478,27 @@ def test_a_folder_of_pictures_is_read_as_it_was_trained(tmp_path, monkeypatch):
     shapes_in(tmp_path / "shapes", np.random.default_rng(0))
     source = data.SOURCES["shapes"]
     paths = sorted((tmp_path / "shapes" / "test").glob("*/*.png"))
-    seen = {source.read_picture(path).image.tobytes() for path in paths}
+    seen = {source.read_picture_ink_image_problem(path).image.tobytes() for path in paths}
     assert seen == {image.tobytes() for image in data.load("shapes").test_images} and len(seen) == 8
     assert source.get_facts_and_arrays()[0]["reader"] == "picture" and not any(
-        source.read_picture(path).problem for path in paths
+        source.read_picture_ink_image_problem(path).problem for path in paths
     )
     again = data.SOURCES.find_source(
         "moved", **parse_facts(source.get_facts_and_arrays()[0], {})
     )  # where the examples are not
-    assert np.array_equal(again.read_picture(paths[0]).image, source.read_picture(paths[0]).image)
+    assert np.array_equal(
+        again.read_picture_ink_image_problem(paths[0]).image, source.read_picture_ink_image_problem(paths[0]).image
+    )
 
 
 @pytest.mark.slow
 def test_what_comes_in_the_form_of_mnist_is_read_by_its_ink(tmp_path, small, monkeypatch):
     as_idx(tmp_path / "idx", small)
-    sheet.save_digits(small.train_images[:20].reshape(2, 10, 28, 28), tmp_path / "cut", "sheet")
+    sheet.save_digits_and_count(small.train_images[:20].reshape(2, 10, 28, 28), tmp_path / "cut", "sheet")
     picture = ROOT / "png" / "photo.jpg"
-    right = ink.read_digit_picture(picture).image
+    right = ink.read_picture_ink_image_problem(picture).image
     for source in (data.SOURCES["mnist"], data.SOURCES[str(tmp_path / "idx")], data.SOURCES[str(tmp_path / "cut")]):
-        assert source.reader == "ink" and np.array_equal(source.read_picture(picture).image, right)
+        assert source.reader == "ink" and np.array_equal(source.read_picture_ink_image_problem(picture).image, right)
     old = {"of": "images", "sha256": "", "classes": data.DIGITS, "mean_and_std": (0.1, 0.3)}
     assert parse_facts(old, {})["reader"] == "ink"
     with pytest.raises(ValueError):
@@ -519,10 +524,10 @@ def test_what_a_program_asks_of_one_kind_of_source_it_may_ask_of_another():
     """It asks of none which kind it is: `pick` gives a program what it does with each."""
     kinds = [data.SOURCES[name] for name in ("mnist", "names", "shakespeare")]
     for source, word in zip(kinds, ("digit", "name", "text"), strict=True):
-        assert source.kind == word and source.pick_by_kind(images="digit", names="name", texts="text") == word
-        assert [source.is_like(other) for other in kinds] == [other is source for other in kinds]
+        assert source.singular_noun == word and source.pick_by_kind(images="digit", names="name", texts="text") == word
+        assert [source.has_same_kind(other) for other in kinds] == [other is source for other in kinds]
         assert len(source.name_labels([3]) or []) == len(source.classes[:1])
     assert [source.tokenizer.accepts(text) for text in ("20", "Mac") for source in kinds] == [1, 0, 1, 0, 1, 1]
     for source in kinds[1:]:
         with pytest.raises(UserError, match=f"has {source.noun}, not pictures"):
-            source.read_picture("x.png")
+            source.read_picture_ink_image_problem("x.png")
