@@ -28,7 +28,7 @@ def main(argv=None):
     options, checkpoint = parse_options_and_checkpoint("np", __doc__, argv)
     if options.call.prove:
         # Another program runs instead of a training.
-        return program.run_module_for_exit_status("lab.prove", "np", *(sys.argv[1:] if argv is None else argv))
+        return program.run_module("lab.prove", "np", *(sys.argv[1:] if argv is None else argv))
     dataset = data.load(options.source, options.run.hold_out)  # 60,000 images to learn from, 10,000 to test with
     network, optimizer = build(options, checkpoint)  # random weights, or those of the checkpoint
 
@@ -46,19 +46,19 @@ def main(argv=None):
             if run.is_interrupted:
                 break
     plot.save_learning_curves(run)
-    return run.print_results_and_return_status()
+    return run.finish()
 
 
 def train_step(network, optimizer, x, y, lr):
     """Take one training step, in place. Return (loss, accuracy) of the batch, as they were before the step."""
     logits = network.forward(x)  # (B, 10): a row for each answer in y
-    loss, dlogits, n_right, n_answers = compute_loss_dlogits_and_counts(logits, y)
+    loss, dlogits, n_right, n_answers = compute_loss(logits, y)
     grads = network.backward(dlogits)
     optimizer.step(network.params, grads, lr)
     return loss, n_right / n_answers
 
 
-def compute_loss_dlogits_and_counts(logits, y):
+def compute_loss(logits, y):
     """Return (loss, dlogits, number of right answers, number of answers).
 
     logits has K scores for each target in y. For images, the shapes are (B, 10) and (B,). For a network that writes,
@@ -163,7 +163,7 @@ def evaluate(network, dataset, options):
     network.training = False  # for batch normalisation, which then uses the statistics that it remembers
     total_loss = total_right = total_answers = 0
     for x, y in data.test_batches(dataset, options):
-        loss, _, n_right, n_answers = compute_loss_dlogits_and_counts(network.forward(x), y)
+        loss, _, n_right, n_answers = compute_loss(network.forward(x), y)
         total_loss += loss * n_answers
         total_right += n_right
         total_answers += n_answers
@@ -193,4 +193,4 @@ def get_arrays(network, optimizer):
 
 if __name__ == "__main__":
     sys.modules["main_np"] = sys.modules[__name__]  # `import_name` finds `update` by this name, and runs no file twice
-    sys.exit(program.run_main_for_exit_status(main, limit_memory=True, has_batch_size=True))
+    sys.exit(program.run(main, limit_memory=True, has_batch_size=True))

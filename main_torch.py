@@ -25,7 +25,7 @@ def main(argv=None):
     options, checkpoint = parse_options_and_checkpoint("torch", __doc__, argv)
     if options.call.prove:
         # in place of a run
-        return program.run_module_for_exit_status("lab.prove", "torch", *(sys.argv[1:] if argv is None else argv))
+        return program.run_module("lab.prove", "torch", *(sys.argv[1:] if argv is None else argv))
     place = Place(options)  # a device, a precision, and perhaps other processes
     dataset = data.load(options.source, options.run.hold_out)  # 60,000 images to learn from, 10,000 to test with
     model, optimizer = build(options, checkpoint, place.device)  # main_np.py's first weights, or the checkpoint's
@@ -46,14 +46,14 @@ def main(argv=None):
             if run.is_interrupted:
                 break
     plot.save_learning_curves(run)
-    return run.print_results_and_return_status()
+    return run.finish()
 
 
 def train_step(network, optimizer, x, y, lr, place=ALONE):
     """Take one training step. Return (loss, accuracy) of the batch, as they were before the step, as tensors."""
     with place.precision:
         logits = network(x)  # (B, 10): a row for each answer in y
-        total_loss, n_right, n_answers = compute_loss_sum_and_counts(logits, y)
+        total_loss, n_right, n_answers = compute_loss(logits, y)
     sum_of_losses, n_right, n_answers = place.sum(total_loss.detach(), n_right, n_answers)
     loss = total_loss / (n_answers / place.size)  # the gradients are then averaged over the processes
     optimizer.zero_grad()
@@ -64,7 +64,7 @@ def train_step(network, optimizer, x, y, lr, place=ALONE):
     return sum_of_losses / n_answers, n_right / n_answers
 
 
-def compute_loss_sum_and_counts(logits, y):
+def compute_loss(logits, y):
     """Return (sum of the losses, number of right answers, number of answers), as tensors.
 
     logits has K scores for each target in y, as in main_np.py. Where y is -1 there is nothing to predict: such a target
@@ -83,7 +83,7 @@ def evaluate(network, dataset, options, place):
     total_loss = total_right = total_answers = 0
     for x, y in data.test_batches(dataset, options, 500, place.rank, place.size):
         x, y = place.to_device(x, y)
-        loss, n_right, n_answers = compute_loss_sum_and_counts(network(x), y)
+        loss, n_right, n_answers = compute_loss(network(x), y)
         total_loss += loss
         total_right += n_right
         total_answers += n_answers
@@ -129,4 +129,4 @@ def make_optimizer(model, options):
 
 
 if __name__ == "__main__":
-    sys.exit(program.run_main_for_exit_status(main, has_batch_size=True))
+    sys.exit(program.run(main, has_batch_size=True))

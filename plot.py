@@ -19,11 +19,11 @@ with program.import_guard("requirements-np.txt"):
         TEST,
         TRAIN,
         annotate_beside,
-        get_styled_axes,
         make_logarithmic,
         new_figure,
         plot_style,
         save,
+        style_axes,
     )
     from support.errors import UserError
     from support.files import check_output, create_output_folder
@@ -48,7 +48,7 @@ def draw_loss_curve(history, title, test_name="test"):
 
     history: a `support.history.History`. test_name: what the legend calls the test set.
     """
-    axes = get_styled_axes(new_figure(8, 4.5).add_subplot(), f"{title}: loss", "cross-entropy loss", "steps")
+    axes = style_axes(new_figure(8, 4.5).add_subplot(), f"{title}: loss", "cross-entropy loss", "steps")
     make_logarithmic(axes)
     loss = np.maximum(history.train_loss, 1e-9)  # a memorised batch may have a loss of 0, which has no logarithm
     number_format = "{:.3f}" if max(history.test_loss[-1:], default=0) < 1000 else "{:.3g}"
@@ -62,7 +62,7 @@ def draw_loss_curve(history, title, test_name="test"):
 @plot_style()
 def draw_accuracy_curve(history, title, test_name="test"):
     """Return a figure of the accuracy against steps, like `draw_loss_curve`. The accuracy is from 0 to 1."""
-    axes = get_styled_axes(new_figure(8, 4.5).add_subplot(), f"{title}: accuracy", "accuracy", "steps")
+    axes = style_axes(new_figure(8, 4.5).add_subplot(), f"{title}: accuracy", "accuracy", "steps")
     draw_curves(axes, history.train_accuracy, history.test_step, history.test_accuracy, test_name, "{:.4f}")
     low = min(np.percentile(history.train_accuracy, 2), *history.test_accuracy, 0.95)
     axes.set_ylim(low - 0.02 * (1 - low), 1 + 0.08 * (1 - low))
@@ -73,7 +73,7 @@ def draw_accuracy_curve(history, title, test_name="test"):
 def draw_curves(axes, train, test_step, test, test_name, label):
     steps = np.arange(1, len(train) + 1)
     axes.plot(steps, train, color=TRAIN, alpha=0.3, linewidth=0.7, label="training, each batch")
-    axes.plot(steps, smooth_each_value(train), color=TRAIN, linewidth=2, label="training, smoothed")
+    axes.plot(steps, smooth_curve(train), color=TRAIN, linewidth=2, label="training, smoothed")
     axes.set_xlim(-0.02 * len(train), 1.12 * len(train) + 1)  # room for the last number
     if test:
         axes.plot(test_step, test, "o-", color=TEST, linewidth=2, markersize=6, label=f"{test_name}, after each epoch")
@@ -86,7 +86,7 @@ def add_legend(axes):
     legend.get_lines()[0].set(linewidth=6, alpha=0.45)
 
 
-def smooth_each_value(values, width=None, max_points=10_000):
+def smooth_curve(values, width=None, max_points=10_000):
     """Return the values (n,) smoothed: each is a weighted mean of its neighbours, in which nearer ones weigh more.
 
     width: the number of neighbours on either side, by default n / 50. Near the ends, only the neighbours that exist
@@ -178,8 +178,8 @@ def draw_comparison(runs, title=""):
     """
     figure = new_figure(8, 8 + 0.25 * len(runs))
     loss_axes, accuracy_axes = figure.subplots(2, 1, sharex=True)
-    get_styled_axes(loss_axes, f"{title}: loss" if title else "Loss", "cross-entropy loss")
-    get_styled_axes(accuracy_axes, f"{title}: accuracy" if title else "Accuracy", "accuracy", "epochs")
+    style_axes(loss_axes, f"{title}: loss" if title else "Loss", "cross-entropy loss")
+    style_axes(accuracy_axes, f"{title}: accuracy" if title else "Accuracy", "accuracy", "epochs")
     make_logarithmic(loss_axes)
     longest = max(history.step / history.steps_per_epoch for _, history in runs.values())
     bell = longest / 50  # width of the smoothing, in epochs on either side
@@ -192,9 +192,9 @@ def draw_comparison(runs, title=""):
         label += f": {history.test_accuracy[-1]:.4f}" if history.test_accuracy else ""
         epochs = np.arange(1, history.step + 1) / steps
         test_epochs = np.array(history.test_step) / steps
-        train_loss = np.maximum(smooth_each_value(history.train_loss, bell * steps), 1e-6)
+        train_loss = np.maximum(smooth_curve(history.train_loss, bell * steps), 1e-6)
         test_loss = np.maximum(history.test_loss, 1e-6)
-        train_accuracy = smooth_each_value(history.train_accuracy, bell * steps)
+        train_accuracy = smooth_curve(history.train_accuracy, bell * steps)
         for axes, train, test in (
             (loss_axes, train_loss, test_loss),
             (accuracy_axes, train_accuracy, history.test_accuracy),
@@ -226,4 +226,4 @@ def data_noun(options):
 
 
 if __name__ == "__main__":
-    sys.exit(program.run_main_for_exit_status(main))
+    sys.exit(program.run(main))

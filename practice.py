@@ -212,7 +212,7 @@ def run_command(options):
         return write_and_run_network_program(work)
     asked_exercise = catalogue.find_exercise(options.which) if getattr(options, "which", None) else None
     if command == "review":
-        return mark_print_and_record_review(work, asked_exercise, options.seed, options.printed)
+        return mark_review(work, asked_exercise, options.seed, options.printed)
     actions = {
         "hint": print_hint,
         "run": run_file,
@@ -226,7 +226,7 @@ def run_command(options):
     exercise = choose_exercise(work, asked_exercise, command)
     if options.watch:
         watch_file(work, options.seed)
-    mark_print_and_record_exercise(work, exercise, options.seed, all_of_it=options.printed)
+    mark_exercise(work, exercise, options.seed, all_of_it=options.printed)
     print_due(work)
 
 
@@ -263,7 +263,7 @@ def find_next(work, exercise):
     return next((e for e in candidates if can_run(e) and not work.has_passed(e)), None)
 
 
-def mark_print_and_record_exercise(work, exercise, seed=None, is_repeat=False, all_of_it=False):
+def mark_exercise(work, exercise, seed=None, is_repeat=False, all_of_it=False):
     """Describe the exercise, mark it, record the verdict and, if it has passed, print what to do next.
 
     seed: for the random inputs, or None to draw one. is_repeat: do not print the description. all_of_it: print
@@ -281,7 +281,7 @@ def mark_print_and_record_exercise(work, exercise, seed=None, is_repeat=False, a
     if verdict.name in UNFINISHED and work.progress["marked"].get(exercise.name) == file_hash:
         print_text("(The file has not changed since it was last marked. Did you save it?)")
     work.store("marked", file_hash, exercise)
-    message, *further_messages = work.record_verdict_and_get_texts(exercise, verdict, file_hash)
+    message, *further_messages = work.record_verdict(exercise, verdict, file_hash)
     if not verdict.passed:
         return
     print_text(message, "good")
@@ -312,7 +312,7 @@ def mark_print_and_record_exercise(work, exercise, seed=None, is_repeat=False, a
 def mark_and_print(exercise, path, heading, seed=None, is_repeat=False, all_of_it=False):
     """Print the exercise's heading, what is wrong in its file and what the file printed, and return the `Verdict`.
 
-    path: the learner's file. seed, is_repeat, all_of_it: see `mark_print_and_record_exercise`.
+    path: the learner's file. seed, is_repeat, all_of_it: see `mark_exercise`.
     """
     print_text(f"{heading}: {exercise.title}", "strong")
     print_text(f"{relative_path(path)}\n", "quiet")
@@ -362,7 +362,7 @@ def progress_line():
             print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
-def mark_print_and_record_review(work, exercise, seed=None, all_of_it=False):
+def mark_review(work, exercise, seed=None, all_of_it=False):
     """Let the learner write a passed exercise again, in a separate file, and mark that file.
 
     exercise: None for the first that is due. If no exercise is due, a fault may be. Raises UserError if the exercise
@@ -383,7 +383,7 @@ def mark_print_and_record_review(work, exercise, seed=None, all_of_it=False):
         work.store("reviewed", exercise.name)
         path = work.folder / "review" / f"{exercise.name}.py"
         if path.exists() and not classroom.is_stub(exercise, path):
-            rename_old_file_and_print(path)
+            rename_old_file(path)
         path.unlink(missing_ok=True)
     path = work.get_or_make_path(exercise, "review")
     verdict = mark_and_print(
@@ -418,7 +418,7 @@ def write_and_run_network_program(work):
     ).encode()
     path = work.folder / "my_network.py"
     if path.exists() and path.read_bytes() != source_code:
-        rename_old_file_and_print(path)
+        rename_old_file(path)
     with atomic_write(path) as file:
         file.write(source_code)
     print_text(
@@ -459,7 +459,7 @@ def hand_out_or_judge_fault(work, place, suspect, seed):
         name = drill.choose_seeded(seed)
         faulty.copy_project_with_fault(folder, name)
     elif name is None or faulty.is_found(folder):
-        name = drill.choose_next_fault_or_raise(work)
+        name = drill.choose_next_fault(work)
         faulty.copy_project_with_fault(folder, name)
     print_fault_instructions(work, name)
     return 0
@@ -505,7 +505,7 @@ def print_fault_judgement(work, name, place, suspect):
         raise UserError("no fault has been handed out yet: `python practice.py fault`")
     folder = work.folder / "fault"
     file, line = faulty.parse_place(folder, place)
-    is_found, messages = faulty.judge_and_explain_in_lines(name, file, line, suspect)
+    is_found, messages = faulty.judge_and_explain(name, file, line, suspect)
     print_text(messages[0], "good" if is_found else "bad")
     for text in messages[1:]:
         print_text(text)
@@ -555,7 +555,7 @@ def watch_file(work, seed):
             mtime = (work.folder / f"{exercise.name}.py").stat().st_mtime_ns
         if mtime and (exercise, mtime) != last_marked:
             print_text(f"\n-- {time.strftime('%H:%M:%S')} {'-' * 60}", "quiet")
-            mark_print_and_record_exercise(work, exercise, seed, is_repeat=exercise is last_marked[0])
+            mark_exercise(work, exercise, seed, is_repeat=exercise is last_marked[0])
             print_text("\nWaiting until you save the file again. Press Ctrl-C to stop.", "quiet")
             last_marked = exercise, mtime
         time.sleep(0.1)
@@ -637,11 +637,11 @@ def reset_file(work, exercise):
     """Restore an exercise's stub. The learner's file is kept under a name with a number."""
     path = work.folder / f"{exercise.name}.py"
     if path.exists():
-        rename_old_file_and_print(path)
+        rename_old_file(path)
     print_text(f"{relative_path(work.get_or_make_path(exercise))} is the stub again.")
 
 
-def rename_old_file_and_print(path):
+def rename_old_file(path):
     """Rename a learner's file to NAME.1.py, or with the first number that no other file has, and print the new name."""
     for number in count(1):
         new_path = path.with_name(f"{path.stem}.{number}.py")
@@ -676,4 +676,4 @@ def print_solution(work, exercise):
 
 
 if __name__ == "__main__":
-    sys.exit(program.run_main_for_exit_status(main))
+    sys.exit(program.run(main))

@@ -62,7 +62,7 @@ def main(argv=None):
 
         Raises UserError if the picture cannot be read or does not show exactly one digit.
         """
-        input_picture = source.read_picture_ink_image_problem(path)
+        input_picture = source.read_picture(path)
         p = softmax(loading.checkpoint.compute_logits(model, options, input_picture.image[np.newaxis]))[0]
         names = [source.classes[n] for n in p.argsort()[::-1]]
         first, second = [name for name in names if name != NONE][:2]
@@ -98,4 +98,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    sys.exit(program.run_main_for_exit_status(main))
+    sys.exit(program.run(main))

@@ -24,7 +24,7 @@ with program.import_guard("requirements-np.txt"):
     from support.files import atomic_write, check_output
     from support.model_file import is_model
     from support.options import Parser, integer, number
-    from support.threads import limit_blas_and_get_thread_count
+    from support.threads import limit_blas_threads
 
 SIZE = 4  # each pixel of an image has SIZE x SIZE pixels in the picture
 MARGIN = 16  # pixels around all images together
@@ -41,7 +41,7 @@ def main(argv=None):
             "--start is for a checkpoint that was fine-tuned from a GGUF file: name the checkpoint with --weights"
         )
     if arguments.weights and is_model(arguments.weights):
-        return write_answer(arguments, *loading.gguf_file.load_model_options_and_gguf(arguments.weights))
+        return write_answer(arguments, *loading.gguf_file.load_model_and_options(arguments.weights))
     if arguments.raw and not arguments.weights:
         raise UserError("--raw is for the GGUF file of a published model: name it with --weights")
     check_output("--out", arguments.out or OUT, ".png")
@@ -231,7 +231,7 @@ def write_answer(arguments, model, options, model_file):
         raise UserError('ask it something: `python write.py "What is gravity?" --weights FILE.gguf`')
     # One thread for matrix products: memory limits the speed, and threads would wait for each other if the computer is
     # busy.
-    limit_blas_and_get_thread_count()
+    limit_blas_threads()
     sees = f"{arguments.weights}, which sees {model.context_length:,} at once"
     n_bytes = len(arguments.prompt.encode("utf-8", "replace"))
     if n_bytes > model.context_length * model_file.byte_pairs.longest:  # quicker than counting the tokens
@@ -267,4 +267,4 @@ def iter_letters(token_ids, model_file):
 
 
 if __name__ == "__main__":
-    sys.exit(program.run_main_for_exit_status(main, limit_memory=True))
+    sys.exit(program.run(main, limit_memory=True))

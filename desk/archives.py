@@ -32,8 +32,8 @@ SECONDS = 60
 NOBODYS = {"desk", "exercises", "lab", "marker", "page", "support", "tests"}, {"site-packages", "node_modules"}
 
 
-def unpack_in_process_and_get_failures(exercise_names, archive_path, folder, budget):
-    """Run `unpack_and_get_failures` in a separate process, limited to MEMORY bytes and SECONDS. Return its result.
+def unpack_in_process(exercise_names, archive_path, folder, budget):
+    """Run `unpack_archive` in a separate process, limited to MEMORY bytes and SECONDS. Return its result.
 
     Reduces budget.remaining. If the process exceeds a limit, the result is {name of the archive: reason}.
     """
@@ -63,11 +63,11 @@ def unpack_in_process_and_get_failures(exercise_names, archive_path, folder, bud
 def main(archive_path, folder, bytes_left, *exercise_names):
     budget = Budget(int(bytes_left))
     with memory_limit(MEMORY):
-        reasons = unpack_and_get_failures(exercise_names, Path(archive_path), Path(folder), budget)
+        reasons = unpack_archive(exercise_names, Path(archive_path), Path(folder), budget)
     print(json.dumps({"unread": reasons, "left": budget.remaining}))
 
 
-def unpack_and_get_failures(exercise_names, archive_path, folder, budget=None):
+def unpack_archive(exercise_names, archive_path, folder, budget=None):
     """Unpack the Python files, archives and progress.json of an archive into a folder.
 
     Return {name of a file that could not be unpacked: reason}. Reasons include too many files, a file that is too large
@@ -82,7 +82,7 @@ def unpack_and_get_failures(exercise_names, archive_path, folder, budget=None):
     budget = budget or Budget(HANDED_IN)
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)  # even if the archive is empty
-        for name, size, read in iter_names_sizes_and_readers(exercise_names, archive_path, budget):
+        for name, size, read in iter_members(exercise_names, archive_path, budget):
             *folders, file_name = [part for part in PurePosixPath(name).parts if part not in ("/", "..")] or [""]
             if (
                 not should_unpack(PurePosixPath(file_name))
@@ -111,22 +111,22 @@ def unpack_and_get_failures(exercise_names, archive_path, folder, budget=None):
     return reasons
 
 
-def iter_names_sizes_and_readers(exercise_names, archive_path, budget):
+def iter_members(exercise_names, archive_path, budget):
     """Yield (name, size in bytes, read) for each file in an archive. read(max_bytes) returns the file's content.
 
     budget: all bytes that are unpacked count, also those of files that are skipped. Raises UserError if this kind of
     archive is not supported.
     """
     if archive_path.name.lower().endswith(TAR):
-        yield from iter_tar_names_sizes_and_readers(archive_path, budget)
+        yield from iter_tar_members(archive_path, budget)
     elif has_archive_suffix(archive_path):
-        yield from iter_zip_names_sizes_and_readers(exercise_names, archive_path, budget)
+        yield from iter_zip_members(exercise_names, archive_path, budget)
     else:
         raise UserError("ask for a ZIP file")
 
 
-def iter_tar_names_sizes_and_readers(archive_path, budget):
-    """Yield (name, size, read) for the files in a TAR file, as `iter_names_sizes_and_readers` does.
+def iter_tar_members(archive_path, budget):
+    """Yield (name, size, read) for the files in a TAR file, as `iter_members` does.
 
     Finding a file takes unpacking everything before it. Raises UserError if there are too many files.
     """
@@ -149,8 +149,8 @@ def iter_tar_names_sizes_and_readers(archive_path, budget):
                 yield info.name, info.size, read
 
 
-def iter_zip_names_sizes_and_readers(exercise_names, archive_path, budget):
-    """Yield (name, size, read) for the files in a ZIP file, as `iter_names_sizes_and_readers` does.
+def iter_zip_members(exercise_names, archive_path, budget):
+    """Yield (name, size, read) for the files in a ZIP file, as `iter_members` does.
 
     Files that are named like an exercise come first. Raises UserError if it is not a ZIP file. `read` raises UserError
     if the file is encrypted.

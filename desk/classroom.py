@@ -30,7 +30,7 @@ from desk.archives import (
     has_archive_suffix,
     is_foreign_folder,
     is_python,
-    unpack_in_process_and_get_failures,
+    unpack_in_process,
 )
 from desk.work import Work
 from marker import marking, sandbox
@@ -109,9 +109,7 @@ def mark_all_into_table(table_file, catalogue, class_folder, seed, only, feedbac
     pool = ThreadPoolExecutor(cores)  # each thread waits for the process that runs a file
     try:
         results = pool.map(
-            lambda person: mark_as_note_cells_and_ignored(
-                catalogue, person, exercises, seed, stop_event, hidden_folders
-            ),
+            lambda person: mark_submission(catalogue, person, exercises, seed, stop_event, hidden_folders),
             people,
         )
         for person, (note, cells, ignored_names) in zip(people, results, strict=True):
@@ -141,7 +139,7 @@ def mark_all_into_table(table_file, catalogue, class_folder, seed, only, feedbac
     print(*iter_summary_lines(exercises, rows), sep="\n", file=sys.stderr)
 
 
-def mark_as_note_cells_and_ignored(catalogue, submission_path, exercises, seed, stop_event, hidden_folders=()):
+def mark_submission(catalogue, submission_path, exercises, seed, stop_event, hidden_folders=()):
     """Mark the files of a person. Return (note, cells, ignored_names).
 
     note: which files could not be read or marked, or "". cells: a `Cell` for each exercise. ignored_names: the names of
@@ -273,7 +271,7 @@ def collect_hand_in(catalogue, submission_path, unpack_folder=None):
 
     def unpack_into_next_folder(archive_path):
         places.append(Path(unpack_folder, str(len(places))))  # the loop below will look into it
-        reasons.update(unpack_in_process_and_get_failures(catalogue.by_name, archive_path, places[-1], budget))
+        reasons.update(unpack_in_process(catalogue.by_name, archive_path, places[-1], budget))
 
     if submission_path.is_dir() or is_python(submission_path):
         places.append(submission_path)
@@ -303,7 +301,7 @@ def collect_hand_in(catalogue, submission_path, unpack_folder=None):
                             ((not is_written(catalogue.by_name[name], path), *rank), path)
                         )
                         if unpack_folder and place.is_relative_to(unpack_folder):
-                            parts = parts[1:]  # without the folder that `unpack_in_process_and_get_failures` made
+                            parts = parts[1:]  # without the folder that `unpack_in_process` made
                         labels[path] = "/".join(parts) or path.name
                     elif is_python(path) and "practice.py" not in names and not KEPT.search(path.stem):
                         ignored_names.append(path.name)
@@ -351,7 +349,7 @@ def mark_as_table_cell(learner_path, exercise, seed, hidden_folders=()):
     """Mark a learner's file, and return the `Cell` with the result. learner_path: None if there is no file.
 
     If the exercise has several outputs, `words` names the one that is wrong. hidden_folders: see
-    `mark_as_note_cells_and_ignored`.
+    `mark_submission`.
     """
     if learner_path is None:
         return Cell()

@@ -24,7 +24,7 @@ def list_due(progress):
     return sorted(waiting, key=lambda name: name not in names_with_help)
 
 
-def choose_review_iso_day(progress, has_passed):
+def choose_review_day(progress, has_passed):
     """Return the day on which an exercise comes back, such as "2026-12-31": at least DAYS from now, or today.
 
     It is today if the exercise has not passed. Exercises that pass on the same day come back on several days, at most

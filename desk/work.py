@@ -60,7 +60,7 @@ class Work:
             self.progress[key] = value
         whole = {**self.saved_progress, **self.progress}
         whole |= {kind: {**self.saved_progress.get(kind, {}), **self.progress[kind]} for kind in KINDS}
-        with creating_writable_folder(self.folder), atomic_write(self.file) as file:
+        with writable_folder(self.folder), atomic_write(self.file) as file:
             file.write((json.dumps(whole, indent=1) + "\n").encode())
 
     @property
@@ -75,7 +75,7 @@ class Work:
         path = self.folder / folder / f"{exercise.name}.py"
         if not path.exists():
             with (
-                creating_writable_folder(path.parent),
+                writable_folder(path.parent),
                 atomic_write(path) as file,
             ):  # atomic, so that a full disk does not leave half a file
                 file.write(make_handout(exercise).encode())
@@ -87,7 +87,7 @@ class Work:
             return self.progress["passed"].get(exercise.name) == digest(self.folder / f"{exercise.name}.py")
         return False
 
-    def record_verdict_and_get_texts(self, exercise, verdict, file_digest):
+    def record_verdict(self, exercise, verdict, file_digest):
         """Store that an exercise has passed, or its first known mistake. Return the texts to print, a list.
 
         file_digest: the `digest` of the file before it was marked. The learner may have saved the file since.
@@ -104,7 +104,7 @@ class Work:
         has_passed_before = exercise.name in self.progress["passed"]
         self.store("passed", file_digest, exercise)
         if exercise.name not in self.progress["due"]:
-            self.store("due", review.choose_review_iso_day(self.progress, has_passed=True), exercise)
+            self.store("due", review.choose_review_day(self.progress, has_passed=True), exercise)
         saw_solution = exercise.name in self.progress["seen"]
         name, part = self.catalogue.find_part_name_and_exercises(exercise)
         done = f' "{name}" is done.' if not has_passed_before and all(map(self.has_passed, part)) else ""
@@ -131,7 +131,7 @@ class Work:
 
     def record_review_and_describe(self, exercise, verdict):
         """Store when an exercise that was reviewed comes back. Return a text that tells the learner."""
-        self.store("due", review.choose_review_iso_day(self.progress, verdict.passed), exercise)
+        self.store("due", review.choose_review_day(self.progress, verdict.passed), exercise)
         if not verdict.passed:
             return "It comes back until you get it right."
         self.store("reviewed", "")
@@ -157,7 +157,7 @@ def make_handout(exercise):
 
 
 @contextmanager
-def creating_writable_folder(folder):
+def writable_folder(folder):
     """Context manager: create a folder before code that writes in it. Raises UserError if that is not permitted."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -57,7 +57,7 @@ class Blank:
     def make_program_kind(self):
         """Return the `Program` that marks and runs this exercise."""
         return Program(
-            self.grade_to_passed_key_and_text,
+            self.grade,
             self.module,
             self.viewer_module,
             self.calls.sentences,
@@ -77,10 +77,10 @@ class Blank:
             run_check(evidence)
 
     @np.errstate(all="ignore")
-    def grade_to_passed_key_and_text(self, module, seed, on_progress):
+    def grade(self, module, seed, on_progress):
         """Return (whether the file passes, the key of the verdict, the text for the learner)."""
         try:
-            text = self.run_checks_and_format_success(module, seed, on_progress)
+            text = self.run_checks(module, seed, on_progress)
         except Wrong as error:
             return False, error.mark, str(error)
         packages = list_third_party_imports(read_source(module.__file__))
@@ -89,7 +89,7 @@ class Blank:
             return True, "with imports", f"{text}\nYour file imports {' and '.join(packages)}. {question}"
         return True, "passed", text
 
-    def run_checks_and_format_success(self, module, seed, on_progress):
+    def run_checks(self, module, seed, on_progress):
         """Run all checks and return the text for a file that passes. Raises `Wrong` if a check fails."""
         check_complete(module, self.functions, self.stub)
         evidence = Evidence(self.calls(module), seed, on_progress)

@@ -371,13 +371,13 @@ def check_derivatives(evidence):
     """Raise `Wrong` if dx or a gradient differs from central differences of (forward(params, x) * dy).sum()."""
     errors = []
     for x, dy in evidence.batches:
-        place, gradients = make_place_and_get_gradients(evidence.calls, evidence.params, x, dy)
+        place, gradients = call_backward(evidence.calls, evidence.params, x, dy)
         errors.append(find_wrong_gradients(place, gradients, evidence.rng, thorough=True))
     if any(errors):
         raise make_gradient_error(evidence.calls, evidence.params, evidence.batches, errors, evidence.rng)
 
 
-def make_place_and_get_gradients(calls, params, x, dy):
+def call_backward(calls, params, x, dy):
     """Return (the `Place` that differentiates (forward(params, x) * dy).sum(), the learner's gradients {path: array}).
 
     A gradient that `backward` does not return counts as 0.
@@ -408,7 +408,7 @@ def make_gradient_error(calls, params, batches, errors, rng):
     """
     batch_index, factors = find_first_wrong_batch_and_factors(errors)
     batch_errors = errors[batch_index]
-    place, gradients = make_place_and_get_gradients(calls, params, *batches[batch_index])
+    place, gradients = call_backward(calls, params, *batches[batch_index])
     if all(factors) and factors[batch_index] != 1:
         diagnosis = explain_factor(factors, [len(x) for x, _ in batches], QUESTIONS_BY_POWER)
         return wrong(
@@ -446,7 +446,7 @@ def describe_smallest_case(calls):
     for *size, channels, heads in CASES:
         x, dy = np.random.default_rng(0).normal(size=(2, *size, channels)).round(1)
         try:
-            place, gradients = make_place_and_get_gradients(calls, calls.first_weights(0, (channels, heads)), x, dy)
+            place, gradients = call_backward(calls, calls.first_weights(0, (channels, heads)), x, dy)
             errors = find_wrong_gradients(place, gradients, np.random.default_rng(0), thorough=True)
         except Exception:
             continue  # at this size the file has a different error
@@ -477,11 +477,11 @@ def make_last_batch_sentence(calls, params, batches, batch_index, errors, rng):
     x, dy = batches[batch_index]
     if batch_index < len(SIZES) and not is_slight(errors):
         return ""
-    if is_right_for_single_example(*make_place_and_get_gradients(calls, params, x / SMALL, dy), rng):
+    if is_right_for_single_example(*call_backward(calls, params, x / SMALL, dy), rng):
         return f" With x / {SMALL} they are right. Is the eps under the root of a norm the same in both passes?"
     T = SIZES[0][1]
     if batch_index >= len(SIZES) and is_right_for_single_example(
-        *make_place_and_get_gradients(calls, params, x[:, :T], dy[:, :T]), rng
+        *call_backward(calls, params, x[:, :T], dy[:, :T]), rng
     ):
         return f" With texts of {T} positions they are right. Which line of `backward` depends on the length of a text?"
     return ""
@@ -499,15 +499,12 @@ def make_missing_term_sentence(calls, params, batch, place, gradients, errors, r
     if sentence:
         return sentence
     if all(
-        is_right_for_single_example(*make_place_and_get_gradients(calls, params, x[i : i + 1], dy[i : i + 1]), rng)
+        is_right_for_single_example(*call_backward(calls, params, x[i : i + 1], dy[i : i + 1]), rng)
         for i in range(len(x))
     ):
         return " With a single text they are right. Where do you sum over the texts?"
     positions = [slice(t, t + 1) for t in range(x.shape[1])]
-    if all(
-        is_right_for_single_example(*make_place_and_get_gradients(calls, params, x[:, t], dy[:, t]), rng)
-        for t in positions
-    ):
+    if all(is_right_for_single_example(*call_backward(calls, params, x[:, t], dy[:, t]), rng) for t in positions):
         return " With texts of a single position they are right. What happens between the positions?"
     return ""
 
@@ -542,7 +539,7 @@ def print_gradient_errors(learner_path):
     with open_learner_module(learner_path) as module:
         calls = BlockCalls(module)
         params, _ = draw_params_and_gradients(calls, (x, dy), 0)
-        place, gradients = make_place_and_get_gradients(calls, params, x, dy)
+        place, gradients = call_backward(calls, params, x, dy)
     print("the largest relative difference from (f(+h) - f(-h)) / 2h, where f is (forward(params, x) * dy).sum()")
     for k, g in gradients.items():
         if g is not None:
@@ -552,4 +549,4 @@ def print_gradient_errors(learner_path):
 
 
 if __name__ == "__main__":
-    sys.exit(program.run_main_for_exit_status(lambda: print_gradient_errors(sys.argv[1])))
+    sys.exit(program.run(lambda: print_gradient_errors(sys.argv[1])))

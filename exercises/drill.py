@@ -51,7 +51,7 @@ def note_found(work, name):
         file.write((json.dumps({key: day.isoformat() for key, day in days.items()}, indent=1) + "\n").encode())
 
 
-def choose_next_fault_or_raise(work):
+def choose_next_fault(work):
     """Return the name of the easiest fault that the learner has not found. Raises UserError if there is none."""
     days_by_fault = load_found_days(work)
     for name in list_fault_names_easy_first(work):

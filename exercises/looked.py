@@ -72,4 +72,4 @@ def main(name, learner_path):
 
 
 if __name__ == "__main__":
-    sys.exit(program.run_main_for_exit_status(lambda: main(*sys.argv[1:]), limit_memory=True))
+    sys.exit(program.run(lambda: main(*sys.argv[1:]), limit_memory=True))

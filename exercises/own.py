@@ -672,18 +672,16 @@ def train_and_save(learner_path):
     start_time = time.perf_counter()
     with open_learner_module(learner_path) as module:
         if len(images) > n_sample:
-            train_and_get_bytes_claim_accuracy(module, images[:n_sample], labels[:n_sample], test_images, test_labels)
+            train_and_test(module, images[:n_sample], labels[:n_sample], test_images, test_labels)
         print(f"It trains on {len(images):,} images.", flush=True)
         with progress_bar((time.perf_counter() - start_time) * len(images) / n_sample):
-            content, claim, accuracy = train_and_get_bytes_claim_accuracy(
-                module, images, labels, test_images, test_labels
-            )
+            content, claim, accuracy = train_and_test(module, images, labels, test_images, test_labels)
     with atomic_write(Path(learner_path).with_suffix(".npz")) as file_out:
         file_out.write(content)
     print(f"You claim {claim:.4f}. On {len(test_images):,} new images, its accuracy is {accuracy:.4f}.")
 
 
-def train_and_get_bytes_claim_accuracy(module, images, labels, test_images, test_labels):
+def train_and_test(module, images, labels, test_images, test_labels):
     """Train a network and return (its params as bytes of a file, claimed accuracy, test accuracy)."""
     calls = ReaderCalls(module)
     trace = calls.train((images, labels), 0, watched_names=())
@@ -748,4 +746,4 @@ class progress_bar:
 
 
 if __name__ == "__main__":
-    sys.exit(program.run_main_for_exit_status(lambda: main(*sys.argv[1:]), limit_memory=True))
+    sys.exit(program.run(lambda: main(*sys.argv[1:]), limit_memory=True))

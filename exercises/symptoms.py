@@ -79,7 +79,7 @@ def make_curves_figure(lines_by_run):
     figure = drawing.new_figure(8, 3.2)
     runs = {name: parse_values_by_quantity(lines) for name, lines in lines_by_run.items()}
     for axes, quantity in zip(figure.subplots(1, 2), runs["healthy"], strict=True):
-        drawing.get_styled_axes(axes, quantity, "")
+        drawing.style_axes(axes, quantity, "")
         axes.set_xlabel("epochs", color=drawing.INK)
         for name, color, width in (("healthy", drawing.TRAIN, 5), ("as it is", drawing.TEST, 2)):
             values = runs[name][quantity]
@@ -96,4 +96,4 @@ def make_curves_figure(lines_by_run):
 
 
 if __name__ == "__main__":
-    sys.exit(program.run_main_for_exit_status(main))
+    sys.exit(program.run(main))

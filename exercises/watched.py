@@ -56,7 +56,7 @@ def get_writable_arrays_by_path(gradients):
     return {k: a for k, a in leaves_by_path(gradients).items() if isinstance(a, np.ndarray) and a.flags.writeable}
 
 
-def fill_arrays_and_copy_gradients(gradients, arrays_by_path):
+def restore_gradients(gradients, arrays_by_path):
     """Write the values of `gradients` into `arrays_by_path` and return a copy of `gradients`.
 
     arrays_by_path: {path: array}, the learner's own gradient arrays, from `get_writable_arrays_by_path`.
@@ -157,7 +157,7 @@ class Trace:
         if self.n_calls > self.max_calls or time.process_time() > self.deadline:
             raise TrainingStopped
         if self.repeated_gradients:
-            return fill_arrays_and_copy_gradients(*self.repeated_gradients)
+            return restore_gradients(*self.repeated_gradients)
         gradients = function(*bound_arguments.args, **bound_arguments.kwargs)
         if self.negates_gradients and self.n_calls > 1:
             gradients = negate_gradients(gradients)

@@ -576,4 +576,4 @@ def train_and_save(learner_path):
 
 
 if __name__ == "__main__":
-    sys.exit(program.run_main_for_exit_status(lambda: train_and_save(sys.argv[1]), limit_memory=True))
+    sys.exit(program.run(lambda: train_and_save(sys.argv[1]), limit_memory=True))

@@ -41,7 +41,7 @@ def compute_least_loss(x, y):
     return total / (y != -1).sum()
 
 
-def learn_batch_losses_uniform_least(options, steps=STEPS):
+def learn_batch(options, steps=STEPS):
     """Train on one batch.
 
     Return (the loss of each step, the loss log K of K equal scores, the smallest possible loss).
@@ -63,7 +63,7 @@ def learn_batch_losses_uniform_least(options, steps=STEPS):
 def main(argv=None):
     argv = sys.argv[1:] if argv is None else argv
     options = parse_options("np", *argv)
-    losses, uniform_loss, least_loss = learn_batch_losses_uniform_least(options)
+    losses, uniform_loss, least_loss = learn_batch(options)
     for step in (1, 10, 20, 50, 100, STEPS):
         print(f"step {step:3}: loss {losses[step - 1]:.4g}")
     if losses[-1] < least_loss + LEARNED * uniform_loss:
@@ -76,4 +76,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    sys.exit(program.run_main_for_exit_status(main))
+    sys.exit(program.run(main))

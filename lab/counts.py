@@ -94,14 +94,14 @@ def measure_table_losses_and_accuracies(dataset):
     return results_by_table
 
 
-def iter_row_p_times_and_targets(source):
+def iter_text_tables(source):
     """Yield (name, p (N, V), times (N,), targets (N,)) for each of ROWS, for the N letters of the test.
 
     p: the probabilities of each letter; times: how often the letters before it occurred in training; targets: the right
     letters. A table of 65^5 numbers would not fit into memory, but few sequences of four letters occur, so only these
     have rows.
     """
-    token_ids = source.content_dict["arrays"][0].astype(np.int64)
+    token_ids = source.content["arrays"][0].astype(np.int64)
     n_letters = len(source.letters)
     _, test = source.get_example_arrays()
     n_train = len(token_ids) * 9 // 10  # the test begins here
@@ -127,7 +127,7 @@ def iter_row_p_times_and_targets(source):
 def measure_text_losses_and_accuracies(dataset):
     """Return {row of ROWS: {"loss", "accuracy"}} of the tables for a text."""
     results_by_row = {}
-    for name, p, _, targets in iter_row_p_times_and_targets(data.SOURCES[dataset]):
+    for name, p, _, targets in iter_text_tables(data.SOURCES[dataset]):
         loss = -np.log(p[np.arange(len(targets)), targets])
         is_right = p.argmax(axis=1) == targets
         results_by_row[name] = {"loss": float(loss.mean()), "accuracy": float(is_right.mean())}
@@ -140,7 +140,7 @@ def compute_share_and_losses_by_frequency(source, network_loss):
     network_loss (N,): the network's loss of each letter. Return {lower end of a range of SEEN: [percentage of letters,
     loss of the table there, loss of the network there]}.
     """
-    *_, (_, p, times, targets) = iter_row_p_times_and_targets(source)
+    *_, (_, p, times, targets) = iter_text_tables(source)
     table_loss = -np.log(p[np.arange(len(targets)), targets])
     rows = {}
     for low, high in pairwise((*SEEN, np.inf)):
@@ -200,4 +200,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(program.run_main_for_exit_status(main))
+    sys.exit(program.run(main))

@@ -19,7 +19,7 @@ with program.import_guard("requirements-np.txt"):
     from loading.options import parse_options
     from networks import NETWORKS
     from support import drawing
-    from support.drawing import TEST, TRAIN, get_styled_axes, new_figure, plot_style
+    from support.drawing import TEST, TRAIN, new_figure, plot_style, style_axes
     from support.history import get_machine_facts
     from support.options import Parser
     from views import training, training_picture
@@ -39,7 +39,7 @@ def measure_first_losses_and_rates(model_name):
     learning rates of `find_lr`; "lr": that of the default run; "name": the network's.
     """
     options = parse_options("np", "--model", model_name)
-    losses, uniform_loss, _ = by_heart.learn_batch_losses_uniform_least(options)
+    losses, uniform_loss, _ = by_heart.learn_batch(options)
     suggested_rate, lowest_rate = find_lr.find_suggested_and_lowest_rate(find_lr.list_rates_losses_and_means(options))
     return {
         "name": options.network.name, "lr": options.run.lr, "lowest": lowest_rate, "suggested": suggested_rate,
@@ -96,7 +96,7 @@ def draw_history(run):
     """Draw a run's loss and accuracy by epoch. The picture does not say which run it is."""
     figure = new_figure(8, 3.2)
     for axes, metric in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
-        get_styled_axes(axes, metric, "", "epochs")
+        style_axes(axes, metric, "", "epochs")
         for kind, color, label in (("train", TRAIN, "training"), ("test", TEST, "test")):
             values = run[f"{kind}_{metric}"]
             axes.plot(
@@ -133,4 +133,4 @@ def main():
 
 if __name__ == "__main__":
     with np.errstate(over="ignore", invalid="ignore"):
-        sys.exit(program.run_main_for_exit_status(main))
+        sys.exit(program.run(main))

@@ -19,7 +19,7 @@ with program.import_guard("requirements.txt"):
     from lab import results
     from loading.options import parse_options
     from support import drawing
-    from support.drawing import TEST, TRAIN, get_styled_axes, new_figure, plot_style, use_log_scale_and_powers_of_ten
+    from support.drawing import TEST, TRAIN, new_figure, plot_style, style_axes, use_log_scale_and_powers_of_ten
     from support.history import get_machine_facts
     from support.options import Parser
     from support.place import Place
@@ -66,9 +66,9 @@ def draw_result(result):
     """Draw two plots: test accuracy by depth and gradients by layer, each with and without shortcuts."""
     figure = new_figure(8, 4)
     left, right = figure.subplots(1, 2)
-    get_styled_axes(left, "After one epoch", "test accuracy", "layers")
+    style_axes(left, "After one epoch", "test accuracy", "layers")
     right_title = f"Before training, {result['layers'][-1]} layers"
-    get_styled_axes(right, right_title, "size of the gradient, |dW|", "convolution, from the first to the last")
+    style_axes(right, right_title, "size of the gradient, |dW|", "convolution, from the first to the last")
     use_log_scale_and_powers_of_ten(right.yaxis)
     for name, color in [("with", TRAIN), ("without", TEST)]:
         gradient = result[name]["gradient"]
@@ -94,4 +94,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(program.run_main_for_exit_status(main))
+    sys.exit(program.run(main))

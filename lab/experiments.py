@@ -124,4 +124,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(program.run_main_for_exit_status(main))
+    sys.exit(program.run(main))

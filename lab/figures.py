@@ -27,7 +27,7 @@ with program.import_guard("requirements-np.txt"):
     from plot import COLOURS, draw_comparison, make_labels
     from resnet_np import Conv
     from support import augment
-    from support.drawing import INK, MONO, TEST, TRAIN, get_styled_axes, new_figure, plot_style
+    from support.drawing import INK, MONO, TEST, TRAIN, new_figure, plot_style, style_axes
     from support.errors import UserError
     from support.files import atomic_write
     from support.history import load_history
@@ -299,7 +299,7 @@ def draw_optimizers():
     """Draw the transformer's accuracy on held-out images after each epoch, with four optimizers."""
     figure = new_figure(7, 4.6)
     axes = figure.add_subplot()
-    get_styled_axes(axes, "AdamW and momentum: accuracy on held-out images", "accuracy", "epochs")
+    style_axes(axes, "AdamW and momentum: accuracy on held-out images", "accuracy", "epochs")
     _, runs = load_paths_and_published_runs(*(f"optimizer_{i}_history_vit_torch.json" for i in range(len(OPTIMIZERS))))
     best_first = sorted(zip(OPTIMIZERS, COLOURS, runs, strict=False), key=lambda run: -run[2][1].test_accuracy[-1])
     for number, (name, colour, (_, history)) in enumerate(best_first):
@@ -353,4 +353,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(program.run_main_for_exit_status(main))
+    sys.exit(program.run(main))

@@ -41,7 +41,7 @@ def choose_steps(steps):
     return sorted({0, *np.geomspace(1, steps, FRAMES - 1).round().astype(int).tolist()})
 
 
-def iter_steps_losses_params_answers(options, dataset):
+def iter_states(options, dataset):
     """Train, and yield (step, losses so far, params, predictions on test images) at each step that gets a frame."""
     plan = make_plan(options, len(dataset.train_images))
     network, optimizer = main_np.build(options)
@@ -151,7 +151,7 @@ def main():
     Parser(description=__doc__).parse_args()
     options = parse_options("np", *OPTIONS)
     dataset = data.load()
-    states = list(iter_steps_losses_params_answers(options, dataset))
+    states = list(iter_states(options, dataset))
     limit = 0.2 * np.abs(states[-1][2]["W1"]).max()
     steps = states[-1][0]
     frames = [render_frame(*state, dataset, limit, steps) for state in states]
@@ -160,4 +160,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(program.run_main_for_exit_status(main))
+    sys.exit(program.run(main))

@@ -19,9 +19,9 @@ with program.import_guard("requirements-np.txt"):
         INK,
         TEST,
         TRAIN,
-        get_styled_axes,
         new_figure,
         plot_style,
+        style_axes,
         use_log_scale_and_powers_of_ten,
     )
     from support.errors import UserError
@@ -72,7 +72,7 @@ def find_suggested_and_lowest_rate(rows):
 def draw_search(rows, title):
     """Draw the loss over the rates, its running mean, and both rates of `find_suggested_and_lowest_rate`."""
     figure = new_figure(8, 4, title)
-    axes = get_styled_axes(figure.add_subplot(), "", "loss", "learning rate")
+    axes = style_axes(figure.add_subplot(), "", "loss", "learning rate")
     rates, losses, means = zip(*rows, strict=True)
     use_log_scale_and_powers_of_ten(axes.xaxis)
     axes.plot(rates, losses, color=TRAIN, alpha=0.3, linewidth=1)
@@ -102,4 +102,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    sys.exit(program.run_main_for_exit_status(main))
+    sys.exit(program.run(main))

@@ -15,7 +15,7 @@ with program.import_guard("requirements-np.txt"):
     from lab import results
     from loading.options import parse_options
     from support import drawing
-    from support.drawing import INK, TEST, TRAIN, get_styled_axes, make_logarithmic, new_figure, plot_style
+    from support.drawing import INK, TEST, TRAIN, make_logarithmic, new_figure, plot_style, style_axes
     from support.history import get_machine_facts
     from support.options import Parser
     from support.schedule import learning_rate, make_plan
@@ -61,9 +61,9 @@ def draw_runs(runs):
     """
     figure = new_figure(8, 3.8)
     left, right = figure.subplots(1, 2)
-    get_styled_axes(left, "The first 300 steps", "cross-entropy loss", "steps")
+    style_axes(left, "The first 300 steps", "cross-entropy loss", "steps")
     make_logarithmic(left)
-    get_styled_axes(right, "The test accuracy", "", "epochs")
+    style_axes(right, "The test accuracy", "", "epochs")
     for name, run in runs.items():
         smooth = np.convolve(run["loss"][:309], np.ones(10) / 10, "valid")  # the mean of ten batches
         left.plot(np.arange(1, 301), smooth, color=COLORS[name], linewidth=2, label=name)
@@ -92,4 +92,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(program.run_main_for_exit_status(main))
+    sys.exit(program.run(main))

@@ -104,9 +104,9 @@ class InNumPy:
         self.lr = optimizer.lr
         self.changes_params = network.changes_params
         self.tampering = describe_tampering(network, optimizer, x, y, lr)
-        expected, *_ = main_np.compute_loss_dlogits_and_counts(network.logits.copy(), y)
+        expected, *_ = main_np.compute_loss(network.logits.copy(), y)
         if not self.tampering and abs(loss - expected) > 1e-9 * max(1.0, abs(expected)):
-            self.tampering = "does not return the loss that compute_loss_dlogits_and_counts finds"
+            self.tampering = "does not return the loss that compute_loss finds"
         return group_arrays(network.logits, loss, network.dlogits, optimizer.grads) | self.get_state_arrays()
 
     def get_state_arrays(self):
@@ -116,14 +116,12 @@ class InNumPy:
 
 def describe_tampering(network, optimizer, x, y, lr):
     """Return a text on the first array that `main_np.train_step` changed between two calls; "" if there is none."""
-    dlogits, dlogits_again = (
-        main_np.compute_loss_dlogits_and_counts(network.logits.copy(), y.copy())[1] for _ in range(2)
-    )
+    dlogits, dlogits_again = (main_np.compute_loss(network.logits.copy(), y.copy())[1] for _ in range(2))
     is_same_each_time = np.array_equal(dlogits, dlogits_again, equal_nan=True)
     if not np.array_equal(network.x, x, equal_nan=x.dtype.kind == "f"):
         return "does not pass the x of the batch to forward"
     if is_same_each_time and not np.array_equal(network.dlogits, dlogits, equal_nan=True):
-        return "changes the gradients: backward does not get the dlogits that compute_loss_dlogits_and_counts finds"
+        return "changes the gradients: backward does not get the dlogits that compute_loss finds"
     name = find_first_different_array_name(network.grads, optimizer.grads)
     if name:
         return f"changes the gradients: the optimizer does not get the gradient of {name} that backward finds"

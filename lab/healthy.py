@@ -53,7 +53,7 @@ def measure_table_rows(name, step, seed):
     """Return the rows of the table at a step of one run. step: a number, from 1, or LAST."""
     options = make_options(name, seed)
     if step != LAST:
-        return training.make_table_rows_by_name(training.train_and_get_step_and_dataset(options, step)[0])
+        return training.make_table_rows_by_name(training.take_first_steps(options, step)[0])
     with tempfile.TemporaryDirectory() as folder:
         words = [f"{flag(word)}={getattr(options.run, word)}" for word in ("model", "dataset", "seed")]
         main_np.main([*words, "--out", folder])
@@ -151,4 +151,4 @@ def main():
 
 if __name__ == "__main__":
     with np.errstate(over="ignore", invalid="ignore"):
-        sys.exit(program.run_main_for_exit_status(main))
+        sys.exit(program.run(main))

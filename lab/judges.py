@@ -14,7 +14,7 @@ import main_np
 from lab.forms import InPyTorch
 from loading.network import group_arrays, make_network
 from support.errors import UserError
-from support.lockstep import Departure, find_largest_and_departure, make_differs_by_more_than_text
+from support.lockstep import Departure, describe_difference, find_largest_and_departure
 from support.options import with_changes
 from support.rounding import format_rounded_up
 from support.slopes import Slopes, one_hot, true_loss
@@ -88,14 +88,14 @@ def hold_vote(values, slope=None, error=0.0):
 
 
 class LossByDefinition:
-    """A judge that compares the mean of -log p[y] with main_np.compute_loss_dlogits_and_counts for the same logits."""
+    """A judge that compares the mean of -log p[y] with main_np.compute_loss for the same logits."""
 
     def __init__(self):
         self.largest = 0.0
         self.failure = None
 
     def record_loss_difference(self, step_number, logits, y):
-        loss = float(main_np.compute_loss_dlogits_and_counts(logits.copy(), y.copy())[0])
+        loss = float(main_np.compute_loss(logits.copy(), y.copy())[0])
         expected = true_loss(logits, y)
         error = abs(loss - expected) / max(1.0, abs(expected))
         if error <= BOUND:
@@ -106,7 +106,7 @@ class LossByDefinition:
 
     def make_row(self):
         return self.failure or Row(
-            "the loss", f"no step's loss {make_differs_by_more_than_text(self.largest)} from the mean of -log p[y]"
+            "the loss", f"no step's loss {describe_difference(self.largest)} from the mean of -log p[y]"
         )
 
 
@@ -250,7 +250,7 @@ class Twin:
         )
         return Row(
             self.judge,
-            f"no array of any step {make_differs_by_more_than_text(self.largest)} from {self.file}'s{suffix}",
+            f"no array of any step {describe_difference(self.largest)} from {self.file}'s{suffix}",
         )
 
 
@@ -287,7 +287,7 @@ def make_slopes(options, saved_arrays, x, y, autograd=False):
     for group, arrays in group_arrays(model).items():
         for name, array in arrays.items():
             array[...] = saved_arrays[group][name]
-    return Slopes(model, main_np.compute_loss_dlogits_and_counts, x, y)
+    return Slopes(model, main_np.compute_loss, x, y)
 
 
 class Differences(NamedTuple):
@@ -327,7 +327,7 @@ def compare_with_central_differences(slopes, progress):
             return Differences(Row(judge, message, False), (name,))
     for name, gradient in grads.items():
         progress.update()
-        error, departure, direction = find_error_departure_and_direction(slopes, name, gradient, rng)
+        error, departure, direction = compare_gradient_with_slopes(slopes, name, gradient, rng)
         largest_error = max(largest_error, error)
         if departure:
             wrong_gradients[name] = departure, direction
@@ -346,7 +346,7 @@ def describe_gradient(name):
     return name if name == "dlogits" else f"the gradient of {name}"
 
 
-def find_error_departure_and_direction(slopes, name, gradient, rng):
+def compare_gradient_with_slopes(slopes, name, gradient, rng):
     """Compare one gradient with measured slopes of the loss.
 
     Return (the largest error, the `Departure` where it is wrong or None, the direction of that slope or None).
@@ -357,13 +357,13 @@ def find_error_departure_and_direction(slopes, name, gradient, rng):
     entries = [np.unravel_index(np.abs(gradient).argmax(), gradient.shape), *drawn_entries]
     line = rng.choice([-1.0, 1.0], gradient.shape)
     along_line = float((gradient * line).sum())
-    holds, slope, largest_error = slopes.compute_agreement_slope_and_gap(along_line, {name: line}, norm)
+    holds, slope, largest_error = slopes.compare_slope(along_line, {name: line}, norm)
     if not holds:
         # More entries, to find one that is wrong.
         entries += [np.unravel_index(i, gradient.shape) for i in rng.permutation(gradient.size)[:40]]
     for entry in dict.fromkeys(tuple(map(int, entry)) for entry in entries):
         direction = one_hot(gradient.shape, entry)
-        agrees, value, error = slopes.compute_agreement_slope_and_gap(float(gradient[entry]), {name: direction}, size)
+        agrees, value, error = slopes.compare_slope(float(gradient[entry]), {name: direction}, size)
         if not agrees:
             return largest_error, Departure("gradient", name, entry, float(gradient[entry]), value), direction
         if holds:
@@ -400,7 +400,7 @@ def find_flat_arrays(slopes):
     rng = np.random.default_rng(0)
     largest = max(float(np.abs(gradient).max()) for gradient in grads.values())
     lines = {n: rng.choice([-1.0, 1.0], g.shape) for n, g in grads.items() if np.abs(g).max() <= 1e-12 * largest}
-    return [name for name, line in lines.items() if slopes.compute_agreement_slope_and_gap(0.0, {name: line}, 0.0)[0]]
+    return [name for name, line in lines.items() if slopes.compare_slope(0.0, {name: line}, 0.0)[0]]
 
 
 class OptimizersStep:
@@ -446,7 +446,7 @@ class OptimizersStep:
 
     def make_row(self):
         rule = self.options.rule
-        message = f"no step of {rule.by_hand} {make_differs_by_more_than_text(self.largest)} from {rule.in_pytorch}'s"
+        message = f"no step of {rule.by_hand} {describe_difference(self.largest)} from {rule.in_pytorch}'s"
         return self.failure or Row("the optimizer", message)
 
 
@@ -461,7 +461,7 @@ def make_parts_check_row(parts, by_hand, options):
         return Row("in parts", f"not used: in {n} parts, logits or gradients differ from those of the whole batch")
     return Row(
         "in parts",
-        f"in {n} parts, no array of any step {make_differs_by_more_than_text(parts.largest)} from the whole batch's",
+        f"in {n} parts, no array of any step {describe_difference(parts.largest)} from the whole batch's",
     )
 
 
@@ -560,7 +560,7 @@ def make_decoding_check_row(model, x):
             return Row("decoding", f"{place} differs: {values}", False)
     return Row(
         "decoding",
-        f"with the KV cache, no logit {make_differs_by_more_than_text(largest_difference)} from that of `forward`",
+        f"with the KV cache, no logit {describe_difference(largest_difference)} from that of `forward`",
     )
 
 

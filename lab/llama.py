@@ -26,10 +26,10 @@ with program.import_guard("requirements-np.txt"):
     import loading.network
     import write
     from lab import results, timing
-    from lab.writing import get_last_test_loss_and_accuracy, load_or_train_model_options_history
+    from lab.writing import get_last_test_loss_and_accuracy, load_or_train
     from loading import gguf_file
     from support import drawing
-    from support.drawing import INK, TEST, TRAIN, get_styled_axes, new_figure, plot_style
+    from support.drawing import INK, TEST, TRAIN, new_figure, plot_style, style_axes
     from support.errors import UserError
     from support.history import get_machine_facts
     from support.model_file import ModelFile, open_gguf_file_and_size
@@ -46,7 +46,7 @@ def train_and_print_text_runs():
         result = results.load_results().get("llama", {"command": "python -m lab.llama texts", "runs": {}})
         runs = result["runs"].setdefault(name, {})
         if seed not in runs:
-            model, options, history = load_or_train_model_options_history(f"{arguments} --seed {seed}")
+            model, options, history = load_or_train(f"{arguments} --seed {seed}")
             size = sum(p.size for p in model.params.values())
             details = {"parameters": size, "lr": options.run.lr, "machine": history["machine"]}
             runs[seed] = get_last_test_loss_and_accuracy(history) | details | {"steps": len(history["train_loss"])}
@@ -88,7 +88,7 @@ def draw_rotation():
     """
     figure = new_figure(7, 3.9)
     distances = np.arange(FAR + 1)
-    axes = get_styled_axes(
+    axes = style_axes(
         figure.add_subplot(), "q · k as two words move apart", "q · k / q · q", "places from the one word to the other"
     )
     for base, color in BASES.items():
@@ -107,7 +107,7 @@ def draw_head(path):
 
     Of all heads, it is the one with the largest weight from the token LOOKS to the token SEEN.
     """
-    model, _, file = loading.gguf_file.load_model_options_and_gguf(path)
+    model, _, file = loading.gguf_file.load_model_and_options(path)
     token_ids = file.byte_pairs.encode(SENTENCE)
     names = [file.byte_pairs.bytes[word].decode() for word in token_ids]
     model.forward(np.array([token_ids]))
@@ -149,7 +149,7 @@ def measure_speed_and_memory_by_hand(path, threads):
 
     Return {"prompt": seconds for the prompt, "words": tokens per second after it, "memory": bytes}.
     """
-    model, _, file = loading.gguf_file.load_model_options_and_gguf(path)
+    model, _, file = loading.gguf_file.load_model_and_options(path)
     token_ids = np.array([file.prompt(PROMPT)])
     position = 0
     times = []
@@ -178,7 +178,7 @@ def measure_speed_and_memory_in_pytorch(path, threads):
     from torch.nn import functional as F
 
     torch.set_num_threads(threads)
-    model, options, file = loading.gguf_file.load_model_options_and_gguf(path)
+    model, options, file = loading.gguf_file.load_model_and_options(path)
     with torch.device("meta"):
         twin = loading.network.find_class(options, "torch")(**options.sizes)
     arrays = {name.replace("embed.E", "embed.W"): p for name, p in gguf_file.transpose_linear(model.params).items()}
@@ -303,7 +303,7 @@ def compare_and_save_answers(path):
     float32.
     """
     version = import_llama_cpp().__version__
-    model, _, file = loading.gguf_file.load_model_options_and_gguf(path)
+    model, _, file = loading.gguf_file.load_model_and_options(path)
     with tempfile.TemporaryDirectory() as folder:
         unpacked_path = Path(folder) / "unpacked.gguf"
         write_unpacked(path, unpacked_path)
@@ -431,7 +431,7 @@ def save_fine_tuning(path, output, processor_seconds, memory):
 
     output: what the run printed; processor_seconds: of all threads; memory: the peak, in bytes.
     """
-    model, _, file = loading.gguf_file.load_model_options_and_gguf(path)
+    model, _, file = loading.gguf_file.load_model_and_options(path)
     answers = [generate_answer(model, file)]
     sha256 = file.sha256
     del model  # so that its arrays are not in memory twice
@@ -483,4 +483,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(program.run_main_for_exit_status(main))
+    sys.exit(program.run(main))

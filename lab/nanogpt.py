@@ -119,7 +119,7 @@ def compute_rate(step):
 # --- Training: step(number, x, y), and test(), which returns the mean test loss of a letter ---------------------------
 
 
-def make_pytorch_step_test_and_size(options, dataset, threads):
+def prepare_pytorch(options, dataset, threads):
     """Return (step, test, number of parameters) for nanoGPT's recipe in PyTorch.
 
     step(number, x, y) takes a training step; test() returns the mean test loss of a letter.
@@ -148,8 +148,8 @@ def make_pytorch_step_test_and_size(options, dataset, threads):
     return step, compute_test_loss, sum(p.numel() for p in model.parameters())
 
 
-def make_numpy_step_test_and_size(options, dataset, threads):
-    """Return (step, test, number of parameters) for the GPT by hand: see `make_pytorch_step_test_and_size`."""
+def prepare_by_hand(options, dataset, threads):
+    """Return (step, test, number of parameters) for the GPT by hand: see `prepare_pytorch`."""
     network, optimizer = main_np.build(options)
     steps = make_plan(options, dataset.n_train).steps
 
@@ -160,12 +160,12 @@ def make_numpy_step_test_and_size(options, dataset, threads):
 
 
 TOOLS = {
-    "PyTorch": ("nanoGPT's recipe, in PyTorch", make_pytorch_step_test_and_size),
-    "NumPy": ("gpt_np.py, by hand", make_numpy_step_test_and_size),
+    "PyTorch": ("nanoGPT's recipe, in PyTorch", prepare_pytorch),
+    "NumPy": ("gpt_np.py, by hand", prepare_by_hand),
 }
 
 
-def make_batches_step_test_and_size(tool, seed, threads):
+def prepare_run(tool, seed, threads):
     """Return (numbered batches, step, test, number of parameters) of a run. tool: a key of TOOLS."""
     options = parse_options("np", *BY_HAND.split(), "--seed", str(seed))
     dataset = data.load(options.source)
@@ -174,7 +174,7 @@ def make_batches_step_test_and_size(tool, seed, threads):
 
 def prepare_step(tool, threads):
     """Return a function that takes the next step of a run, to be timed."""
-    batches, step, _, _ = make_batches_step_test_and_size(tool, 0, threads)
+    batches, step, _, _ = prepare_run(tool, 0, threads)
 
     def take_step():
         number, (x, y) = next(batches)
@@ -188,7 +188,7 @@ def train_for_seconds_and_losses(tool, seed, threads):
 
     Return {"seconds": of all steps, without testing, "losses": {step: test loss after it}, "parameters": number}.
     """
-    batches, step, test, parameters = make_batches_step_test_and_size(tool, seed, threads)
+    batches, step, test, parameters = prepare_run(tool, seed, threads)
     seconds = 0.0
     losses = {}
     start = time.perf_counter()
@@ -259,4 +259,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(program.run_main_for_exit_status(main))
+    sys.exit(program.run(main))

@@ -33,7 +33,7 @@ with program.import_guard("requirements-np.txt"):
     from support.checkpoint import save_checkpoint
     from support.errors import UserError
     from support.history import History
-    from support.lockstep import find_largest_and_departure, make_differs_by_more_than_text
+    from support.lockstep import describe_difference, find_largest_and_departure
     from support.options import select_options_to_save, with_changes
     from support.schedule import learning_rate, make_plan
     from support.slopes import true_loss
@@ -133,11 +133,11 @@ def make_resume_check_row(path, dataset, options, start, n_saved, steps, by_hand
         return Row(
             "resumed", f"saved after {n_saved} steps: {judges.describe_departure(steps, departure, values)}", False
         )
-    return Row("resumed", f"saved after {n_saved} steps and resumed, no array {make_differs_by_more_than_text(0.0)}")
+    return Row("resumed", f"saved after {n_saved} steps and resumed, no array {describe_difference(0.0)}")
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
-def judge_rows_conclusions_and_status(options, checkpoint=None, steps=STEPS):
+def judge_run(options, checkpoint=None, steps=STEPS):
     """Return (the `Row` of each judge, the conclusions as sentences, the program's exit status).
 
     Raises UserError if nothing can be compared: a line fails, a number is not finite, or results are not reproducible.
@@ -278,7 +278,7 @@ def make_conclusions_and_status(findings, options):
     rule = options.rule
     failed_judges = {row.judge for row in findings.rows if not row.holds}
     other_networks = [twin.file for twin in findings.twins if twin.is_another_network]
-    sentences, is_wrong = make_slope_conclusions_and_is_wrong(findings, options)
+    sentences, is_wrong = conclude_differences(findings, options)
     if "the loss" in failed_judges:
         sentences.insert(0, "The loss is wrong: it is not the mean of -log p[y].")
     if findings.step_fault:
@@ -329,7 +329,7 @@ def make_conclusions_and_status(findings, options):
     return sentences, 1 if failed_judges or not is_measured else 0
 
 
-def make_slope_conclusions_and_is_wrong(findings, options):
+def conclude_differences(findings, options):
     """Return (the conclusions from central differences, as sentences; whether the gradients by hand are wrong)."""
     _, wrong_names, *_ = findings.differences
     vote = findings.vote
@@ -408,15 +408,15 @@ def get_file_name(options, framework="np"):
 def find_loss_file_name():
     """Return the name of the file that computes the loss and dlogits.
 
-    Return "main_np.compute_loss_dlogits_and_counts" if that function changes the numbers of the file's function.
+    Return "main_np.compute_loss" if that function changes the numbers of the file's function.
     """
-    function = getattr(main_np, "softmax_cross_entropy", main_np.compute_loss_dlogits_and_counts)
+    function = getattr(main_np, "softmax_cross_entropy", main_np.compute_loss)
     logits = np.random.default_rng(0).normal(size=(4, 3))
     y = np.array([2, 0, 1, 1])
     file_values = function(logits.copy(), y)[:2]
-    main_values = main_np.compute_loss_dlogits_and_counts(logits.copy(), y)[:2]
+    main_values = main_np.compute_loss(logits.copy(), y)[:2]
     is_file = all(np.array_equal(*pair, equal_nan=True) for pair in zip(file_values, main_values, strict=True))
-    return f"{function.__module__}.py" if is_file else "main_np.compute_loss_dlogits_and_counts"
+    return f"{function.__module__}.py" if is_file else "main_np.compute_loss"
 
 
 # --- The program ------------------------------------------------------------------------------------------------------
@@ -442,7 +442,7 @@ def main(argv=None):
         flush=True,
     )
     try:
-        rows, sentences, status = judge_rows_conclusions_and_status(options, checkpoint)
+        rows, sentences, status = judge_run(options, checkpoint)
     except (UserError, MemoryError):
         raise
     except (Exception, SystemExit) as error:  # a changed line may raise anything
@@ -455,4 +455,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    sys.exit(program.run_main_for_exit_status(main, has_batch_size=True))
+    sys.exit(program.run(main, has_batch_size=True))

@@ -18,7 +18,7 @@ with program.import_guard("requirements-np.txt"):
     from lab import counts, results
     from layers_np import Linear, Network
     from loading.options import parse_options
-    from main_np import Optimizer, compute_loss_dlogits_and_counts
+    from main_np import Optimizer, compute_loss
     from support.options import Parser
     from vit_np import Positions
 
@@ -86,10 +86,10 @@ def train_for_test_loss(model, dataset, options, seed=0):
     for step in range(STEPS):
         batch_indices = data.make_rng(seed, step).integers(dataset.n_train, size=BATCH)
         x, y = data.encode(*dataset.get_train_examples_and_labels(batch_indices), options)
-        _, dlogits, *_ = compute_loss_dlogits_and_counts(model.forward(x), y)
+        _, dlogits, *_ = compute_loss(model.forward(x), y)
         optimizer.step(model.params, model.backward(dlogits), LR * (1 - step / STEPS))
     x, y = data.encode(*dataset.get_test_examples_and_labels(slice(None)), options)
-    return float(compute_loss_dlogits_and_counts(model.forward(x), y)[0])
+    return float(compute_loss(model.forward(x), y)[0])
 
 
 def make_table(result):
@@ -117,4 +117,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(program.run_main_for_exit_status(main))
+    sys.exit(program.run(main))

@@ -32,10 +32,10 @@ with program.import_guard("requirements.txt"):
         INK,
         TEST,
         TRAIN,
-        get_styled_axes,
         make_logarithmic,
         new_figure,
         plot_style,
+        style_axes,
         use_log_scale_and_powers_of_ten,
     )
     from support.errors import UserError
@@ -201,7 +201,7 @@ def show_losses(axes, run):
         f"After {len(steps):,} steps in float64, no weight differs from its twin in PyTorch by more than "
         f"{format_rounded_up(max(run['difference']))}. By our own autograd, {on_tape}."
     )
-    get_styled_axes(axes, "", "loss of the batch", f"the last {min(ZOOM, len(steps))} steps")
+    style_axes(axes, "", "loss of the batch", f"the last {min(ZOOM, len(steps))} steps")
     make_logarithmic(axes)
     axes.plot(
         steps[last_steps], run["loss_np"][last_steps], color=TRAIN, alpha=0.35, linewidth=8, label="NumPy, by hand"
@@ -219,7 +219,7 @@ def show_differences(axes, runs):
     """Draw the largest difference between a weight by hand and in PyTorch after every step, in both precisions."""
     text_options = {"fontsize": 12, "textcoords": "offset points", "bbox": WHITE}
     steps = np.arange(1, len(runs["float64"]["difference"]) + 1)
-    get_styled_axes(axes, "", "difference", "steps")
+    style_axes(axes, "", "difference", "steps")
     use_log_scale_and_powers_of_ten(axes.yaxis)
     axes.set_ylim(1e-18, 1e2)
     axes.set_xlim(-0.02 * len(steps), 1.02 * len(steps))
@@ -277,4 +277,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(program.run_main_for_exit_status(main))
+    sys.exit(program.run(main))

@@ -110,7 +110,7 @@ def compute_drawn_arrays():
     """Return (image, W1, z1, da1, dz1) for `draw_network_image`, the last four for the first UNITS hidden units."""
     options = parse_options("np", *film.OPTIONS)
     dataset = data.load()
-    *_, (_, _, params, answers) = film.iter_steps_losses_params_answers(options, dataset)
+    *_, (_, _, params, answers) = film.iter_states(options, dataset)
     model = MLP(options.run.hidden, dtype=np.float64)
     model.params = {name: p.astype(np.float64) for name, p in params.items()}
     index = np.flatnonzero(answers != dataset.test_labels)[0]
@@ -139,4 +139,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(program.run_main_for_exit_status(main))
+    sys.exit(program.run(main))

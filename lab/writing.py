@@ -25,7 +25,7 @@ with program.import_guard("requirements-np.txt"):
     from mlp_np import softmax
     from networks import NETWORKS
     from support import texts
-    from support.drawing import INK, TEST, TRAIN, get_styled_axes, new_figure, plot_style
+    from support.drawing import INK, TEST, TRAIN, new_figure, plot_style, style_axes
     from support.files import atomic_write
     from support.options import Parser
     from write import generate_digits, generate_names
@@ -44,7 +44,7 @@ WRITER = next(model for model, network in NETWORKS.items() if network.writes)
 ASKED = np.arange(10).repeat(EACH)
 
 
-def load_or_train_model_options_history(arguments):
+def load_or_train(arguments):
     """Return (model, options, history) of a run of main_np.py.
 
     The run is trained first or, if it was stopped, continued. arguments: its options, as text.
@@ -251,7 +251,7 @@ def draw_temperature_curve(result):
     The mean over the seeds is a line, and each seed a dot.
     """
     figure = new_figure(7, 3.9)
-    axes = get_styled_axes(figure.add_subplot(), "Digits read as asked: mean, and each seed", "share", "temperature")
+    axes = style_axes(figure.add_subplot(), "Digits read as asked: mean, and each seed", "share", "temperature")
     axes.set_ylim(0.78, 1.0)
     ticks = [0, 0.2, 0.4, 0.6, 0.8, 1]
     axes.set_xticks(ticks, labels=map(str, ticks))
@@ -298,13 +298,13 @@ def draw_and_save_pictures(model, options, train_images):
 
 def train_and_save_missing_digit_runs():
     """Train and measure the missing runs of networks that write digits, and draw the pictures."""
-    *classifier, _ = load_or_train_model_options_history("")
+    *classifier, _ = load_or_train("")
     dataset = data.load()
     train_images = round_to_words(dataset.train_images)
     for seed in map(str, SEEDS):
         result = results.load_results().get("writing", {"command": "python -m lab.writing", "runs": {}})
         if seed not in result["runs"]:
-            model, options, history = load_or_train_model_options_history(f"--model {WRITER} --seed {seed}")
+            model, options, history = load_or_train(f"--model {WRITER} --seed {seed}")
             run = (
                 get_last_test_loss_and_accuracy(history)
                 | measure_digits(model, options, classifier, train_images)
@@ -314,7 +314,7 @@ def train_and_save_missing_digit_runs():
             result["runs"][seed] = run
             results.save_result("writing", result)
             print(time.strftime("%H:%M"), "seed", seed, run, flush=True)
-    model, options, _ = load_or_train_model_options_history(f"--model {WRITER} --seed {SEEDS[0]}")
+    model, options, _ = load_or_train(f"--model {WRITER} --seed {SEEDS[0]}")
     draw_and_save_pictures(model, options, train_images)
     figures.save_figure(
         draw_temperature_curve(results.load_results()["writing"]), results.ROOT / "png" / "temperature.png"
@@ -327,9 +327,7 @@ def train_and_save_missing_name_runs():
     for seed in map(str, NAME_SEEDS):
         result = results.load_results().get("names", {"command": "python -m lab.writing", "runs": {}})
         if seed not in result["runs"]:
-            model, options, history = load_or_train_model_options_history(
-                f"--model {WRITER} --recipe names --seed {seed}"
-            )
+            model, options, history = load_or_train(f"--model {WRITER} --recipe names --seed {seed}")
             result["runs"][seed] = (
                 get_last_test_loss_and_accuracy(history)
                 | measure_known_name_shares(model, options)
@@ -337,7 +335,7 @@ def train_and_save_missing_name_runs():
             )
             results.save_result("names", result)
             print(time.strftime("%H:%M"), "names, seed", seed, result["runs"][seed], flush=True)
-    model, *_ = load_or_train_model_options_history(f"--model {WRITER} --recipe names --seed {NAME_SEEDS[0]}")
+    model, *_ = load_or_train(f"--model {WRITER} --recipe names --seed {NAME_SEEDS[0]}")
     save_packed(model, results.ROOT / "page" / "names.npz")
 
 
@@ -348,9 +346,7 @@ def train_and_save_missing_text_runs():
             result = results.load_results().get("texts", {"command": "python -m lab.writing", "runs": {}})
             runs = result["runs"].setdefault(recipe, {})
             if seed not in runs:
-                model, options, history = load_or_train_model_options_history(
-                    f"--model {WRITER} --recipe {recipe} --seed {seed}"
-                )
+                model, options, history = load_or_train(f"--model {WRITER} --recipe {recipe} --seed {seed}")
                 by_frequency = counts.compute_share_and_losses_by_frequency(
                     options.source, compute_test_letter_losses(model, options)
                 )
@@ -360,7 +356,7 @@ def train_and_save_missing_text_runs():
                 }
                 results.save_result("texts", result)
                 print(time.strftime("%H:%M"), recipe, "seed", seed, runs[seed], flush=True)
-    model, *_ = load_or_train_model_options_history(f"--model {WRITER} --recipe texts --seed {TEXT_SEEDS['texts'][0]}")
+    model, *_ = load_or_train(f"--model {WRITER} --recipe texts --seed {TEXT_SEEDS['texts'][0]}")
     save_packed(model, results.ROOT / "page" / "text.npz")
 
 
@@ -398,4 +394,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(program.run_main_for_exit_status(main))
+    sys.exit(program.run(main))

@@ -14,7 +14,7 @@ from support.checkpoint import describe_mismatch
 from support.errors import UserError
 
 
-def load_model_options_and_gguf(path):
+def load_model_and_options(path):
     """Return (model, options, model_file): the network in a GGUF file, in NumPy, its options, and the `ModelFile`.
 
     The network never has random weights, which would take the memory of its arrays a second time. Raises UserError if

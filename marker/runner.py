@@ -270,7 +270,7 @@ def limit_memory(gigabytes):
         resource.setrlimit(resource.RLIMIT_AS, (int(gigabytes * 2**30),) * 2)
 
 
-def start_time_limit_and_get_stop(seconds, report_file):
+def start_time_limit(seconds, report_file):
     """Start a thread that ends this process after `seconds` of CPU time. Return the function that stops the thread.
 
     If `report_file` is still empty by then, the thread first writes the lines that are being run.
@@ -302,7 +302,7 @@ def main():
         # A wall-clock limit, for code that waits or that blocks all other threads. (If it fails, the process that
         # started this one kills it.)
         faulthandler.dump_traceback_later(CLOCK * float(seconds), exit=True, file=report_file)
-        stop_watching = start_time_limit_and_get_stop(float(seconds), report_file)
+        stop_watching = start_time_limit(float(seconds), report_file)
 
         def keep(report):
             """Write a report as a line of the result. If the process is killed later, the last complete line counts."""

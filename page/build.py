@@ -26,7 +26,7 @@ with program.import_guard("requirements-np.txt"):
     from mlp_np import MLP, softmax_cross_entropy
     from page import data_file
     from page.bundle import FOLDER, bundle_with_esbuild, fill, iter_licence_names_and_texts, make_icon_address
-    from page.shown import load_mlp_options_and_history
+    from page.shown import load_mlp
     from support.errors import UserError
     from support.files import atomic_write, check_output, check_writable
     from support.options import Parser
@@ -56,9 +56,7 @@ def main(argv=None):
     check_output("--out", arguments.out, ".html", FOLDER / "template.html", arguments.weights)
     check_writable(arguments.out)
     arrays = (
-        data_file.make_page_arrays(*load_mlp_options_and_history(arguments.weights))
-        if arguments.weights
-        else data_file.load_arrays(DATA)
+        data_file.make_page_arrays(*load_mlp(arguments.weights)) if arguments.weights else data_file.load_arrays(DATA)
     )
     page = make_single_file(arrays).encode()
     if len(page) > MAX_BYTES:
@@ -152,4 +150,4 @@ def render_computing_lines(function_name):
 
 
 if __name__ == "__main__":
-    sys.exit(program.run_main_for_exit_status(main))
+    sys.exit(program.run(main))

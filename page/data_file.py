@@ -52,7 +52,7 @@ def make_page_arrays(model, options, history):
     labels = dataset.test_labels[numbers]
     belief = p[numbers, labels] + is_right[numbers]  # the probability of the true digit, plus 1 if it is read right
     facts = {
-        "run": make_run_description_line(options, history),
+        "run": describe_run(options, history),
         "rounded": round(float(is_right.mean()), 4),  # the accuracy with the rounded weights
         "pixels": options.run.pixels,
         "mean": options.source.mean_and_std[0],
@@ -71,7 +71,7 @@ def make_page_arrays(model, options, history):
     return {"facts": np.array(json.dumps(facts))} | arrays | images
 
 
-def make_run_description_line(options, history):
+def describe_run(options, history):
     """Return a line that describes the run that the weights are from.
 
     It states the test accuracy if the run ended with a test.

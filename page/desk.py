@@ -34,7 +34,7 @@ from marker.kind import Report
 from marker.nests import floats_by_path
 from marker.trial import collect_arrays_by_name, load_learner_module
 from mlp_np import MLP, softmax
-from page.shown import load_mlp_options_and_history
+from page.shown import load_mlp
 from support.errors import UserError
 from support.texts import LETTERS, decode_names, encode_names
 
@@ -116,7 +116,7 @@ def judge_written_report(name, seed, status=None, stuck=None, seconds=None, agai
         sentences = [] if verdict.passed else [verdict.text]
         sentences.append(work.record_review_and_describe(exercise, verdict))
     else:
-        sentences = work.record_verdict_and_get_texts(exercise, verdict, digest(work.get_or_make_path(exercise)))
+        sentences = work.record_verdict(exercise, verdict, digest(work.get_or_make_path(exercise)))
     comparison = None if verdict.passed else outcome.shown
     return verdict._asdict() | {"said": sentences, "progress": work.progress, "both": comparison}
 
@@ -244,7 +244,7 @@ def read_work_archive(name):
     archive holds no exercise.
     """
     folder = UNPACKED
-    reasons = archives.unpack_and_get_failures(OURS.by_name, FOLDER / name, UNPACKED)
+    reasons = archives.unpack_archive(OURS.by_name, FOLDER / name, UNPACKED)
     paths, *_ = classroom.collect_hand_in(OURS, folder)
     skipped_files = classroom.join_first_three([f"{name} ({reason})" for name, reason in reasons.items()])
     if not paths:
@@ -378,7 +378,7 @@ def load_packed_network(name):
     Raises UserError if it holds no such MLP.
     """
     try:
-        model, options, history = load_mlp_options_and_history(FOLDER / name)
+        model, options, history = load_mlp(FOLDER / name)
     except UserError as error:
         raise UserError(str(error).replace(f"{FOLDER}/", "")) from None
     tests = history.test_accuracy
@@ -394,9 +394,7 @@ def train_and_test_own_network(name):
     """
     images, labels, test_images, test_labels = load_training_and_test_rows()
     with open_learner_module(FOLDER / f"{name}.py") as module:
-        content, claim, accuracy = own.train_and_get_bytes_claim_accuracy(
-            module, images, labels, test_images, test_labels
-        )
+        content, claim, accuracy = own.train_and_test(module, images, labels, test_images, test_labels)
         words = f"reads {accuracy:.2f} of {len(test_labels):,} test images"
         packed_network, proof = make_mlp_and_explanation(module, own.unpack_params(module, content), test_images, words)
         return {
@@ -459,7 +457,7 @@ def write_digit_to_page(digit, temperature, seed):
     Sent to the page: the pictures of its vocabulary, and for each position the results of `describe_choice` and
     `list_attention_of_latest_token`.
     """
-    ink, model = load_writer_words_and_model()
+    ink, model = load_writer()
     send_to_page(ink=encode_base64(ink))
     for _, (details,) in iter_tokens_and_details(model, [[len(ink) + digit]], temperature, np.random.default_rng(seed)):
         send_to_page(**details)
@@ -518,7 +516,7 @@ def write_text_to_page(beginning, count, temperature, seed):
     and `list_attention_of_latest_token`. When the context is full, the network starts again with the last half of it,
     as write.py does.
     """
-    letter_codes, model = load_writer_words_and_model()
+    letter_codes, model = load_writer()
     letters = "".join(map(chr, letter_codes))
     T = len(model.params["positions.P"])
     prompt = "".join(letter for letter in beginning if letter in letters) or "\n"
@@ -543,7 +541,7 @@ def generate_names_with_details(beginning, count, temperature, seed):
     Return {"names": [(name, whether it is a training name, details of each new letter and of the end)]}. The details
     are those of `describe_choice` and `list_attention_of_latest_token`.
     """
-    known_tokens, model = load_writer_words_and_model()
+    known_tokens, model = load_writer()
     prompt = "".join(letter for letter in beginning.lower() if letter in LETTERS)[: NAMES.context_length - 1]
     token_ids = np.hstack([NAMES.tokenizer.start_tokens([0]), encode_names([prompt])[:, : len(prompt)]]).repeat(
         count, axis=0
@@ -561,7 +559,7 @@ def generate_names_with_details(beginning, count, temperature, seed):
     }
 
 
-def load_writer_words_and_model():
+def load_writer():
     """Return (the words in writer.npz, the network in it).
 
     The words are, for digits, the pictures of the vocabulary; for names, the training names; for texts, the letters.

@@ -116,7 +116,7 @@ PROJECT = (
 )  # fmt: skip
 
 
-def write_runtime_and_get_addresses(folder):
+def write_runtime(folder):
     """Write Python, its library, the project and the images into `folder`, compressed by xz, with their licences.
 
     Return {name: address}, and under "bytes" their total size without the images, which are loaded later.
@@ -254,7 +254,7 @@ def collect_training_sizes():
     return {"steps": steps, "epochs": epochs, "hidden": desk.HIDDEN, "images": images, "tests": tests}
 
 
-def write_packs_and_get_addresses(folder, arrays):
+def write_packs(folder, arrays):
     """Write the packed arrays of the front page into `folder`: the network, and the images.
 
     Return {name: {"address", "integrity"}}, with which page/page_data.js fetches them. arrays: those of a data file.
@@ -268,7 +268,7 @@ def write_packs_and_get_addresses(folder, arrays):
     return packs
 
 
-def write_networks_and_get_addresses(folder):
+def write_text_networks(folder):
     """Write the networks that write into `folder`, each with its vocabulary, its training names or its letters.
 
     Return {what it writes: the file's address}.
@@ -276,10 +276,10 @@ def write_networks_and_get_addresses(folder):
     names = data.load("names").train_tokens.astype(np.uint8)
     letters = np.array([*map(ord, data.SOURCES["shakespeare"].letters)], np.uint32)
     files = {"digits": ("gpt.npz", load_vocabulary()), "names": ("names.npz", names), "text": ("text.npz", letters)}
-    return {kind: write_network_and_get_address(folder, *file) for kind, file in files.items()}
+    return {kind: write_text_network(folder, *file) for kind, file in files.items()}
 
 
-def write_network_and_get_address(folder, file_name, words):
+def write_text_network(folder, file_name, words):
     """Write the weights of a network with `words`, its vocabulary, names or letters, into `folder`.
 
     Return the address.
@@ -657,10 +657,10 @@ def render_inline(text):
 
 def build_site(folder):
     install_npm_packages()
-    files = write_runtime_and_get_addresses(folder / "runtime")
-    weights = write_networks_and_get_addresses(folder / "runtime")
+    files = write_runtime(folder / "runtime")
+    weights = write_text_networks(folder / "runtime")
     arrays = data_file.load_arrays(DATA)
-    packs = write_packs_and_get_addresses(folder / "data", arrays)
+    packs = write_packs(folder / "data", arrays)
     write_scripts_and_licences(folder)
     for path in (FOLDER / "page.css", LESSONS / "lessons.css", LESSONS / "write.css"):
         write_file(folder / path.name, path.read_bytes())
@@ -774,4 +774,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    sys.exit(program.run_main_for_exit_status(main))
+    sys.exit(program.run(main))

@@ -60,7 +60,7 @@ def add_title(figure, title, size=11):
     figure.suptitle(title, x=0.015, ha="left", fontsize=size)
 
 
-def get_styled_axes(axes, title, ylabel, xlabel=""):
+def style_axes(axes, title, ylabel, xlabel=""):
     """Style axes for curves, with a grid and without a frame, and return them."""
     axes.set_title(title, loc="left", fontsize=14, pad=12)
     axes.set(xlabel=xlabel, ylabel=ylabel)

@@ -22,10 +22,10 @@ from support.paper import (
     find_sheet_corners,
     fit_quadrilateral_and_overlap,
     is_broad,
-    keep_digit_and_tell_if_cut,
     max_filter,
     rectify,
     remove_rulings,
+    remove_surroundings,
     side_lengths,
 )
 
@@ -76,19 +76,19 @@ def read_picture_and_digit_image(path):
     around the sheet and lines on the paper do no harm. Raises UserError if the picture cannot be read, or if it shows
     no digit or several.
     """
-    digit_picture = read_picture_ink_image_problem(path)
+    digit_picture = read_digit_picture(path)
     if digit_picture.problem:
         raise UserError(digit_picture.problem)
     return digit_picture.picture, digit_picture.image
 
 
-def read_picture_ink_image_problem(path):
+def read_digit_picture(path):
     """Return the `DigitPicture` of a picture file. If it does not show a single digit, its `problem` says so.
 
     Raises UserError if the file cannot be read as a picture.
     """
     picture = read_picture(path)
-    ink, is_found, cut = find_ink_found_and_cut(picture)
+    ink, is_found, cut = find_ink(picture)
     image = to_mnist(ink) if (ink > 127).any() else np.zeros((28, 28), np.uint8)
     if not is_found or not image.any() or is_blot(image):
         problem = f"no digit found in {path}: it should be darker or lighter than the paper"
@@ -177,7 +177,7 @@ def to_grey(image, side):
     return np.asarray(Image.composite(grey, Image.new("L", grey.size, int(paper)), opacity))
 
 
-def find_ink_found_and_cut(picture):
+def find_ink(picture):
     """Find the ink in a picture (H, W) uint8. Return (ink, is_found, cut).
 
     ink: (h, w) uint8, 0 paper to 255 ink. is_found: True if it may be a digit's ink. cut: True if the digit is cut off
@@ -190,30 +190,30 @@ def find_ink_found_and_cut(picture):
     """
     corners = find_sheet_corners(picture)
     if corners is not None:
-        on_it = find_ink_found_and_cut_on_paper(rectify(picture, corners))
+        on_it = find_ink_on_paper(rectify(picture, corners))
         if on_it[1] and not on_it[2]:
             return on_it
-        whole = find_ink_found_and_cut_on_paper(picture)
+        whole = find_ink_on_paper(picture)
         return whole if whole[1] and not whole[2] else on_it
-    return find_ink_found_and_cut_on_paper(picture)
+    return find_ink_on_paper(picture)
 
 
-def find_ink_found_and_cut_on_paper(picture):
-    """Return (ink, is_found, cut) as `find_ink_found_and_cut` does, for a picture (H, W) uint8 without a table."""
+def find_ink_on_paper(picture):
+    """Return (ink, is_found, cut) as `find_ink` does, for a picture (H, W) uint8 without a table."""
     (_, darkness), (_, inverse_darkness) = sorted(
         (measure_unlikelihood_and_darkness(picture), measure_unlikelihood_and_darkness(255 - picture)),
         key=lambda pair: pair[0],
     )
-    ink, is_found, cut = find_digit_ink_found_and_cut(darkness, inverse_darkness)
+    ink, is_found, cut = find_digit_ink(darkness, inverse_darkness)
     if is_found and is_broad(ink > 127):
-        second, is_found, cut = find_digit_ink_found_and_cut(inverse_darkness, darkness)
+        second, is_found, cut = find_digit_ink(inverse_darkness, darkness)
         is_found = is_found and not cut and is_one_piece(second > 127) and not is_broad(second > 127)
         return (second if is_found else ink), is_found, False
     return ink, is_found, cut
 
 
-def find_digit_ink_found_and_cut(darkness, lightness):
-    """Return (ink, is_found, cut) as `find_ink_found_and_cut` does, for ink that is darker than the paper.
+def find_digit_ink(darkness, lightness):
+    """Return (ink, is_found, cut) as `find_ink` does, for ink that is darker than the paper.
 
     darkness (H, W): how much darker each pixel is than the paper. lightness (H, W): how much lighter. See
     `measure_unlikelihood_and_darkness`.
@@ -230,7 +230,7 @@ def find_digit_ink_found_and_cut(darkness, lightness):
             ink = rectify(on_it, corners)
         elif sides.min() > WIDE * sides.max():
             return ink, False, False  # a blank sheet; if it were narrow, it would be a 1
-    ink, cut = keep_digit_and_tell_if_cut(ink)
+    ink, cut = remove_surroundings(ink)
     return ink, bool((ink > 127).any()) and not is_blurred(ink) and not is_circle(ink), cut
 
 

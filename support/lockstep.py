@@ -50,7 +50,7 @@ def find_largest_and_departure(groups, other_groups, tolerance, min_scale=1.0):
     return largest, departure
 
 
-def make_differs_by_more_than_text(largest):
+def describe_difference(largest):
     """Return the end of a sentence that begins with "no array". largest: the largest difference."""
     return f"differs by more than {format_rounded_up(largest)}" if largest else "differs in a bit"
 

@@ -307,7 +307,7 @@ def is_broad(mask):
     return 8 <= side <= min(box.shape) and not max_filter(1 - closing, side).all()
 
 
-def keep_digit_and_tell_if_cut(ink):
+def remove_surroundings(ink):
     """Return (ink (H, W) uint8 with only the digit, cut). cut: True if the digit is cut off at the picture's border.
 
     What is removed: along the border, the edge of a table or the bars of a program's window; a finger, which reaches in

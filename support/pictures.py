@@ -23,7 +23,7 @@ LONGEST_NAME = 24  # the most letters of a class's name that fit into the pictur
 KEPT_BACK = 10  # one in KEPT_BACK pictures is for testing if a folder has no test/
 
 
-def read_arrays_and_classes_dict(folder, file_contents, ink):
+def read_arrays_and_classes(folder, file_contents, ink):
     """Read MNIST's four files, or a folder of pictures. Return {"arrays": [four arrays], "classes": ten names}.
 
     file_contents: the bytes of the four FILES; empty for a folder of pictures. The arrays are the training images
@@ -126,7 +126,7 @@ def parse_idx(content, name="it", budget=None):
 def read_class_folders(folder, ink):
     """Read a folder with train/CLASS/*.png, and perhaps test/CLASS/*.png. Return ([four arrays], ten class names).
 
-    The arrays are those of `read_arrays_and_classes_dict`. Without test/, a tenth of each class is for testing. The
+    The arrays are those of `read_arrays_and_classes`. Without test/, a tenth of each class is for testing. The
     classes are sorted. The pictures are shuffled with a fixed seed, so that the last ones, which `--hold-out` takes,
     are of all classes. ink: "light" or "dark". Raises UserError if the folder is not such a dataset.
     """

@@ -9,12 +9,12 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from support.errors import UserError, hide_control_characters
-from support.memory import is_out_of_memory, machine_memory_limit_context
+from support.memory import is_out_of_memory, limit_to_machine_memory
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def run_main_for_exit_status(main, limit_memory=False, has_batch_size=False):
+def run(main, limit_memory=False, has_batch_size=False):
     """Call main() and return the program's exit status.
 
     The status is what main() returns, or 0 for None. It is 1 if the pipe that the program writes to was closed. With
@@ -30,7 +30,7 @@ def run_main_for_exit_status(main, limit_memory=False, has_batch_size=False):
     with suppress(AttributeError):  # IDLE's stdout has no such method, and does not need it
         sys.stdout.reconfigure(errors="backslashreplace")  # for folder names that the terminal cannot show
     try:
-        with machine_memory_limit_context() if limit_memory else nullcontext():
+        with limit_to_machine_memory() if limit_memory else nullcontext():
             status = main() or 0
         sys.stdout.flush()
         return status
@@ -48,7 +48,7 @@ def run_main_for_exit_status(main, limit_memory=False, has_batch_size=False):
         return 2
 
 
-def run_module_for_exit_status(module, *words):
+def run_module(module, *words):
     """Run `python -m module words`, one of this project's programs, in a new process. Return its exit status."""
     path = filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
     command = [sys.executable, "-m", module, *words]

@@ -235,7 +235,7 @@ class Run:
         self.marked = self.step
         self.history.different_examples = int(self.drawn.sum())
 
-    def print_results_and_return_status(self):
+    def finish(self):
         """Print the results of the run, and return the program's exit status: 0, or 128 + a signal that stopped it."""
         self.print_line(f"{self.step} of {self.plan.steps} steps, {self.seconds:.1f} s")
         if self.first:

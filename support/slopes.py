@@ -92,7 +92,7 @@ class Slopes:
             losses.append(loss() if side else None)
         return (losses[0] - losses[1]) / (2 * h)
 
-    def compute_agreement_slope_and_gap(self, by_hand, directions, scale):
+    def compare_slope(self, by_hand, directions, scale):
         """Compare a slope by hand with central differences. Return (agrees, nearest difference, its distance).
 
         agrees: True if a difference with any of the step sizes HS agrees. directions: see `slope`. scale: the size of
@@ -149,7 +149,7 @@ class Slopes:
         lines = {name: rng.choice([-1.0, 1.0], gradient.shape) for name, gradient in grads.items()}
         by_hand = sum(float((gradient * lines[name]).sum()) for name, gradient in grads.items())
         scale = float(np.sqrt(sum(float((gradient**2).sum()) for gradient in grads.values())))
-        return not self.compute_agreement_slope_and_gap(by_hand, lines, scale)[0]
+        return not self.compare_slope(by_hand, lines, scale)[0]
 
 
 def one_hot(shape, entry):

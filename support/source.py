@@ -83,10 +83,10 @@ class Source:
 
     def get_example_arrays(self):
         """Return a list of arrays: [training images, labels, test images, labels] or [training tokens, test tokens]."""
-        return self.content_dict["arrays"]
+        return self.content["arrays"]
 
     @cached_property
-    def content_dict(self):
+    def content(self):
         """The content of the files: {"arrays": a list, "sha256": the sum of all content}, and "classes" or "letters".
 
         Raises UserError if the files cannot be read, or are not those of the checkpoint.
@@ -99,7 +99,7 @@ class Source:
             ]
         else:
             files = self.list_own_file_contents()
-        content = self.read_content_dict(files)
+        content = self.read_content(files)
         content["sha256"] = compute_hash(content)
         if content["sha256"] != self.given.get("sha256", content["sha256"]):
             raise UserError(f"--dataset {self.name}: these are not the {self.noun} that the network has learned from")
@@ -112,7 +112,7 @@ class Source:
     @cached_property
     def sha256(self):
         """The SHA-256 sum of all arrays, whatever the format of the files. A resumed run notices changes by it."""
-        return self.content_dict["sha256"]
+        return self.content["sha256"]
 
     @cached_property
     def context_length(self):
@@ -145,7 +145,7 @@ class Source:
         """Return the list of class names of these labels, or None if the examples have no labels."""
         return None
 
-    def read_picture_ink_image_problem(self, path):
+    def read_picture(self, path):
         """Read a picture file in the same way as the training images, and return a `DigitPicture`.
 
         Its `problem` says if it does not show a single digit. Raises UserError if the examples are not images.
@@ -214,12 +214,12 @@ class ImageFolder(Source):
     def list_own_file_contents(self):
         return pictures.list_mnist_file_contents(self.path, DATA)
 
-    def read_content_dict(self, files):
-        return pictures.read_arrays_and_classes_dict(self.name, files, self.ink)
+    def read_content(self, files):
+        return pictures.read_arrays_and_classes(self.name, files, self.ink)
 
     @cached_property
     def classes(self):
-        return self.content_dict["classes"]
+        return self.content["classes"]
 
     @cached_property
     def mean_and_std(self):
@@ -227,7 +227,7 @@ class ImageFolder(Source):
 
         Raises UserError if all pixels are of the same grey.
         """
-        mean, std = pictures.mean_and_std(self.content_dict["arrays"][0])
+        mean, std = pictures.mean_and_std(self.content["arrays"][0])
         if not std:
             raise UserError(f"--dataset {self.name}: all training images have the same grey, and show nothing")
         return mean, std
@@ -241,11 +241,11 @@ class ImageFolder(Source):
         in_its_form = self.sums or pictures.has_mnist_files(self.path) or (self.path / pictures.CUT).is_file()
         return "ink" if in_its_form else "picture"
 
-    def read_picture_ink_image_problem(self, path):
+    def read_picture(self, path):
         from support import ink  # needs Pillow
 
         if self.reader == "ink":
-            return ink.read_picture_ink_image_problem(path)
+            return ink.read_digit_picture(path)
         grey = ink.read_picture(path)
         image = pictures.to_image(grey, self.ink)
         return ink.DigitPicture(grey, grey if self.ink == "light" else 255 - grey, image, "")
@@ -302,11 +302,11 @@ class Names(Source):
         has_changed = self.ignored != texts.IGNORED
         return "the loss included the tokens after the end of a name; from now on it does not" if has_changed else ""
 
-    def read_content_dict(self, files):
-        return texts.read_name_arrays_dict(*files)
+    def read_content(self, files):
+        return texts.read_name_arrays(*files)
 
     def get_example_arrays(self):
-        return self.content_dict["arrays"][::2]
+        return self.content["arrays"][::2]
 
     def decode_inputs(self, x, max_length):
         """Return inputs x (n, T) of a network as a list of n names, for display. max_length: not used."""
@@ -336,16 +336,16 @@ class Text(Source):
             return facts | {"cut_by": cut_by}
         return facts | {"letters": "".join(map(chr, arrays["letters"].ravel()))}
 
-    def read_content_dict(self, files):
-        return texts.read_text_arrays_dict(*files, self.name, self.byte_pairs)
+    def read_content(self, files):
+        return texts.read_text_arrays(*files, self.name, self.byte_pairs)
 
     def get_example_arrays(self):
         noun = "tokens" if self.byte_pairs else "letters"
-        return texts.cut_train_and_test_windows(*self.content_dict["arrays"], self.context_length, self.name, noun)
+        return texts.cut_train_and_test_windows(*self.content["arrays"], self.context_length, self.name, noun)
 
     @cached_property
     def letters(self):
-        return self.content_dict["letters"]
+        return self.content["letters"]
 
     def decode_to_str(self, token_ids):
         """Return the text, a str, that a sequence of token ids stands for."""
@@ -422,7 +422,7 @@ class Sources(dict):
 
 
 def compute_hash(content):
-    """Return the SHA-256 sum, as hex, of the letters (if any) and arrays in `content`, see `Source.content_dict`."""
+    """Return the SHA-256 sum, as hex, of the letters (if any) and arrays in `content`, see `Source.content`."""
     total = hashlib.sha256(content.get("letters", "").encode())
     for array in content["arrays"]:
         total.update(np.ascontiguousarray(array))

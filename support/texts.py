@@ -153,7 +153,7 @@ def default_prompt_id(source):
 # --- Names ------------------------------------------------------------------------------------------------------------
 
 
-def read_name_arrays_dict(content):
+def read_name_arrays(content):
     """Return {"arrays": [training names, zeros, test names, zeros]} from a gzipped list of names.
 
     The names are encoded as by `encode_names`, and a tenth are for testing. The list has the most frequent names first,
@@ -188,7 +188,7 @@ LOGITS = 2**25  # the most logits in a test batch
 MOST_LETTERS = 2**16
 
 
-def read_text_arrays_dict(content, name, byte_pairs=None):
+def read_text_arrays(content, name, byte_pairs=None):
     """Return {"arrays": [token ids (N,)], "letters": sorted letters that occur} from a text in UTF-8, gzipped or not.
 
     content: the bytes of the file. A token is a letter; the ids are uint8, or uint16 if there are more than 256

@@ -35,7 +35,7 @@ def share_work(model, n_parts, batch_size):
     n_parts: the number of parts of a batch. batch_size: the images in a training batch. In testing, a forward pass has
     no more images than a part of a training batch.
     """
-    limit_blas_and_get_thread_count()  # from here on, each product gets one thread
+    limit_blas_threads()  # from here on, each product gets one thread
     if n_parts == 1:
         return model
     return InParts(model, n_parts, max(1, min(batch_size // n_parts, AT_ONCE)))
@@ -239,7 +239,7 @@ def concatenate(arrays):
 
 
 @cache
-def limit_blas_and_get_thread_count():
+def limit_blas_threads():
     """Limit each of NumPy's matrix products to one thread from now on. Return how many threads they used before.
 
     Returns 1 if threadpoolctl does not know the library, such as Apple's Accelerate, whose threads it cannot limit.
@@ -270,11 +270,11 @@ def map_in_threads(function, *arguments, meeting=None):
                     i, part = waiting.popleft()  # the next part that no thread has taken
                 except IndexError:
                     return
-                with meeting.part_context() if meeting else nullcontext():
+                with meeting.attendance() if meeting else nullcontext():
                     results[i] = function(*part)
 
-    n_wanted = (len(parts) if meeting else min(len(parts), limit_blas_and_get_thread_count())) - 1
-    queue, n_started = start_job_queue_and_count_threads(n_wanted) if n_wanted > 0 else (None, 0)
+    n_wanted = (len(parts) if meeting else min(len(parts), limit_blas_threads())) - 1
+    queue, n_started = start_threads(n_wanted) if n_wanted > 0 else (None, 0)
     if meeting and n_started < n_wanted:
         needs = f"--parts {len(parts)} needs as many threads, but the system starts {n_started + 1}"
         raise UserError(f"{needs}: take --parts {n_started + 1}")
@@ -306,7 +306,7 @@ class Job:
 
 
 @cache
-def start_job_queue_and_count_threads(n_threads):
+def start_threads(n_threads):
     """Start threads that run jobs. Return (the queue of their jobs, the number of threads).
 
     The threads sleep while the queue is empty. There are fewer than `n_threads` if the system starts no more. A
@@ -342,7 +342,7 @@ class PartEnded(Exception):
 class Meeting:
     """Adds up numbers over the parts of a batch, for layers that need sums over it, as PyTorch's SyncBatchNorm does.
 
-    At most `limit_blas_and_get_thread_count()` parts compute at a time. A part that waits for the others lets another
+    At most `limit_blas_threads()` parts compute at a time. A part that waits for the others lets another
     one compute.
     """
 
@@ -356,14 +356,14 @@ class Meeting:
         self.number = n_parts
         self.ended = False
         self.brought = {}
-        self.room = threading.Semaphore(limit_blas_and_get_thread_count())
+        self.room = threading.Semaphore(limit_blas_threads())
         try:
             yield self
         finally:
             self.number = 0
 
     @contextmanager
-    def part_context(self):
+    def attendance(self):
         """Context manager for the computation of one part. After its end, also by an error, no part waits for it."""
         with self.room:
             try:

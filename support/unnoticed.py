@@ -27,9 +27,9 @@ def side_effects_undone(classes):
             open(os.devnull, "w", encoding="utf-8") as nowhere,
             contextlib.redirect_stdout(nowhere),
             contextlib.redirect_stderr(nowhere),
-            empty_stdin_context(),
+            empty_stdin(),
             warnings.catch_warnings(),
-            copied_variables_context(list_scopes(classes)),
+            copied_variables(list_scopes(classes)),
         ):
             warnings.simplefilter("ignore")
             yield
@@ -44,7 +44,7 @@ def ignore_breakpoint(*args, **kwargs):
 
 
 @contextlib.contextmanager
-def empty_stdin_context():
+def empty_stdin():
     """Context manager with an empty stdin, so that nothing, such as a debugger, waits for the user."""
     stdin = sys.stdin
     with open(os.devnull, encoding="utf-8") as sys.stdin:
@@ -67,7 +67,7 @@ def list_scopes(classes):
 
 
 @contextlib.contextmanager
-def copied_variables_context(scopes):
+def copied_variables(scopes):
     """Context manager: replace each variable of these modules and classes by a copy, and restore it afterwards."""
     originals = [dict(vars(scope)) for scope in scopes]
     copies = {}

@@ -150,7 +150,7 @@ def call(program, *words):
         contextlib.redirect_stderr(said),
         patch.object(sys, "argv", [f"{program}.py", *words]),
     ):
-        return ending.run_main_for_exit_status(main), said.getvalue()
+        return ending.run(main), said.getvalue()
 
 
 @pytest.mark.parametrize("program", schedule(["main_np", "main_torch"], in_turn=2))

@@ -47,7 +47,7 @@ def do(small):
             signal.signal(signal.SIGALRM, signal.default_int_handler)  # the status is 130 then
             signal.alarm(30)
             try:
-                status = ending.run_main_for_exit_status(main)
+                status = ending.run(main)
             finally:
                 signal.alarm(0)
                 signal.signal(signal.SIGINT, signal.default_int_handler)

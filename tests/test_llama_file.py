@@ -35,7 +35,7 @@ from loading import gguf_file
 from support import memory
 from support.errors import UserError
 from support.model_file import ModelFile, is_model
-from support.program import run_main_for_exit_status
+from support.program import run
 from support.tokens import BytePairs, list_byte_letters, merge_pair
 from tiny_model import PAIRS, WORDS, arrays_of, write_model
 
@@ -71,7 +71,7 @@ def in_pytorch(model, options):
 
 
 def test_its_logits_are_those_of_pytorch(tiny):
-    model, options, _ = loading.gguf_file.load_model_options_and_gguf(tiny)
+    model, options, _ = loading.gguf_file.load_model_and_options(tiny)
     twin = in_pytorch(model, options).double()
     model.use_arrays({name: p.astype(float) for name, p in model.params.items()})
     words = np.random.default_rng(0).integers(0, len(WORDS), (3, 120))
@@ -83,7 +83,7 @@ def test_its_logits_are_those_of_pytorch(tiny):
 
 
 def test_every_array_has_its_place_and_what_was_packed_is_near_what_it_was(tiny):
-    model, options, _ = loading.gguf_file.load_model_options_and_gguf(tiny)
+    model, options, _ = loading.gguf_file.load_model_and_options(tiny)
     for ours, theirs in gguf_file.map_array_names(ModelFile(tiny), options).items():
         right = arrays_of()[theirs].T if ours.endswith(".W") else arrays_of()[theirs]
         assert model.params[ours].dtype == np.float32
@@ -204,7 +204,7 @@ def test_it_answers_or_goes_on(tiny, said, tmp_path):
 
 
 def test_it_ends_at_a_control_word_or_when_its_places_are_full(tiny, said):
-    model, _, file = loading.gguf_file.load_model_options_and_gguf(tiny)
+    model, _, file = loading.gguf_file.load_model_and_options(tiny)
     begun = file.prompt("the", raw=True)
     words = [word for (word,) in model.generate(np.array([begun]), 1, np.random.default_rng(0))]
     assert len(words) == 120 - len(begun) + 1
@@ -336,7 +336,7 @@ def test_a_value_of_another_type_is_one_line(key, value, expected, tmp_path):
 def test_what_a_file_says_is_shown_without_control_characters(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("sys.argv", ["write.py"])
     path = wrong_file(tmp_path / "other.gguf", "llama.\x1b[2J", "\x9b2J\n")
-    assert run_main_for_exit_status(lambda: write.main(["the", "--weights", str(path)])) == 2
+    assert run(lambda: write.main(["the", "--weights", str(path)])) == 2
     said = f"{path} has something that this network does not have: llama.?[2J is ?2J\n"
     assert capsys.readouterr().err == f"write.py: {said}"
 
@@ -371,7 +371,7 @@ def check_mutated_model(number, path, capsys):
     ):
         with warnings.catch_warnings():
             warnings.simplefilter("error", RuntimeWarning)  # it would be a line on stderr
-            status = run_main_for_exit_status(call)
+            status = run(call)
         out, err = capsys.readouterr()
         assert (status, err.count("\n")) in ((0, 0), (2, 1)), (number, status, err)
         assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", out + err), (number, out, err)
@@ -405,7 +405,7 @@ def test_a_damaged_file_is_one_line_or_works(tiny, tmp_path, monkeypatch, capsys
 
     def check(content):
         path.write_bytes(b"GGUF" + content[4:])
-        status = run_main_for_exit_status(lambda: write.main(["the", "--weights", str(path), "--letters", "1"]))
+        status = run(lambda: write.main(["the", "--weights", str(path), "--letters", "1"]))
         assert status == 0 or capsys.readouterr().err.count("\n") == 1
 
     fuzz(100, damaged(whole), check)
@@ -542,13 +542,10 @@ def test_too_little_memory_is_no_damage(where, tiny, monkeypatch, capsys):
 
     monkeypatch.setattr(where, fail)
     monkeypatch.setattr("sys.argv", ["write.py"])
-    assert run_main_for_exit_status(lambda: write.main(["the", "--weights", str(tiny)])) == 2
+    assert run(lambda: write.main(["the", "--weights", str(tiny)])) == 2
     assert capsys.readouterr().err == "write.py: not enough memory: close other programs, or choose a smaller network\n"
     assert (
-        run_main_for_exit_status(
-            lambda: loading.options.parse_options("np", "--model", "llama", "--start", tiny), has_batch_size=True
-        )
-        == 2
+        run(lambda: loading.options.parse_options("np", "--model", "llama", "--start", tiny), has_batch_size=True) == 2
     )
     assert "write.py: not enough memory: lower --batch-size, or choose" in capsys.readouterr().err
 
@@ -556,7 +553,7 @@ def test_too_little_memory_is_no_damage(where, tiny, monkeypatch, capsys):
 def test_too_little_memory_is_said_before_it_is_taken(tiny, monkeypatch):
     monkeypatch.setattr(memory, "get_total_usable_memory", lambda: 10**8)
     with pytest.raises(UserError, match=r"takes 0.1 GB of memory, but there are only 0.1$"):
-        loading.gguf_file.load_model_options_and_gguf(tiny)
+        loading.gguf_file.load_model_and_options(tiny)
 
 
 @pytest.mark.parametrize("package", ["gguf", "regex"])

@@ -20,7 +20,7 @@ from views import training, training_picture, training_table
 def find_marks(name, step, *words, seed=50):
     """Return the marks of a step of a run "MODEL DATASET" that are out of the range of healthy runs."""
     options = healthy.make_options(name, seed, *words)
-    table = training.make_table_rows_by_name(training.train_and_get_step_and_dataset(options, step)[0])
+    table = training.make_table_rows_by_name(training.take_first_steps(options, step)[0])
     ranges, _ = training_table.find_ranges_and_reasons(options, step, table)
     assert ranges
     return training_table.list_outlier_marks(table, ranges)
@@ -94,12 +94,12 @@ def test_the_rows_are_the_numbers_of_a_step(small, monkeypatch):
     """They are computed here once more, with the loss of main_np.py."""
     monkeypatch.setattr(data, "load", lambda *_: small)
     options = healthy.make_options("mlp mnist", 3, "--hidden", "20", "--steps", "30")
-    step, _ = training.train_and_get_step_and_dataset(options, 2)
+    step, _ = training.take_first_steps(options, 2)
     rows = training.make_table_rows_by_name(step)
     x, y = data.encode(*step.batch, options)
     W1 = step.model.params["W1"]
     logits = step.model.forward(x)
-    loss, dlogits, *_ = main_np.compute_loss_dlogits_and_counts(logits, y)
+    loss, dlogits, *_ = main_np.compute_loss(logits, y)
     grads = step.model.backward(dlogits)
     update = step.changes["W1"] / np.sqrt((W1**2).mean())
     for name, array in {"x": x, "logits": logits, "W2 gradient": grads["W2"], "W1 update": update}.items():
@@ -109,9 +109,7 @@ def test_the_rows_are_the_numbers_of_a_step(small, monkeypatch):
 
 
 def test_of_a_name_the_share_of_padding_is_told():
-    step, _ = training.train_and_get_step_and_dataset(
-        healthy.make_options("gpt names", 0, "--width", "8", "--blocks", "1"), 1
-    )
+    step, _ = training.take_first_steps(healthy.make_options("gpt names", 0, "--width", "8", "--blocks", "1"), 1)
     _, y = data.encode(*step.batch, step.options)
     _, _, padding = training.make_table_rows_by_name(step)["x"]
     assert padding == (y == -1).mean() and 0.2 < padding < 0.7

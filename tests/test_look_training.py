@@ -167,7 +167,7 @@ def test_wrong_labels_of_a_runs_batches_are_among_the_most_confident_mistakes(
 ):
     path = trained(tmp_path, "--hidden", "24")
     options, checkpoint = training.read_options_and_checkpoint("np", path)
-    images, labels, answered, p = training.find_worst_images_labels_predictions_p(options, checkpoint)
+    images, labels, answered, p = training.find_worst_examples(options, checkpoint)
     model = main_np.build(options, checkpoint)[0]
     logits = model.forward(data.scale_pixels(images, options))
     assert [*answered] == [str(k) for k in logits.argmax(axis=1)]
@@ -190,7 +190,7 @@ def test_after_300_steps_most_of_what_is_shown_has_a_wrong_label(mnist, with_wro
     """Of all images, among which many are hard to read: the 24 highest losses are half of these."""
     monkeypatch.setattr(data, "load", lambda *of: mnist)
     main_np.main(["--steps", "300", "--out", str(tmp_path)])
-    images, *_ = training.find_worst_images_labels_predictions_p(
+    images, *_ = training.find_worst_examples(
         *training.read_options_and_checkpoint("np", tmp_path / "checkpoint_np.npz")
     )
     assert is_mislabelled(images).sum() > 18
@@ -247,14 +247,14 @@ def test_to_look_changes_nothing(small):
 
 def test_what_a_step_does_besides_is_in_what_is_shown(monkeypatch):
     """A clipped norm, say: it is main_np.train_step whose gradients are shown."""
-    options, compute_loss = options_of("--hidden", 8, *QUICK), main_np.compute_loss_dlogits_and_counts
+    options, compute_loss = options_of("--hidden", 8, *QUICK), main_np.compute_loss
     before = training.examine_first_steps(options, 2)
 
     def small(logits, y):
         loss, dlogits, *counts = compute_loss(logits, y)
         return loss, 1e-9 * dlogits, *counts
 
-    monkeypatch.setattr(main_np, "compute_loss_dlogits_and_counts", small)
+    monkeypatch.setattr(main_np, "compute_loss", small)
     after = training.examine_first_steps(options, 2)
     for name in before["arrays"]:
         assert after["arrays"][name]["gradient"] < 1e-6 * before["arrays"][name]["gradient"]
@@ -321,13 +321,13 @@ def test_gradients_that_are_not_those_of_the_loss_and_a_loss_that_is_none_are_sa
         f"The gradients are not those of the loss ({said})."
     ]
     monkeypatch.setattr(mlp_np.MLP, "backward", right_backward)
-    compute_loss = main_np.compute_loss_dlogits_and_counts
+    compute_loss = main_np.compute_loss
 
     def larger(logits, y):
         loss, dlogits, *counts = compute_loss(logits, y)
         return 1.1 * loss, 1.1 * dlogits, *counts
 
-    monkeypatch.setattr(main_np, "compute_loss_dlogits_and_counts", larger)
+    monkeypatch.setattr(main_np, "compute_loss", larger)
     assert training.describe_marks(training.examine_first_steps(options, 2)["marks"]) == [
         f"The loss is not the mean of -log p[y] ({said})."
     ]

@@ -20,7 +20,7 @@ from conftest import schedule
 from support.checkpoint import load_checkpoint
 from support.errors import UserError
 from support.options import with_changes
-from support.program import run_main_for_exit_status
+from support.program import run
 from support.threads import InParts
 from tiny_model import SIZES, arrays_of, write_model
 
@@ -142,7 +142,7 @@ def test_a_network_that_mixes_its_texts_gets_them_whole_also_beside_a_file(here,
 
 def test_the_text_is_cut_into_the_words_of_the_file(here):
     source = options_of(here).source
-    words = source.content_dict["arrays"][0]
+    words = source.content["arrays"][0]
     text = source.decode_to_str(words)
     assert text == (here / "my.txt").read_text(encoding="utf-8") and len(words) < len(text)
     assert source.get_facts_and_arrays() == ({"of": "texts", "sha256": source.sha256, "cut_by": source.cut_by}, {})
@@ -198,7 +198,7 @@ def test_it_writes_with_what_it_has_learned(here, kept, said):
     assert (model.forward(words) == right.forward(words)).all()
     for name, array in right.params.items():
         array[...] *= not name.endswith(".B")
-    base, *_ = loading.gguf_file.load_model_options_and_gguf(here / "tiny.gguf")
+    base, *_ = loading.gguf_file.load_model_and_options(here / "tiny.gguf")
     assert (right.forward(words) == base.forward(words)).all() and (model.forward(words) != base.forward(words)).any()
 
 
@@ -244,7 +244,7 @@ REFUSED = {
 @pytest.mark.parametrize("words", REFUSED)
 def test_what_cannot_be_is_one_line(words, here, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("sys.argv", ["main_np.py"])
-    status = run_main_for_exit_status(lambda: main_np.main(argv_of(here, "--out", tmp_path, *words.split())))
+    status = run(lambda: main_np.main(argv_of(here, "--out", tmp_path, *words.split())))
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert status == 2 and __import__("re").search(REFUSED[words], line), line
 

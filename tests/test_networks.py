@@ -56,7 +56,7 @@ def farthest(a, b):
 def by_numpy(model, x, y):
     """All that one batch comes to: logits, gradients, statistics, and the logits in testing."""
     logits = model.forward(x)
-    grads = model.backward(main_np.compute_loss_dlogits_and_counts(logits, y)[1])
+    grads = model.backward(main_np.compute_loss(logits, y)[1])
     assert list(grads) == list(model.params)
     model.training = False
     statistics = sorted(getattr(model, "statistics", {}).items())
@@ -152,7 +152,7 @@ def test_sizes_precision_defaults_and_seeds(model):
     for ours, optimizer in networks:
         assert sum(p.size for p in ours.params.values()) == size
         logits = ours.forward(x)
-        _, dlogits, *_ = main_np.compute_loss_dlogits_and_counts(logits, y)
+        _, dlogits, *_ = main_np.compute_loss(logits, y)
         groups = main_np.get_arrays(ours, optimizer) | {"": {"logits": logits, "dlogits": dlogits}}
         groups["grads"] = ours.backward(dlogits)
         kinds = {a.dtype for group in groups.values() for a in group.values()}

@@ -368,7 +368,7 @@ def test_what_is_said_of_a_mistake_in_the_end_is_what_was_asked_and_written(name
     exercise, work = BY_NAME[name], Work(tmp_path, OURS)
     for body in (apply_change(RIGHT[name], edit, ""), RIGHT[name]):
         outcome = runner.make_report(exercise, write(tmp_path, name, body), 0)
-        texts = "\n".join(work.record_verdict_and_get_texts(exercise, marking.read_verdict(exercise, outcome), ""))
+        texts = "\n".join(work.record_verdict(exercise, marking.read_verdict(exercise, outcome), ""))
     assert said in texts and not_said not in texts
 
 

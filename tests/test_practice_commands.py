@@ -355,7 +355,7 @@ def test_first_comes_back_what_needed_help():
     progress = {"passed": {"logits": "", "loss": "", "da1": "", "dz1": ""}, "hints": {"da1": 1}, "seen": {}}
     progress |= {
         "mistakes": {"loss": "the sign"},
-        "due": {"dz1": review.choose_review_iso_day({"due": {}}, has_passed=True)},
+        "due": {"dz1": review.choose_review_day({"due": {}}, has_passed=True)},
     }
     assert review.list_due(progress) == ["loss", "da1", "logits"]
 
@@ -364,7 +364,7 @@ def test_what_has_passed_on_one_day_comes_back_on_several_a_few_on_each():
     progress = {"passed": {}, "due": {}, "hints": {}, "seen": {}, "mistakes": {}}
     for name in BY_NAME:
         progress["passed"][name] = ""
-        progress["due"][name] = review.choose_review_iso_day(progress, has_passed=True)
+        progress["due"][name] = review.choose_review_day(progress, has_passed=True)
     first, many = TODAY + timedelta(review.DAYS), -(-len(BY_NAME) // review.FEW)
     assert {*progress["due"].values()} == {(first + timedelta(n)).isoformat() for n in range(many)}
     assert review.list_due(progress) == []
@@ -396,14 +396,12 @@ def test_the_list_has_columns(learner):
 def test_with_the_last_exercise_of_a_part_the_part_is_done(learner):
     work, (*others, last) = Work(learner.folder, OURS), OURS.by_part["Detective work on a tape: ours, and PyTorch's"]
     for exercise in (*others, last):
-        said = work.record_verdict_and_get_texts(
-            exercise, Verdict(True, "passed", ""), digest(work.get_or_make_path(exercise))
-        )
+        said = work.record_verdict(exercise, Verdict(True, "passed", ""), digest(work.get_or_make_path(exercise)))
         assert ("is done." in said[0]) == (exercise is last)
     assert said[0].startswith(f'Passed. That makes 3 of {len(EXERCISES)}. "Detective work on a tape" is done')
     work.store("first", "a\nb\nc\nd\ne\nf", last)
     work.store("mistakes", "the sign", last)
-    *_, said = work.record_verdict_and_get_texts(last, Verdict(True, "passed", "", typed="a\nb\nC\nd\ne\nf"), "")
+    *_, said = work.record_verdict(last, Verdict(True, "passed", "", typed="a\nb\nC\nd\ne\nf"), "")
     assert said.endswith("the sign. You wrote\n\nc\n\nand now\n\nC")  # of many lines, those that differ
 
 
@@ -804,7 +802,7 @@ def test_a_tar_file_is_looked_through_up_to_a_limit(tmp_path, monkeypatch):
             file.write(hole.tobuf())
             file.seek(-(-size // 512) * 512, os.SEEK_CUR)
             file.write(work.tobuf() + DONE.encode() + bytes(2048))
-        assert archives.unpack_and_get_failures(OURS.by_name, path, tmp_path / str(size)).get(path.name) == said
+        assert archives.unpack_archive(OURS.by_name, path, tmp_path / str(size)).get(path.name) == said
         assert (tmp_path / str(size) / "0" / "dz1.py").exists() == (said is None)
 
 
@@ -812,7 +810,7 @@ def test_of_a_tar_file_with_many_members_it_is_said_that_it_has_too_many(tmp_pat
     monkeypatch.setattr(archives, "MOST_MEMBERS", 1)
     for n, said in ((10, {}), (11, {"n.tar.gz": "it has too many files to look through"})):
         hand_in(path := tmp_path / str(n) / "n.tar.gz", {f"{i}.txt": "" for i in range(n)})
-        assert archives.unpack_and_get_failures(OURS.by_name, path, tmp_path) == said
+        assert archives.unpack_archive(OURS.by_name, path, tmp_path) == said
 
 
 def hand_in(path, content):
@@ -1015,10 +1013,10 @@ def test_what_a_learners_exception_says_or_cannot_say(tmp_path, capsys):
 def test_a_file_that_is_kept_replaces_none(tmp_path, monkeypatch, capsys):
     for name in ("dz1.py", "dz1.1.py"):
         (tmp_path / name).write_text(name)
-    practice.rename_old_file_and_print(tmp_path / "dz1.py")
+    practice.rename_old_file(tmp_path / "dz1.py")
     (tmp_path / "dz1.py").write_text("again")
     monkeypatch.setattr(os, "link", Mock(side_effect=OSError(95, "Operation not supported")))
-    practice.rename_old_file_and_print(tmp_path / "dz1.py")
+    practice.rename_old_file(tmp_path / "dz1.py")
     left = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
     assert left == {"dz1.1.py": "dz1.1.py", "dz1.2.py": "dz1.py", "dz1.3.py": "again"}
 
@@ -1068,7 +1066,7 @@ def test_of_a_class_only_what_was_handed_in_counts_and_nothing_is_a_formula(lear
 
     monkeypatch.setattr(marking, "mark", mark)
     monkeypatch.setattr(
-        classroom, "unpack_in_process_and_get_failures", archives.unpack_and_get_failures
+        classroom, "unpack_in_process", archives.unpack_archive
     )  # without a process, which takes a moment
     done, drafted, dots = found
     for name, files in {
@@ -1114,7 +1112,7 @@ def test_of_several_versions_the_note_says_which_was_marked(files, note, is_zip,
     """A right file among wrong ones is not passed without a word."""
     monkeypatch.setattr(marking, "mark", lambda *_, **__: Verdict(True, "passed", ""))
     monkeypatch.setattr(
-        classroom, "unpack_in_process_and_get_failures", archives.unpack_and_get_failures
+        classroom, "unpack_in_process", archives.unpack_archive
     )  # without a process, which takes a moment
     person = "ada.zip" if is_zip else "ada"
     hand_in(tmp_path / person, files)

@@ -154,7 +154,7 @@ def test_a_models_file_answers_with_the_learners_lines(tmp_path, capsys, monkeyp
     )
     apart, largest = found.groups()
     assert float(apart) < 1e-4 and float(largest) > 1
-    model, _, cut, file = prove.load_model_title_encoder_file(tmp_path / "tiny.gguf")
+    model, _, cut, file = prove.load_real_model(tmp_path / "tiny.gguf")
     words = cut(merge_pair)
     for _ in range(prove.ANSWER):  # each is the likeliest after the whole text before it
         words.append(int(model.forward(np.array([words]))[0, -1].argmax()))

@@ -185,11 +185,7 @@ def at_once(node):
 
 def test_a_program_imports_where_a_missing_package_and_ctrl_c_are_one_line():
     """Before `program.import_guard` it imports nothing but what Python has, and that."""
-    programs = {
-        name
-        for name in MODULES
-        if "program.run_main_for_exit_status(" in (ROOT / MODULES[name]).read_text(encoding="utf-8")
-    }
+    programs = {name for name in MODULES if "program.run(" in (ROOT / MODULES[name]).read_text(encoding="utf-8")}
     assert len(programs) > 20 and "main_np" in programs
     for name in programs:
         before = [node for node in tree(name).body if isinstance(node, (ast.Import, ast.ImportFrom))]

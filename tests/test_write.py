@@ -21,7 +21,7 @@ import predict
 import write
 from support import texts
 from support.errors import UserError
-from support.program import run_main_for_exit_status
+from support.program import run
 from views import writing
 
 SMALLEST = "--model gpt --width 8 --blocks 1 --heads 2 --steps 3"
@@ -70,7 +70,7 @@ def pixels(*argv):
 def test_no_picture_takes_the_place_of_the_network(here, capsys):
     os.rename("learning_curves/checkpoint_gpt_np.npz", "mine.png")
     before = Path("mine.png").read_bytes()
-    assert run_main_for_exit_status(lambda: write.main(["7", "--weights", "mine.png", "--out", "./mine.png"])) == 2
+    assert run(lambda: write.main(["7", "--weights", "mine.png", "--out", "./mine.png"])) == 2
     assert "would replace an input file" in capsys.readouterr().err
     assert Path("mine.png").read_bytes() == before
 
@@ -141,7 +141,7 @@ def test_names_and_which_of_them_are_in_the_list(names, capsys):
 
 def test_what_is_neither_digits_nor_a_name_is_the_beginning_of_a_text(names, capsys):
     for text in ("mcdonaldsons", "Ü", "o'hara", "ann2", "de la", "", " ", "-1", "٣", "1.5", "2" * 101):
-        assert run_main_for_exit_status(lambda text=text: write.main(["--seed", "1", "--", text])) == 2
+        assert run(lambda text=text: write.main(["--seed", "1", "--", text])) == 2
         said = capsys.readouterr().err
         assert said.startswith(
             "write.py: no trained network that writes texts in learning_curves: run `python main_np.py "

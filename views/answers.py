@@ -11,12 +11,12 @@ from views.parts import (
     SIGNED,
     draw_bars,
     fold_labels,
-    get_styled_picture_axes,
     largest,
     make_axes,
     measure_extra_height,
     measure_extra_width,
     show_signed_images,
+    style_picture_axes,
     write_text,
 )
 
@@ -31,16 +31,12 @@ def draw_prediction(input_picture, p, answer, class_names=range(10)):
     title = "no answer: " + input_picture.problem.partition(" in ")[0].rstrip(",") if input_picture.problem else answer
     figure = new_figure(10 + measure_extra_width(class_names), 3.8, title)
     given_axes, ink_axes, image_axes, answer_axes = figure.subplots(1, 4, width_ratios=(3, 3, 3, 4))
-    get_styled_picture_axes(given_axes, "what was given", " ").imshow(
-        input_picture.picture, cmap="gray", vmin=0, vmax=255
-    )
-    get_styled_picture_axes(ink_axes, "what was taken for ink", " ").imshow(
+    style_picture_axes(given_axes, "what was given", " ").imshow(input_picture.picture, cmap="gray", vmin=0, vmax=255)
+    style_picture_axes(ink_axes, "what was taken for ink", " ").imshow(
         255 - input_picture.ink, cmap="gray", vmin=0, vmax=255
     )
     size = "28 x 28 pixels"
-    get_styled_picture_axes(
-        image_axes, "what it would be shown" if input_picture.problem else "what the network saw", size
-    )
+    style_picture_axes(image_axes, "what it would be shown" if input_picture.problem else "what the network saw", size)
     image_axes.imshow(input_picture.image, cmap="gray", vmin=0, vmax=255)
     if input_picture.problem:
         # The first half of the problem's description is the title.
@@ -103,5 +99,5 @@ def draw_mistakes(images, labels, predictions, p, title):
     captions = fold_labels(map("{} read as {}: {:.3f}".format, labels, predictions, p), 18)
     figure = new_figure(8, (1.6 + measure_extra_height(captions)) * rows + 0.7, title)
     for axes, image, caption in zip(make_axes(figure, rows, 6, len(images)), images, captions, strict=False):
-        get_styled_picture_axes(axes, caption).imshow(image, cmap="gray_r", vmin=0, vmax=255)
+        style_picture_axes(axes, caption).imshow(image, cmap="gray_r", vmin=0, vmax=255)
     return figure

@@ -33,7 +33,7 @@ def measure_extra_height(labels):
 
 
 def show_pixels(axes, steps):
-    get_styled_picture_axes(axes, "pixels", "x").imshow(steps["image"], cmap="gray_r", vmin=0, vmax=255)
+    style_picture_axes(axes, "pixels", "x").imshow(steps["image"], cmap="gray_r", vmin=0, vmax=255)
 
 
 def show_answer(axes_pair, steps, formula, y):
@@ -83,7 +83,7 @@ def make_axes(figure, rows, columns, n_used):
     return all_axes
 
 
-def get_styled_picture_axes(axes, title="", formula=""):
+def style_picture_axes(axes, title="", formula=""):
     """Style axes for a picture, with a title above, a formula below, a thin frame and no ticks. Return the axes."""
     axes.set_title(title, fontsize=11 if formula else 9)
     axes.set_xlabel(formula, fontsize=10, family=MONO)
@@ -110,7 +110,7 @@ def show_signed_images(figure, images, labels, shrink=0.7):
     limit = float(np.quantile(sizes, 1 - OUTLIERS)) or largest(images)
     style = {"cmap": SIGNED, "vmin": -limit} if np.min(images) < 0 else {"cmap": POSITIVE, "vmin": 0}
     for axes, image, label in zip(grid, images, labels, strict=False):
-        artist = get_styled_picture_axes(axes).imshow(image, vmax=limit, interpolation="nearest", **style)
+        artist = style_picture_axes(axes).imshow(image, vmax=limit, interpolation="nearest", **style)
         axes.set_xlabel(label, fontsize=9, labelpad=2)
     add_scale(figure, artist, grid, shrink, np.min(images) < -limit, np.max(images) > limit)
 
@@ -120,7 +120,7 @@ def show_units(axes, values, limit, title, formula, is_off=None):
 
     limit: the value of full colour. is_off: (H,) bool, units to draw in grey, or None.
     """
-    artist = show_signed_image(get_styled_picture_axes(axes, title, formula), arrange_in_square(values), limit)
+    artist = show_signed_image(style_picture_axes(axes, title, formula), arrange_in_square(values), limit)
     axes.patch.set(hatch="/////", edgecolor=GRID)  # cells without a unit
     if is_off is not None:
         axes.imshow(arrange_in_square(np.where(is_off, 0.0, np.nan)), cmap=OFF, interpolation="nearest")
@@ -154,7 +154,7 @@ def draw_bars(axes, values, title, formula, format_value, y=None, class_names=ra
 
     y: the true class, whose name is bold, or None.
     """
-    get_styled_picture_axes(axes, title, formula)
+    style_picture_axes(axes, title, formula)
     axes.barh(range(10), values, color=np.where(np.asarray(values) < 0, TEST, TRAIN), height=0.7)
     low = min(0, *values)
     high = max(0, *values)

@@ -14,7 +14,6 @@ from views.parts import (
     POSITIVE,
     WHOLE,
     add_scale,
-    get_styled_picture_axes,
     largest,
     make_axes,
     measure_extra_width,
@@ -24,6 +23,7 @@ from views.parts import (
     show_signed_image,
     show_signed_images,
     show_units,
+    style_picture_axes,
     write_text,
 )
 
@@ -177,7 +177,7 @@ def draw_attention(steps, title, y):
     figure = new_figure(8 + 2 * measure_extra_width(steps["classes"]), 2 + (cell + 0.5) * len(blocks) + 3.2, title)
     top, middle, bottom = figure.subfigures(3, 1, height_ratios=(2, (cell + 0.5) * len(blocks), 3))
     pixels, words = top.subplots(1, 2, width_ratios=(1, 3))
-    show_patches(get_styled_picture_axes(pixels, f"patch {patch}", "x"), np.zeros(patches), 1, image, patch, ink=0.9)
+    show_patches(style_picture_axes(pixels, f"patch {patch}", "x"), np.zeros(patches), 1, image, patch, ink=0.9)
     write_text(words, FORWARD_VIT.format(patch=patch))
     for row_figure, (name, rows) in zip(
         middle.subfigures(len(blocks), 1, squeeze=False).flat, blocks.items(), strict=True
@@ -185,7 +185,7 @@ def draw_attention(steps, title, y):
         add_title(row_figure, f"{name}: what patch {patch} looks at")
         row = make_axes(row_figure, 1, columns, heads)
         for number, (axes, weights) in enumerate(zip(row, rows, strict=False), 1):
-            artist = show_patches(get_styled_picture_axes(axes), weights, largest(rows), image, patch)
+            artist = show_patches(style_picture_axes(axes), weights, largest(rows), image, patch)
             axes.set_xlabel(f"head {number}", fontsize=9)
         add_scale(row_figure, artist, row)
     show_answer(bottom.subplots(1, 2), steps, "logits = mean(norm(stream)) W + b", y)
@@ -213,13 +213,13 @@ def draw_patch_gradients(steps, title, y):
     grid = make_axes(middle, rows, columns, len(sizes))
     limit = largest([*sizes.values()])
     for axes, (name, size) in zip(grid, sizes.items(), strict=False):
-        artist = show_patches(get_styled_picture_axes(axes), size, limit, steps["image"])
+        artist = show_patches(style_picture_axes(axes), size, limit, steps["image"])
         label = f"after {name}" if name != "embedded" else "before block 1"
         axes.set_xlabel(f"{label}\nup to {size.max():.2g}", fontsize=9)
     add_scale(middle, artist, grid)
     pixels, gradient = bottom.subplots(1, 2)
     show_pixels(pixels, steps)
-    get_styled_picture_axes(gradient, "and to the pixels", "dx, where x is the image\n" + MEANING)
+    style_picture_axes(gradient, "and to the pixels", "dx, where x is the image\n" + MEANING)
     add_scale(bottom, show_signed_image(gradient, steps["dx"], largest(steps["dx"])), [pixels, gradient])
     return figure
 

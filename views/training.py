@@ -87,7 +87,7 @@ def look_at_training(argv):
     if not is_first and not options.network.writes:
         worst_file = folder / f"worst_{name}.png"
         check_output("--out", worst_file, ".png", arguments.weights)
-        images, *columns = find_worst_images_labels_predictions_p(options, checkpoint)
+        images, *columns = find_worst_examples(options, checkpoint)
         description = f"the {len(images)} training examples that it misreads most confidently"
         drawing.save(answers.draw_mistakes(images, *columns, f"{title}: {description}"), worst_file)
         print(f"see {worst_file}: {description}, each with its label, the answer and its probability")
@@ -107,7 +107,7 @@ class Step(NamedTuple):
     number: int | str | None  # 1, 2, ... for a first step of a run; training_table.LAST for the last; otherwise None
 
 
-def train_and_get_step_and_dataset(options, n_steps):
+def take_first_steps(options, n_steps):
     """Train for at most `n_steps` steps. Return (`Step` of the last step with a finite loss, dataset).
 
     If the very first loss is not finite, the `Step` is the first one.
@@ -134,7 +134,7 @@ def examine_first_steps(options, n_steps):
 
     Return what `examine_step` returns, with more marks about all of the first steps.
     """
-    step, dataset = train_and_get_step_and_dataset(options, n_steps)
+    step, dataset = take_first_steps(options, n_steps)
     diagnosis = examine_step(step)
     losses = step.losses
     plan = make_plan(options, dataset.n_train)
@@ -210,7 +210,7 @@ def take_last_step(options, checkpoint, dataset):
     return Step(model, options, batch, changes, lr / options.run.lr, losses, description, number)
 
 
-def find_worst_images_labels_predictions_p(options, checkpoint):
+def find_worst_examples(options, checkpoint):
     """Return (images (n, 28, 28), labels, predictions, their probabilities) of the WORST training examples.
 
     Misread examples come first, the most confident ones at the top. If there are too few, those that are read right
@@ -382,7 +382,7 @@ def iter_wrong_loss_or_gradient_marks(model, options, batch):
     exact_options = with_changes(options, dtype="float64")
     examples, labels = batch
     x, y = data.encode(examples[:IN_DOUBT], labels if labels is None else labels[:IN_DOUBT], exact_options)
-    slopes = Slopes(copy_network(exact_options, model), main_np.compute_loss_dlogits_and_counts, x, y)
+    slopes = Slopes(copy_network(exact_options, model), main_np.compute_loss, x, y)
     loss = slopes.loss()
     expected = true_loss(slopes.logits(), y)
     advice = "`python main_np.py --prove` says where it begins"

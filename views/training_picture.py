@@ -12,16 +12,16 @@ from support.drawing import (
     TRAIN,
     add_title,
     annotate_beside,
-    get_styled_axes,
     new_figure,
     plot_style,
+    style_axes,
     use_log_scale_and_powers_of_ten,
 )
 from views.parts import (
     fold_labels,
-    get_styled_picture_axes,
     make_axes,
     measure_extra_height,
+    style_picture_axes,
     write_text,
 )
 
@@ -131,7 +131,7 @@ def show_loss_curve(axes, losses, n_classes):
 
     A loss that is not finite is a cross at the top.
     """
-    get_styled_axes(axes, "", "loss", f"steps; dashed: log {n_classes}, the loss of equal scores")
+    style_axes(axes, "", "loss", f"steps; dashed: log {n_classes}, the loss of equal scores")
     steps = np.arange(1, len(losses) + 1)
     finite = np.isfinite(losses)
     axes.plot(steps[finite], losses[finite], ".-" if len(losses) < 60 else "-", color=TRAIN, linewidth=1.5)
@@ -154,5 +154,5 @@ def show_examples(figure, examples, labels):
         return
     grid = make_axes(figure, 1, len(examples), len(examples))
     for axes, picture, label in zip(grid, examples, fold_labels(labels), strict=True):
-        get_styled_picture_axes(axes).imshow(picture, cmap="gray_r")
+        style_picture_axes(axes).imshow(picture, cmap="gray_r")
         axes.set_xlabel(label, fontsize=9)

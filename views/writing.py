@@ -10,9 +10,9 @@ from support.rounding import format_probability
 from views.parts import (
     POSITIVE,
     add_scale,
-    get_styled_picture_axes,
     largest,
     make_axes,
+    style_picture_axes,
 )
 from views.passes import show_patches
 
@@ -39,14 +39,14 @@ def draw_generated_digit(steps, title):
     pixels, unsure_axes = top.subplots(1, 2)
     no_values = np.zeros(len(p))
     show_patches(
-        get_styled_picture_axes(pixels, f"what it wrote; framed, patch {patch}", " "),
+        style_picture_axes(pixels, f"what it wrote; framed, patch {patch}", " "),
         no_values,
         1,
         image,
         patch,
         ink=0.9,
     )
-    get_styled_picture_axes(unsure_axes, "how many patches were likely", "perplexity of p, exp(-Σ p log p)")
+    style_picture_axes(unsure_axes, "how many patches were likely", "perplexity of p, exp(-Σ p log p)")
     add_scale(
         top,
         show_patches(unsure_axes, steps["perplexity"], steps["perplexity"].max(), image, patch),
@@ -57,7 +57,7 @@ def draw_generated_digit(steps, title):
     likely = [*p[patch].argsort(kind="stable")[:-8:-1]]
     likely += [word for word in [steps["words"][patch]] if word not in likely]
     for axes, word in zip(make_axes(middle, 1, 8, len(likely)), likely, strict=False):
-        get_styled_picture_axes(axes, "", format_probability(p[patch, word]))
+        style_picture_axes(axes, "", format_probability(p[patch, word]))
         axes.imshow(255 - steps["vocabulary"][word].reshape(4, 4), cmap="gray", vmin=0, vmax=255, extent=(0, 4, 4, 0))
         if word == steps["words"][patch]:
             for side in axes.spines.values():
@@ -68,7 +68,7 @@ def draw_generated_digit(steps, title):
         row = make_axes(part, 1, columns, heads)
         for number, (axes, weights) in enumerate(zip(row, rows, strict=False), 1):
             patch_weights = np.append(weights[1:], 0)  # the last one is never in x
-            artist = show_patches(get_styled_picture_axes(axes), patch_weights, largest(rows[:, 1:]), image, patch)
+            artist = show_patches(style_picture_axes(axes), patch_weights, largest(rows[:, 1:]), image, patch)
             axes.set_xlabel(f"head {number}\nthe digit's token: {weights[0]:.2f}", fontsize=9)
         add_scale(part, artist, row)
     return figure
@@ -97,7 +97,7 @@ def draw_generated_text(steps, title):
     parts = figure.subfigures(3, 1, height_ratios=(0.7 + 0.3 * lines, 2, (0.4 + rows * high) * len(blocks)))
 
     add_title(parts[0], f"how many letters were likely (perplexity of p, exp(-Σ p log p)); framed, letter {position}")
-    axes = get_styled_picture_axes(parts[0].subplots())
+    axes = style_picture_axes(parts[0].subplots())
     add_scale(
         parts[0],
         show_letters(axes, steps["perplexity"], steps["perplexity"].max(), visible_letters, position, 11),
@@ -124,7 +124,7 @@ def draw_generated_text(steps, title):
         for number, (axes, row) in enumerate(zip(grid, weights, strict=False), 1):
             letter_weights = np.append(row[1:], 0)  # the last one is never in x
             cells = show_letters(
-                get_styled_picture_axes(axes), letter_weights, largest(weights[:, 1:]), visible_letters, position, 9
+                style_picture_axes(axes), letter_weights, largest(weights[:, 1:]), visible_letters, position, 9
             )
             axes.set_xlabel(f"head {number}; what the text began with: {row[0]:.2f}", fontsize=9)
         add_scale(part, cells, grid)

@@ -654,7 +654,7 @@ def judge_place(finder_input):
     if not place or ("nearer" in place and finder_input.departure_verdict):
         return None
     if "left" in place:
-        _, mistake, is_always = sometimes.find_name_mistake_and_is_always(finder_input)
+        _, mistake, is_always = sometimes.find_likeliest_mistake(finder_input)
         if mistake and mistake.name == place["left"] and not is_always:
             return None  # one mistake, not two
     exercise = finder_input.exercise

@@ -260,8 +260,8 @@ def mutated_model(number):
 MEASURED = r"""
 import re, sys, time, write
 from pathlib import Path
-from support.program import run_main_for_exit_status
-status = run_main_for_exit_status(write.main, limit_memory=True)
+from support.program import run
+status = run(write.main, limit_memory=True)
 file = Path("/proc/self/status")
 kilobytes = re.search(r"VmHWM:\s+(\d+)", file.read_text(encoding="utf-8"))[1] if file.exists() else 0
 print("", kilobytes, time.process_time(), sep="\n")

@@ -87,9 +87,7 @@ def test_a_history_is_drawn_without_saying_which():
 
 def test_equal_scores_are_not_learned_by_heart(monkeypatch, capsys):
     """From a first loss of 134, a fall to log 10 is a long way down, and nothing learned."""
-    monkeypatch.setattr(
-        by_heart, "learn_batch_losses_uniform_least", lambda options: ([134.0] * 199 + [2.267], np.log(10), 0.0)
-    )
+    monkeypatch.setattr(by_heart, "learn_batch", lambda options: ([134.0] * 199 + [2.267], np.log(10), 0.0))
     by_heart.main(["--pixels", "raw"])
     said = "not learned by heart (equal scores have the loss 2.303)"
     assert capsys.readouterr().out.splitlines()[-1].startswith(said)

@@ -16,7 +16,7 @@ def test_the_frames_are_those_of_the_run(small, tmp_path, quick_curves):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(data, "load", lambda *_: small)
         main_np.main([*map(str, film.OPTIONS), "--batch-size", "50", "--out", str(tmp_path)])
-    states = list(film.iter_steps_losses_params_answers(options, small))
+    states = list(film.iter_states(options, small))
     assert [step for step, *_ in states] == [*range(13)]  # 600 images
     for step, losses, params, answers in states:
         assert len(losses) == step and params["W1"].shape == (784, 16) and answers.shape == (300,)

@@ -47,7 +47,7 @@ def judged(words, steps=2):
     """({judge: what it says}, {the judges that disagree}, what follows, the status)."""
     words = words if "--batch-size" in words else f"{words} --batch-size 24"
     options = parse_options("torch", *f"--steps 12 {words}".split())
-    rows, said, status = prove.judge_rows_conclusions_and_status(options, steps=steps)
+    rows, said, status = prove.judge_run(options, steps=steps)
     return {row.judge: row.said for row in rows}, {row.judge for row in rows if not row.holds}, " ".join(said), status
 
 
@@ -386,7 +386,7 @@ def test_those_of_a_network_and_a_rule_that_only_tests_know_are_proven(words, de
 
 def test_both_programs_start_it_with_what_was_typed(monkeypatch):
     started = []
-    monkeypatch.setattr(program, "run_module_for_exit_status", lambda *words: started.append(words) or 7)
+    monkeypatch.setattr(program, "run_module", lambda *words: started.append(words) or 7)
     assert main_np.main(["--prove", "--hidden", "9"]) == main_torch.main(["--prove", "--hidden", "9"]) == 7
     assert started == [("lab.prove", kind, "--prove", "--hidden", "9") for kind in ("np", "torch")]
 

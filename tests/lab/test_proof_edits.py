@@ -106,7 +106,7 @@ def run_program(options, small):
     except SystemExit as end:
         return end.code
     program = importlib.import_module("support.program")
-    return program.run_main_for_exit_status(lambda: prove.main(["np", "--prove", *options.split()]))
+    return program.run(lambda: prove.main(["np", "--prove", *options.split()]))
 
 
 def test_names_differ():

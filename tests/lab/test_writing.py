@@ -16,16 +16,16 @@ def test_what_a_network_writes_in_small(small, monkeypatch, capsys, tmp_path):
     """Untrained networks, whose digits nobody can read, a short text, and pictures and weights that go elsewhere: nine
     of the default sizes, which write letter by letter."""
     saved, kept, play = {}, {}, data.SOURCES["shakespeare"]
-    short = play.content_dict | {"arrays": [play.content_dict["arrays"][0][:30_000]]}
+    short = play.content | {"arrays": [play.content["arrays"][0][:30_000]]}
     monkeypatch.setattr(counts, "SEEN", (0, 1, 10))
-    monkeypatch.setitem(data.SOURCES, "shakespeare", play.with_facts(content_dict=short))
+    monkeypatch.setitem(data.SOURCES, "shakespeare", play.with_facts(content=short))
 
     def trained(arguments):
         options = parse_options("np", *arguments.split())
         return make_network("np", options), options, {"test_loss": [5, 4.5], "test_accuracy": [0, 0.125], "machine": {}}
 
     load = data.load
-    monkeypatch.setattr(writing, "load_or_train_model_options_history", trained)
+    monkeypatch.setattr(writing, "load_or_train", trained)
     monkeypatch.setattr(results, "save_result", kept.__setitem__)
     monkeypatch.setattr(results, "load_results", lambda: kept)
     monkeypatch.setattr(data, "load", lambda source="mnist": load(source) if source != "mnist" else small)

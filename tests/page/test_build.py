@@ -175,16 +175,15 @@ def test_the_formulas_and_the_lines_that_links_lead_to_are_those_of_mlp_np():
 
 
 def test_the_page_names_its_run(checkpoint):
-    _, options, history = build.load_mlp_options_and_history(checkpoint)
+    _, options, history = build.load_mlp(checkpoint)
     accuracy = f"{history.test_accuracy[-1]:.4f}"
     assert (
-        data_file.make_run_description_line(options, history)
-        == f"784-48-10, seed 3, 300 training steps, test accuracy {accuracy}"
+        data_file.describe_run(options, history) == f"784-48-10, seed 3, 300 training steps, test accuracy {accuracy}"
     )
     options.run.hold_out = 5000
-    assert f"held-out accuracy {accuracy}" in data_file.make_run_description_line(options, history)
+    assert f"held-out accuracy {accuracy}" in data_file.describe_run(options, history)
     history.test_step[-1] = 299  # stopped a step after the last test: what it measured is another network
-    assert "accuracy" not in data_file.make_run_description_line(options, history)
+    assert "accuracy" not in data_file.describe_run(options, history)
 
 
 def test_wrong_weights_are_one_line(checkpoint, tmp_path):

@@ -327,7 +327,7 @@ def test_the_site_writes_what_the_network_writes_and_says_which_names_it_has_lea
     site = pytest.importorskip("page.site", exc_type=UserError)
     (tmp_path / "runtime").mkdir()
     known = data.load("names").train_tokens.astype(np.uint8)
-    address = site.write_network_and_get_address(tmp_path / "runtime", "names.npz", known)
+    address = site.write_text_network(tmp_path / "runtime", "names.npz", known)
     (tmp_path / address).rename(tmp_path / "writer.npz")
     monkeypatch.setattr(desk, "FOLDER", tmp_path)
     names = desk.generate_names_with_details("Mc<", 30, 0.5, seed=1)["names"]
@@ -348,7 +348,7 @@ def test_what_is_said_of_each_word_that_is_written_is_gpt_nps(file, begun, place
         np.savez(tmp_path / "writer.npz", words=np.zeros((128, 16) if places == 49 else (1, 12), np.uint8), **weights)
     monkeypatch.setattr(desk, "FOLDER", tmp_path)
     monkeypatch.setattr(desk, "send_to_page", lambda **what: said.append(what))
-    _, model = desk.load_writer_words_and_model()
+    _, model = desk.load_writer()
     if begun:
         ((name, _, said),) = desk.generate_names_with_details(begun, 1, 0.7, seed=3)["names"]
         text = [27, *(desk.LETTERS.index(letter) + 1 for letter in name)]
@@ -377,14 +377,14 @@ def test_the_site_goes_on_with_a_text_as_write_does_and_says_where_it_looked(tmp
     (tmp_path / "runtime").mkdir()
     letters = data.SOURCES["shakespeare"].letters
     assert (site.FOLDER / "text.npz").stat().st_size < 300_000
-    (tmp_path / site.write_networks_and_get_addresses(tmp_path / "runtime")["text"]).rename(tmp_path / "writer.npz")
+    (tmp_path / site.write_text_networks(tmp_path / "runtime")["text"]).rename(tmp_path / "writer.npz")
     said = []
     monkeypatch.setattr(desk, "FOLDER", tmp_path)
     monkeypatch.setattr(desk, "send_to_page", lambda **what: said.append(what))
     desk.write_text_to_page("ROMEO:\u2603", 100, 0.8, seed=2)
     about, *said = said
     assert about == {"begun": "ROMEO:", "letters": letters}
-    _, model = desk.load_writer_words_and_model()
+    _, model = desk.load_writer()
     words = [letters.index(letter) for letter in "ROMEO:"]
     drawn = write_py.generate_endlessly(model, words, 0.8, np.random.default_rng(2))
     words += [int(word) for word in islice(drawn, 100)]

@@ -465,7 +465,7 @@ def test_work_goes_to_the_terminal_and_back(anew, tmp_path):
     with zipfile.ZipFile(path) as archive:
         archive.extractall(tmp_path)
     assert Work(tmp_path / "my_practice", OURS).has_passed(BY_NAME["dz1"])
-    assert not archives.unpack_and_get_failures(OURS.by_name, path, tmp_path / "unpacked")
+    assert not archives.unpack_archive(OURS.by_name, path, tmp_path / "unpacked")
     files, seen, *_ = classroom.collect_hand_in(OURS, tmp_path / "unpacked")
     assert {*files} >= {"dz1", "loss", "logits"} and seen == {"loss"}
 

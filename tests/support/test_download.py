@@ -88,7 +88,7 @@ def find(server, tmp_path):
 
 
 def assert_one_line(find, capsys, reason):
-    assert program.run_main_for_exit_status(find) == 2
+    assert program.run(find) == 2
     said = rf".*: cannot fetch http://.*/x.gz \(({reason})\): try again later, or put the file at .*/x.gz\n"
     assert re.fullmatch(said, capsys.readouterr().err)
 

@@ -84,7 +84,7 @@ for words in calls:  # each in a process that has imported all
     if not os.fork():
         signal.alarm(100)
         sys.argv = ["main_np.py", *words.split()]
-        sys.exit(program.run_main_for_exit_status(main_np.main, limit_memory=True, has_batch_size=True))
+        sys.exit(program.run(main_np.main, limit_memory=True, has_batch_size=True))
     print(os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
 """
 TOO_LARGE = {  # what does not fit

@@ -82,17 +82,17 @@ def test_a_number_in_a_few_digits_stays_true():
 def test_too_little_memory_is_one_line_and_our_own_mistakes_are_not_hidden(capsys):
     for words in ("DefaultCPUAllocator: can't allocate memory", "CUDA out of memory.", "A: not enough memory: you", ""):
         fail = Mock(side_effect=RuntimeError(words) if words else MemoryError)
-        assert ending.run_main_for_exit_status(fail, has_batch_size=True) == 2
+        assert ending.run(fail, has_batch_size=True) == 2
         assert re.fullmatch(".*: not enough memory: lower --batch-size.*\n", capsys.readouterr().err)
-        assert ending.run_main_for_exit_status(fail) == 2
+        assert ending.run(fail) == 2
         assert re.fullmatch(".*: not enough memory: close other programs.*\n", capsys.readouterr().err)
     broken = type("InductorError", (RuntimeError,), {"__module__": "torch._inductor.exc"})
-    assert ending.run_main_for_exit_status(Mock(side_effect=broken("No working C++ compiler found\n\nSet ..."))) == 2
+    assert ending.run(Mock(side_effect=broken("No working C++ compiler found\n\nSet ..."))) == 2
     assert re.fullmatch(".*: --compile: .*No working C.*: leave --compile out\n", capsys.readouterr().err)
-    assert ending.run_main_for_exit_status(Mock(side_effect=UserError("one\ntwo"))) == 2
+    assert ending.run(Mock(side_effect=UserError("one\ntwo"))) == 2
     assert capsys.readouterr().err.endswith(": one two\n")
     with pytest.raises(RuntimeError, match="ours"):
-        ending.run_main_for_exit_status(Mock(side_effect=RuntimeError("ours")))
+        ending.run(Mock(side_effect=RuntimeError("ours")))
 
 
 @pytest.mark.parametrize(
@@ -115,12 +115,7 @@ def test_what_happens_while_a_program_imports_is_one_line(error, status, words, 
 def test_a_program_whose_output_is_closed_runs(monkeypatch):
     monkeypatch.setattr(sys, "stdout", None)
     monkeypatch.setattr(sys, "stderr", None)
-    assert (
-        ending.run_main_for_exit_status(
-            lambda: sys.stdout.write("nobody reads this") and sys.stderr.write("nor this") and 0
-        )
-        == 0
-    )
+    assert ending.run(lambda: sys.stdout.write("nobody reads this") and sys.stderr.write("nor this") and 0) == 0
     sys.stdout.close()
     sys.stderr.close()
 

@@ -67,7 +67,7 @@ def call(tmp_path, monkeypatch, capsys):
 
     def run(module, *words):
         monkeypatch.setattr("sys.argv", [module.__name__, *map(str, words)])
-        status = program.run_main_for_exit_status(module.main)
+        status = program.run(module.main)
         return status, *capsys.readouterr()
 
     return run
@@ -189,7 +189,7 @@ def test_the_same_words_of_other_letters_are_another_text(tmp_path):
 
 def test_a_text_of_many_letters_takes_two_bytes_for_each_and_no_copy():
     letters = "".join(map(chr, range(0x4E00, 0x4E00 + 300)))
-    content = texts.read_text_arrays_dict((letters * 20).encode(), "x")
+    content = texts.read_text_arrays((letters * 20).encode(), "x")
     words = content["arrays"][0]
     assert words.dtype == np.uint16 and len(words) == 6000 and content["letters"] == letters
     windows = texts.cut_train_and_test_windows(words, 64, "x")
@@ -478,17 +478,15 @@ def test_a_folder_of_pictures_is_read_as_it_was_trained(tmp_path, monkeypatch):
     shapes_in(tmp_path / "shapes", np.random.default_rng(0))
     source = data.SOURCES["shapes"]
     paths = sorted((tmp_path / "shapes" / "test").glob("*/*.png"))
-    seen = {source.read_picture_ink_image_problem(path).image.tobytes() for path in paths}
+    seen = {source.read_picture(path).image.tobytes() for path in paths}
     assert seen == {image.tobytes() for image in data.load("shapes").test_images} and len(seen) == 8
     assert source.get_facts_and_arrays()[0]["reader"] == "picture" and not any(
-        source.read_picture_ink_image_problem(path).problem for path in paths
+        source.read_picture(path).problem for path in paths
     )
     again = data.SOURCES.find_source(
         "moved", **parse_facts(source.get_facts_and_arrays()[0], {})
     )  # where the examples are not
-    assert np.array_equal(
-        again.read_picture_ink_image_problem(paths[0]).image, source.read_picture_ink_image_problem(paths[0]).image
-    )
+    assert np.array_equal(again.read_picture(paths[0]).image, source.read_picture(paths[0]).image)
 
 
 @pytest.mark.slow
@@ -496,9 +494,9 @@ def test_what_comes_in_the_form_of_mnist_is_read_by_its_ink(tmp_path, small, mon
     as_idx(tmp_path / "idx", small)
     sheet.save_digits_and_count(small.train_images[:20].reshape(2, 10, 28, 28), tmp_path / "cut", "sheet")
     picture = ROOT / "png" / "photo.jpg"
-    right = ink.read_picture_ink_image_problem(picture).image
+    right = ink.read_digit_picture(picture).image
     for source in (data.SOURCES["mnist"], data.SOURCES[str(tmp_path / "idx")], data.SOURCES[str(tmp_path / "cut")]):
-        assert source.reader == "ink" and np.array_equal(source.read_picture_ink_image_problem(picture).image, right)
+        assert source.reader == "ink" and np.array_equal(source.read_picture(picture).image, right)
     old = {"of": "images", "sha256": "", "classes": data.DIGITS, "mean_and_std": (0.1, 0.3)}
     assert parse_facts(old, {})["reader"] == "ink"
     with pytest.raises(ValueError):
@@ -530,4 +528,4 @@ def test_what_a_program_asks_of_one_kind_of_source_it_may_ask_of_another():
     assert [source.tokenizer.accepts(text) for text in ("20", "Mac") for source in kinds] == [1, 0, 1, 0, 1, 1]
     for source in kinds[1:]:
         with pytest.raises(UserError, match=f"has {source.noun}, not pictures"):
-            source.read_picture_ink_image_problem("x.png")
+            source.read_picture("x.png")
