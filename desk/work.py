@@ -158,7 +158,8 @@ def make_handout(exercise):
 
 @contextmanager
 def writable_folder(folder):
-    """Context manager: create a folder before code that writes in it. Raises UserError if that is not permitted."""
+    """Context manager for code that writes in a folder: create the folder first. Raises UserError if that is not
+    permitted."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield

@@ -690,7 +690,7 @@ def train_and_test(module, images, labels, test_images, test_labels):
 
 
 def flatten_images_or_cast_labels(array):
-    """Return images (N, H, W) as rows (N, H W). Other arrays are labels and are returned as int64."""
+    """Return images (N, H, W) as rows (N, H * W). Any other array holds labels, and is returned as int64."""
     return array.reshape(len(array), -1) if array.ndim > 1 else array.astype(np.int64)
 
 

@@ -489,7 +489,7 @@ def load_real_model(model_path):
 
 
 def make_tiny_model():
-    """Return (model, description, encode_question, None), as `load_real_model`, for a tiny random model.
+    """Return (model, description, encode_question, None), as `load_real_model` does, for a tiny random model.
 
     It needs no package and no file.
     """
@@ -571,7 +571,7 @@ def halve_images(images, labels):
 
 
 def encode_images(images, labels):
-    """Return (token ids (steps, B, T), the targets: the token after each of them)."""
+    """Return the token ids and the targets, both (steps, B, T). The target of a token is the token after it."""
     x, y = data.SOURCES["mnist"].tokenizer.encode(images.reshape(-1, 28, 28), labels.ravel())
     return x.reshape(*labels.shape, -1), y.reshape(*labels.shape, -1)
 
@@ -714,7 +714,7 @@ def has_torch():
 
 
 def hoist_functions_into_module(module, learner_path):
-    """Return the module of a learner's tape_train, with the functions defined inside its `train` at module level."""
+    """Return the module of a learner's tape_train, after moving the functions inside its `train` to module level."""
     tree = ast.parse(learner_path.read_text(encoding="utf-8-sig"))
     inner_functions = []
     for node in tree.body:

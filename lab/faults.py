@@ -159,7 +159,7 @@ def save_answers(content):
 
 
 def compute_suspect_entropy(fault_names):
-    """Return the entropy in bits of the suspects of these faults: how uncertain the cause still is."""
+    """Return how uncertain the suspect still is if the fault is one of these: the entropy, in bits."""
     counts = Counter(FAULTS[name].suspect for name in fault_names)
     ordered_counts = [counts[suspect] for suspect in SUSPECTS]
     return -sum(n / len(fault_names) * math.log2(n / len(fault_names)) for n in ordered_counts if n)

@@ -103,7 +103,7 @@ def save_recorded(content):
 
 
 def list_runs_and_steps():
-    """Return [(run, step)] of everything to record."""
+    """Return a list of pairs (run, step): all that is to be recorded."""
     steps = []
     for step in STEPS:
         steps += [(name, step) for name in list_run_names()]

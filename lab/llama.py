@@ -383,7 +383,8 @@ def compare_answers_with_llama_cpp(question, model, model_file, llama_cpp_model)
 
 
 def describe_largest_difference(answers_by_question):
-    """Return a sentence that states the largest difference of the logits, and whether the answers are the same."""
+    """Return a sentence with the largest difference between llama.cpp's logits and ours, and whether the answers are
+    the same."""
     difference = max(answer["apart"] for answer in answers_by_question.values())
     largest = max(answer["largest"] for answer in answers_by_question.values())
     is_same = all(answer["same"] for answer in answers_by_question.values())

@@ -60,9 +60,10 @@ class Residual:
 
 
 def build_network(make_middle_layer, sizes, seed=0):
-    """Return a network of embedding, positions, a layer that looks back, and a linear layer.
+    """Return a network: a token embedding, a position embedding, a layer that looks back, and a linear layer.
 
-    make_middle_layer(rng): makes that layer. sizes: the sizes of the tokenizer.
+    make_middle_layer(rng): makes that layer. sizes: {"vocab_size", "n_start_tokens", "context_length"}, of the
+    tokenizer.
     """
     rng = np.random.default_rng(seed)
     layers = {

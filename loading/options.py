@@ -96,9 +96,9 @@ def find_base_model(argv):
 def parse(framework, argv=None, description="", saved_options=None, facts=None, base_model=None):
     """Return the `Options` of a run. Raises UserError if they are invalid.
 
-    An option that is not on the command line has its value in `saved_options`, the options of the run to continue; or
-    else in the recipe; or else its default in the tables. framework: "np" or "torch". facts: what a checkpoint says
-    about its data. base_model: the `BaseModel` of --start, or None; it has a recipe and fixes some options.
+    An option that is not on the command line takes its value from `saved_options` (the options of the run to continue),
+    else from the recipe, else from the defaults in the tables. framework: "np" or "torch". facts: what a checkpoint
+    says about its data. base_model: the `BaseModel` of --start, or None; it has a recipe and fixes some options.
     """
     saved_options = saved_options or {}
     model, recipe, name = find_model_recipe_and_name(framework, argv, saved_options, base_model)

@@ -218,11 +218,9 @@ def make_block_prefix(i, blocks):
 
 
 def make_early_end_result(blocks=None, seconds=None, stuck=None, status=None):
-    """Return the marker's message about a session that was stopped or ended too early.
-
-    It has the form of what `run_blocks_for_last_output` returns.
-    stuck: {"file": index of the block, "line"} where it was stopped after `seconds`. status: the exit status of Python,
-    if it ended.
+    """Return the marker's message about a session that was stopped or ended too early, in the same form as
+    `run_blocks_for_last_output`. stuck: {"file": index of the block, "line"} where it was stopped after `seconds`.
+    status: the exit status of Python, if it ended.
     """
     outcome = Report(seconds=seconds, line=stuck.get("line")) if status is None else Report(died=status)
     prefix = make_block_prefix(stuck["file"], blocks) if stuck else ""

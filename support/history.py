@@ -49,7 +49,8 @@ class History:
         self.test_accuracy.append(float(accuracy))
 
     def append_unread_as_numbers(self):
-        """Convert the loss and accuracy of the latest steps to numbers, in place. This waits for a GPU.
+        """Convert the loss and accuracy of the latest steps to numbers, in place. On a GPU, this waits until they are
+        computed.
 
         Raises UserError at the first loss that is not finite or below 0.
         """

@@ -138,7 +138,7 @@ class InParts:
 
     @property
     def is_whole(self):
-        """True if the model gets whole batches, because its results would differ in parts."""
+        """True if the model gets whole batches, because its results would differ if a batch were split."""
         return self.copies == [self.model]
 
 
@@ -242,7 +242,7 @@ def concatenate(arrays):
 def limit_blas_threads():
     """Limit each of NumPy's matrix products to one thread from now on. Return how many threads they used before.
 
-    Returns 1 if threadpoolctl does not know the library, such as Apple's Accelerate, whose threads it cannot limit.
+    Returns 1 if threadpoolctl cannot limit the threads of NumPy's BLAS library, for example Apple's Accelerate.
     """
     blas = ThreadpoolController().select(user_api="blas")
     number = max((library["num_threads"] for library in blas.info()), default=1)

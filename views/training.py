@@ -154,7 +154,8 @@ def examine_first_steps(options, n_steps):
 
 
 def list_repeat_and_overlap_marks(dataset, options, steps, plan):
-    """Return a list of marks, see `examine_step`, about the examples that the first `steps` steps of a run draw.
+    """Return a list of marks about the examples that the first `steps` steps of a run draw. `examine_step` explains
+    marks.
 
     There is one if batches repeat examples within an epoch, and one if test images are among the training images.
     """

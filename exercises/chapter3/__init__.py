@@ -124,7 +124,8 @@ def probe_init(module, rng, train):
 def probe_labels(module, rng, train):
     """Return whether each image comes with its own label.
 
-    Raises ValueError if it does, but the images do not come once each and in random order. Image i is the number i.
+    In the test, image i is the number i. Raises ValueError if the labels are right, but an image is missing, comes
+    twice, or the order is not random.
     """
     images = np.arange(400.0).reshape(-1, 1)
     labels = np.arange(400)

@@ -130,7 +130,7 @@ def iter_edits_of_repeated_slips(edits):
 
 
 def is_array_method_call(call):
-    """Return True if a call is that of an array's method, and not of a function such as np.sum."""
+    """Return True if an `ast.Call` calls a method of an array, not a function such as np.sum."""
     function = call.func
     return isinstance(function, ast.Attribute) and getattr(function.value, "id", "") not in ("np", "torch", "F", "math")
 

@@ -60,17 +60,16 @@ def search_edits_for_place(
 ):
     """Return the place where an edit makes results right, as a dict (see `make_place_dict`); None if there is none.
 
-    If there seem to be two mistakes, it is the place of one of them. Its key "left" is then the name of the other, a
-    known mistake. If nothing proves that this one was made, the key is "nearer" if the edit brings the results nearer
-    to the right ones, otherwise "alone". The key "more" means that some numbers become right, but no result in all
-    trials.
+    If there seem to be two mistakes, the place is that of one of them. Then it has one of these keys:
+    "left": the name of the other one, which is a known mistake.
+    "nearer": the other one is not known, and the edit brings the results nearer to the right ones.
+    "alone": the other one is not known, and the edit does not bring the results nearer.
+    "more": the edit makes some numbers right, but no result in all trials.
 
-    draws: the inputs and right results of each trial.
-    rights_by_trial: for each trial, the names of the results that the learner's function has right. It is shorter if an
-    error ended the file.
-    further_draws: those of further trials, on which claims are tested.
-    may_be_two: also search for two mistakes.
-    changes: the names of inputs that the function changes, if that is a separate mistake.
+    draws: the inputs and right results of each trial. rights_by_trial: for each trial, the names of the results that
+    the learner's function gets right. It is shorter if an error ended the run. further_draws: those of further trials,
+    on which claims are tested. may_be_two: also search for two mistakes. changes: the names of inputs that the function
+    changes, if that is a separate mistake.
     """
     functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
     names_of_sizes = [s for s in set.intersection(*map(set, map(sizes, draws))) if s not in exercise.takes]
