@@ -88,6 +88,9 @@ def pytest_collection_modifyitems(config, items):
     alike. (So tests that need a browser stay together: two processes need not both start one.) Each process begins with
     some of the longest, so that none is left for one of them at the end. Of a file that is named all tests run; tests
     that were named one by one run in the order in which they were named."""
+    for item in items:
+        if "site" in item.fixturenames and not item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.slow)  # building the site takes half a minute
     if any("::" in word for word in config.args):
         return
     salt = config.getoption("salt")
