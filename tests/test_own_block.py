@@ -1,12 +1,14 @@
 """A block from a blank file: right ones pass in any style, and of wrong ones it is said what is wrong."""
 
 import re
+from contextlib import nullcontext
 from functools import partial
 
 import numpy as np
 import own_blocks
 import own_programs
 import pytest
+from own_evidence import make_evidence, make_file
 
 import practice
 from conftest import schedule
@@ -15,6 +17,7 @@ from exercises.catalogue import BY_NAME
 from exercises.words import TABLES
 from marker import marking
 from marker.derivatives import Off
+from marker.verdict import Wrong
 from practice_answers import write
 
 EXERCISE = BY_NAME["own_block"]
@@ -74,6 +77,25 @@ def test_the_small_case_is_as_it_is_said(tmp_path):
 def test_what_is_off_by_less_than_a_hundredth_is_slight():
     for mine, is_slight in ((1.009, True), (0.991, True), (1.02, False), (-1.0, False)):
         assert block.is_slight({"x": [Off(0, mine, 1.0)], "y": [Off(1, 1.001, 1.0)]}) == is_slight
+
+
+def test_a_backward_that_calls_a_function_once_for_each_number_of_params_is_named():
+    """With 5 numbers in two arrays, 4 calls may be anything."""
+    params = {"W": np.ones(3), "b": np.ones(2)}
+    for n, is_right in ((4, True), (5, False)):
+
+        def slope():
+            return 0.0
+
+        def backward(params, x, dy, n=n):
+            for _ in range(n):
+                slope()
+            return dy, params
+
+        calls = block.BlockCalls(make_file(backward=backward, __file__=__file__))
+        words = "`backward` calls `slope` 5 times, and params have 5 numbers"
+        with nullcontext() if is_right else pytest.raises(Wrong, match=words):
+            block.check_no_numerical_gradient(make_evidence(calls, params=params))
 
 
 def test_there_is_a_block_for_each_mark():
