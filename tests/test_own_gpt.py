@@ -121,6 +121,13 @@ def table(params, texts):
     return params["E"][np.concatenate([np.full((len(texts), 1), 27), texts[:, :-1]], axis=1)]
 
 
+def end_ruled_out(params, texts):
+    """The logits of a table, except that no name can end where it begins, and that each place sees two words ahead."""
+    scores = table(params, texts)[:, [*range(2, 12), 11, 11]]
+    scores[:, 0, 0] = -np.inf
+    return scores
+
+
 def with_table(of, logits=table):
     """The functions of a file with these logits, whose loss is of(-log p of each word, which count, the texts)."""
     file = make_file(logits=logits)
@@ -155,6 +162,7 @@ LOSSES = [
     ),
     (mean, lambda params, texts: table(params, texts) + table(params, texts).mean(), "together with 40 texts"),
     (mean, lambda params, texts: table(params, texts)[:, [*range(1, 12), 11]], "at position 0, too"),
+    (mean, end_ruled_out, "at position 1 of the texts change, `logits` changes at position 0. But"),
 ]
 
 
@@ -178,15 +186,33 @@ def test_a_loss_has_to_be_lower_than_that_of_counting_by_two_hundredths(monkeypa
 
 
 def test_what_write_returns_has_to_be_names_that_begin_so():
-    for names, mark in {
-        ("may", "sch"): None, ("m" * 12, "sch"): None, ("m" * 13, "sch"): "write returns other letters",
-        ("mAy", "sch"): "write returns other letters", ("may", "sc"): "write forgets the beginning",
-        ("may",): "write returns no names", ("may", 3): "write returns no names",
-    }.items():  # fmt: skip
+    for names, mark, words in (
+        (("may", "sch"), None, ""),
+        (("m" * 12, "sch"), None, ""),
+        (("m" * 13, "sch"), "write returns other letters", "A name has at most 12 letters"),
+        (("mAy", "sch"), "write returns other letters", "A name has at most 12 letters, a to z"),
+        (("may", "sc"), "write forgets the beginning", 'For the beginning "sch", `write` returns "sc"'),
+        (("may",), "write returns no names", "a list of 2 strings, one name for each beginning; it returns 1 of them"),
+        (("may", 3), "write returns no names", "a list of 2 strings, .*; it returns one that is of type int"),
+    ):
         calls = writer.WriterCalls(make_file(write=lambda params, begun, rng, names=names: names))
-        with nullcontext() if mark is None else pytest.raises(Wrong) as error:
+        with pytest.raises(Wrong, match=words) if mark else nullcontext() as error:
             assert calls.write({}, ["m", "sch"], None) == [*names]
         assert mark is None or error.value.mark == mark
+
+
+def test_what_logits_returns_has_to_be_an_array_of_scores():
+    rows = np.zeros((2, 12, 27))
+    for returned, words in (
+        (rows, None),
+        (rows.tolist(), None),
+        (rows[0], r"of 2 texts should return .* \(2, 12, 27\); it returns an array of shape \(12, 27\)"),
+        ([rows[0], rows[1, :3]], "it returns of type list"),
+        ({"scores": rows}, "it returns of type dict"),
+    ):
+        calls = writer.WriterCalls(make_file(logits=lambda params, texts, returned=returned: returned))
+        with pytest.raises(Wrong, match=words) if words else nullcontext():
+            assert np.array_equal(calls.logits({}, np.ones((2, 12), np.uint8)), rows)
 
 
 def test_it_is_run_on_all_names(tmp_path, monkeypatch, capfd):
@@ -313,6 +339,11 @@ def moved(by):
     return make
 
 
+def may_from_nothing(params, prompts, rng):
+    """A `write` that knows one name if nothing is given, and goes on by chance otherwise."""
+    return [(prompt + "".join(rng.choice([*"aeiou"], 3)))[:12] if prompt else "may" for prompt in prompts]
+
+
 def likeliest(n):
     """Return how to choose among the n likeliest words."""
     return lambda p, rng, t: draw(np.where(p >= np.sort(p, axis=1)[:, [-n]], p, 0), rng)
@@ -376,6 +407,8 @@ WRITES = [
     (writer.add_held_out_loss, "(These are 1,000 names. For 250 of them, the two agree.)",
      {"loss": changed("loss", at(1000, lambda right: right + 0.1))}),
     (writer.check_writes_in_fresh_module, "", {}),
+    (writer.check_samples_match_logits, "but most of them are equal: may, may, may. Does each name",
+     {"write": lambda file: may_from_nothing}),
 ]  # fmt: skip
 OWN_CHANCE = np.random.default_rng(1)
 
