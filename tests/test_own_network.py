@@ -470,6 +470,8 @@ CAUSES = [
         {"loss": softmax_of_a_softmax, "by": NONE},
     ),
     ("It is still falling at the end", {"at": (0, 0.1, 0.2, 0.3, 0.4, 0.6)}),
+    ("2 of 5 inspected steps went too far", STAYS | {"by": (1000, 1000, 1, 1, 1)}),
+    ("The marker sees no mistake", {"by": (0, 1, 1, 1, 1)}),
 ]
 
 
@@ -714,6 +716,7 @@ CLAIMS = [
     (0.93, 0.93, 0.3, [], 0.9, 1, "With random labels, where there is nothing to learn, you claim 0.90"),
     (0.93, 0.97, 0.3, [], 0.1, 0, "on the images that `gradients` was given, 0.250"),
     (0.93, 0.89, 0.3, [], 0.1, 0, "but it is better"),
+    (0.93, 0.01, 0.3, [], 0.1, 0, "You claim 0.010, but it is better"),
 ]
 
 
@@ -753,12 +756,16 @@ RETURNS = [
     ("train", ({}, -0.5), "should be a number from 0 to 1; it is -0.5."),
     ("train", ({}, 1.04), "That is close to your `loss`, 1.000."),
     ("train", {}, "your `train` returns one, of type dict."),
+    ("train", ..., "`train` returns None. Does it end with a `return`"),
 ]
 
 
 @pytest.mark.parametrize(("name", "returned", "words"), RETURNS)
 def test_what_a_function_should_return_is_said(name, returned, words):
-    calls = own.ReaderCalls(make_file(loss=lambda *_: 1.0, **{name: lambda *_: returned}))
+    def mean_label(params, images, labels):
+        return labels.mean()  # 1 for all three images
+
+    calls = own.ReaderCalls(make_file(loss=mean_label, **{name: lambda *_: returned}))
     images = np.zeros((3, 784), np.uint8)
     with pytest.raises(Wrong, match=re.escape(words)):
         calls.read({}, images) if name == "read" else calls.train((images, np.arange(3)), 0, watched_names=())
@@ -847,6 +854,9 @@ def test_a_function_that_returns_a_number_is_written():
         names = {}
         exec(f"def read(params, images): {code}", names)
         assert blank.is_empty(names["read"]) == is_empty, code
+    # A function that functools.partial makes of another is written, too.
+    file = make_file(**dict.fromkeys(own.FUNCTIONS, partial(np.clip, a_min=0)))
+    blank.check_complete(file, own.FUNCTIONS, own.STUB)
 
 
 def test_what_is_missing_is_shown_as_the_stub_has_it():
