@@ -464,6 +464,9 @@ ERRORS = {
     "dz1 = nonsense": r"There is no `nonsense` here\.",
     "dz1 = maximum(da1, 0)": r"There is no `maximum` here\. Do you mean np\.maximum\?|.*np\.maximum.*",
     "dz1 = da11": r"There is no `da11` here\. .*da1.*",
+    # The product in the parentheses is one of (9, 11) and (11, 9), and nothing is wrong with it.
+    "dz1 = (da1 @ da1.T) * (z1 > 0)": r"In \(da1 @ da1\.T\) \* \(z1 > 0\), the shapes are \(9, 9\) \* \(9, 11\)\. "
+    r"For an operation entry by entry, .*",
     "raise ValueError": r"[^{}]*\(ValueError\)",
     "raise ValueError('a {brace}')": r"A \{brace\} \(ValueError\)|a \{brace\} \(ValueError\)",
 }
@@ -481,6 +484,14 @@ def test_the_line_of_an_error_is_the_innermost_of_the_learners_own(tmp_path):
     lines = "def f(x):\n    return x['b']\ndz1 = f({})"
     found = marking.read_verdict(BY_NAME["dz1"], runner.make_report(BY_NAME["dz1"], write(tmp_path, "dz1", lines), 5))
     assert re.match(r"Line \d+: return x\['b'\]\n'b' \(KeyError\)$", found.text), found.text
+
+
+def test_the_shapes_in_a_line_with_an_error_are_those_of_the_functions_own_arrays(tmp_path):
+    """Also if a number at the top of the file has the name of an argument."""
+    path = write(tmp_path, "dz1", "dz1 = da1 * z1[:, 1:]")
+    path.write_text(path.read_text(encoding="utf-8").replace("as np\n", "as np\n\nda1 = 3.0\n", 1), encoding="utf-8")
+    found = marking.read_verdict(BY_NAME["dz1"], runner.make_report(BY_NAME["dz1"], path, 5))
+    assert "In da1 * z1[:, 1:], the shapes are (9, 11) * (9, 10)." in found.text, found.text
 
 
 def test_of_a_line_that_python_cannot_read_sentences_end_once(tmp_path):
