@@ -481,7 +481,8 @@ dz1 | return (da1 * (z1 > 0)).tolist() | wrong type | turns it into an array | ~
 dz1 | dz1 = [*(da1 * (z1 > 0))] | wrong type | turns it into an array | ~Line
 dW2_db2 | dW2 = list(a1.T @ dlogits); db2 = dlogits.sum(axis=0) | wrong type | turns it into an array | ~Line
 dlogits | d = p; d[range(len(y)), y] -= 1; dlogits = d / len(y) | a copy | p would stay as before. | ~would be right
-dlogits | p -= np.eye(10)[y]; dlogits = p / len(y) | a copy | `p -= np.eye(10)[y]`: with this part different, p would
+dlogits | p -= np.eye(10)[y]; dlogits = p / len(y) | a copy | `p -= np.eye(10)[y]`: with this part different, p would \
+    | Does this make a new array, or change an existing one?
 text_loss | dlogits = (p / (B * T)).reshape(B, T, V) -> dlogits = p / (B * T) | wrong shape | Is a reshape missing
 conv_dx | W[u, v].T -> W[u, v].T\ndx = np.pad(dx, ((0, 0), (1, 1), (1, 1), (0, 0))) | a function | after each of your
 loss | -np.log(p[rows, y]) -> np.log(-p[rows, y]) | a sign | or take the log of 0 or of a negative number
