@@ -100,6 +100,11 @@ EDITS = [
     ("    m = a[:, :-1].sum(axis=1) / (a.shape[1] - 1)", "    m = True", "yours is of type bool"),
     ("m=a[:, :-1].mean(axis=1)", "m='text'", "m should be a number or an array of numbers; the function that draws"),
     ("m=a[:, :-1].mean(axis=1)", "m=a[:, :-1].mean(axis=1) * np.nan", "has nan"),
+    (  # the first mean is nan in both, so it is the second that is wrong
+        "a=a, m=a[:, :-1].mean(axis=1)",
+        "a=np.where(a == a[0], np.nan, a), m=np.r_[np.nan, 7, a[2:, :-1].mean(axis=1)]",
+        "(seed 0): m[1] is ",
+    ),
     ("m=a[:, :-1].mean(axis=1)", "m=a.argmax(axis=1)", "m should be whole numbers"),
     ("m=a[:, :-1].mean(axis=1)", "m=a[:, :-1].mean(axis=1) + 1e-8", "(seed 0): m["),
     (
@@ -161,6 +166,8 @@ OF_LOSSES = [
     ("z, da (B, H)", "z, da (B, H)", "nothing to look at"),
     ("da / (1 + np.exp(-z))", "da * np.exp(z)", ", and the slope of the loss there is "),
     ("da / (1 + np.exp(-z))", "da / (1.001 + np.exp(-z))", ", and the slope of the loss there is "),
+    ("da / (1 + np.exp(-z))", "da / (1 + np.exp(-z)) + 0.5", ", and the slope of the loss there is "),
+    ("da / (1 + np.exp(-z))", "da / (1 + np.exp(-z)) - 0.5", ", and the slope of the loss there is "),
     ("da / (1 + np.exp(-z))", "da.sum(axis=0)", "dz has the shape "),
     ("da / (1 + np.exp(-z))", "da / (1 + np.exp(-q))", "softplus.py: NameError: name 'q' is not defined"),
     ("dz = da", "while True: z.sum()\n    dz = da", "softplus.py: ValueError: the answer runs more than 20,000 lines"),
