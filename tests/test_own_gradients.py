@@ -171,6 +171,18 @@ def check_numbers(text, of_gradients):
     assert float(slope) == pytest.approx(gradients(PARAMS, *batch)[name][at], rel=0.05, abs=0.02)
 
 
+@pytest.mark.parametrize("difference", [0.3, -0.3])
+def test_a_wrong_entry_among_many_is_found_whether_it_is_too_large_or_too_small(difference):
+    rng = np.random.default_rng(4)
+    params = {"W": rng.normal(size=(40, 5)), "b": np.zeros(5), "c": np.zeros(5)}
+    batches = [(rng.normal(size=(n, 40)), rng.normal(size=(n, 5))) for n in (4, 7)]
+    wrong_at_15_2 = but(W=lambda W, *_: W + difference * (np.arange(200).reshape(40, 5) == 77))
+    with pytest.raises(Wrong, match=r'entry \[15, 2\] of params\["W"\]: `gradients` says') as error:
+        judge(wrong_at_15_2, params=params, batches=batches)
+    mine, slope = re.search(r"With 4 examples, .* says (\S+), .* say (\S+\d)\.", str(error.value)).groups()
+    assert float(mine) - float(slope) == pytest.approx(difference, abs=1e-3)
+
+
 def chance(params, x, y):
     return loss(params, x, y) + RNG.random()
 
