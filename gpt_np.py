@@ -227,7 +227,7 @@ def sample(logits, temperature, u, top_k=None, top_p=1):
     return (u[:, np.newaxis] * ends[:, -1:] >= ends).sum(axis=1)  # how many parts end at or before u
 
 
-class EvenNumbers:
+class EvenlySpaced:
     """A stand-in for a random generator: random(n) returns n numbers evenly spaced between 0 and 1."""
 
     def random(self, n):
@@ -260,7 +260,7 @@ def check_sampling(network, prompt, temperature=0.7, n=1000):
         n_tokens = top_k or (total < top_p).sum() + 1
         p[order[n_tokens:]] = 0
         prompts = np.repeat(prompt, n, axis=0)
-        token_ids = next(network.generate(prompts, temperature, EvenNumbers(), top_k, top_p))  # (n,)
+        token_ids = next(network.generate(prompts, temperature, EvenlySpaced(), top_k, top_p))  # (n,)
         shares = (token_ids[:, np.newaxis] == np.arange(len(p))).mean(axis=0)  # (V,)
         difference = np.abs(shares - p / p.sum()).max()
         if not difference < 1.001 / n:

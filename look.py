@@ -262,7 +262,7 @@ def compute_vit_passes(model, options, image, y):
 # --- The first layer's weights: (the rest of a title, images (n, h, w), a label for each, a note) ---------------------
 
 
-def get_mlp_weights(params, options):
+def get_mlp_weight_images(params, options):
     """Return (rest of a title, images, a label for each, a note) for W1 of the units with the largest W2."""
     W1 = params["W1"]
     W2 = params["W2"]
@@ -285,7 +285,7 @@ def get_mlp_weights(params, options):
     )
 
 
-def get_resnet_weights(params, options):
+def get_resnet_weight_images(params, options):
     """Return (rest of a title, images, a label for each, a note) for the stem's kernels, an image for each channel."""
     kernels = np.moveaxis(params["stem.conv.W"][:, :, 0], 2, 0)  # (C, 3, 3)
     return (
@@ -295,7 +295,7 @@ def get_resnet_weights(params, options):
     )
 
 
-def get_vit_weights(params, options):
+def get_vit_weight_images(params, options):
     """Return (rest of a title, images, a label for each, a note) for the embedding, an image for each channel."""
     kernels = params["embed.W"].T.reshape(-1, options.run.patch, options.run.patch)  # (C, size, size)
     return (
@@ -352,17 +352,17 @@ INSIDE = {
     "mlp": (
         compute_mlp_passes,
         {"forward": passes.draw_forward_pass, "backward": passes.draw_backward_pass},
-        get_mlp_weights,
+        get_mlp_weight_images,
     ),
     "resnet": (
         compute_resnet_passes,
         {"forward": passes.draw_feature_maps, "backward": passes.draw_feature_gradients},
-        get_resnet_weights,
+        get_resnet_weight_images,
     ),
     "vit": (
         compute_vit_passes,
         {"attention": passes.draw_attention, "backward": passes.draw_patch_gradients},
-        get_vit_weights,
+        get_vit_weight_images,
     ),
 }
 TITLES = {"forward": "{}, forward: {}", "backward": "{}, backward: {}", "attention": "{}: attention to {}"}

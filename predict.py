@@ -57,7 +57,7 @@ def main(argv=None):
         check_output("--show", arguments.show, ".png", checkpoint.path, *arguments.pictures)
     source = options.source
 
-    def read_probabilities_and_answer(path):
+    def classify_picture(path):
         """Return (ten probabilities, answer in words) for a picture file.
 
         Raises UserError if the picture cannot be read or does not show exactly one digit.
@@ -78,7 +78,7 @@ def main(argv=None):
         return p, answer
 
     if len(arguments.pictures) == 1:
-        p, answer = read_probabilities_and_answer(arguments.pictures[0])
+        p, answer = classify_picture(arguments.pictures[0])
         progress = checkpoint.history.describe_unfinished_progress(options.run)
         print(f"{options.network.title(options.run)} of {checkpoint.path}" + (f", {progress}" if progress else ""))
         shares = {name: share for name, share in zip(source.classes, p, strict=True) if name != NONE}
@@ -90,7 +90,7 @@ def main(argv=None):
     status = 0
     for path in arguments.pictures:
         try:
-            print(f"{path}: {read_probabilities_and_answer(path)[1]}")
+            print(f"{path}: {classify_picture(path)[1]}")
         except UserError as error:
             status = 2
             print(error)

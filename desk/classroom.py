@@ -113,14 +113,14 @@ def mark_all_into_table(table_file, catalogue, class_folder, seed, only, feedbac
             people,
         )
         for person, (note, cells, ignored_names) in zip(people, results, strict=True):
-            cells = [cell._replace(words=escape_formula(cell.words)) for cell in cells]
-            person_name = escape_formula(person.name)
+            cells = [cell._replace(words=escape_spreadsheet_cell(cell.words)) for cell in cells]
+            person_name = escape_spreadsheet_cell(person.name)
             n_passed = sum(cell.passed for cell in cells)
             rows.append(cells)
-            table.writerow([person_name, n_passed, escape_formula(note), *(cell.words for cell in cells)])
+            table.writerow([person_name, n_passed, escape_spreadsheet_cell(note), *(cell.words for cell in cells)])
             table_file.flush()
             remark = (
-                f" ({escape_formula(join_first_three(ignored_names))}: not the name of an exercise)"
+                f" ({escape_spreadsheet_cell(join_first_three(ignored_names))}: not the name of an exercise)"
                 if ignored_names
                 else ""
             )
@@ -191,7 +191,8 @@ def give_feedback(feedback_folder, person_name, text):
             file.write(f"{HEADING}{text}\n".encode(errors="replace"))
     except (OSError, UserError) as error:
         print(
-            f"{escape_formula(person_name)}: no feedback: {getattr(error, 'strerror', None) or error}", file=sys.stderr
+            f"{escape_spreadsheet_cell(person_name)}: no feedback: {getattr(error, 'strerror', None) or error}",
+            file=sys.stderr,
         )
 
 
@@ -214,7 +215,7 @@ def list_people(class_folder):
             people.append(path)
         else:
             print(
-                f"{escape_formula(path.name)} is left out: it is not a folder, an archive or a Python file",
+                f"{escape_spreadsheet_cell(path.name)} is left out: it is not a folder, an archive or a Python file",
                 file=sys.stderr,
             )
     if not people:
@@ -369,7 +370,7 @@ def mark_as_table_cell(learner_path, exercise, seed, hidden_folders=()):
     return Cell(words, verdict.text, verdict.name != "not written", verdict.passed, not verdict.passed)
 
 
-def escape_formula(text):
+def escape_spreadsheet_cell(text):
     """Return a text that is safe in a spreadsheet and on a terminal.
 
     A text that a spreadsheet would take for a formula gets a ' in front. Unprintable characters become "?".

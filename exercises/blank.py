@@ -189,7 +189,7 @@ class Calls:
     examples_name = "examples"  # the plural noun for them in messages
     claim_range = ""  # text for messages: what number `train` should claim
     sentences = OF_NETWORKS
-    mean_terms = {}  # noqa: RUF012
+    term_counters = {}  # noqa: RUF012
     factor_questions = {}  # noqa: RUF012
 
     def __init__(self, module, **replacements):
@@ -408,7 +408,7 @@ def check_and_return_gradients(calls, params, batches, rng, thorough=True):
         a is None or np.array_equal(a, second_gradients.get(k), equal_nan=True) for k, a in first_gradients.items()
     ):
         raise wrong("gradients by chance", examples=calls.examples_name)
-    terms = calls.mean_terms
+    terms = calls.term_counters
     questions = calls.factor_questions
     return compute_checked_gradients(
         calls.loss, calls.gradients, params, batches, rng, calls.examples_name, thorough, terms, questions

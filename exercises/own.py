@@ -244,10 +244,10 @@ def check_reads_least_loss(evidence):
     evidence.loss_table = loss_table
     n_different = (loss_table.argmin(axis=1) != predictions[:n]).sum()
     if n_different > (0.1 if evidence.uses_batch_mean else 0.03) * n:
-        raise make_read_error(evidence, sample[:n], predictions[:n], n_different)
+        raise make_prediction_error(evidence, sample[:n], predictions[:n], n_different)
 
 
-def make_read_error(evidence, images, predictions, n_different):
+def make_prediction_error(evidence, images, predictions, n_different):
     """Return a `Wrong` that says how the predictions of `read` differ from the smallest loss, if a cause is recognised.
 
     images, predictions: a sample of held-out images, and what `read` returned for them. n_different: how many of these

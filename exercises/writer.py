@@ -104,15 +104,15 @@ def compute_bigram_loss(texts, held_out):
     is 0.
     """
 
-    def list_pairs(texts):
+    def get_pair_indices(texts):
         previous = np.full(texts.shape, START)
         previous[:, 1:] = texts[:, :-1]
         return previous[make_loss_mask(texts)], texts[make_loss_mask(texts)]
 
     counts = np.zeros((START + 1, V))
-    np.add.at(counts, list_pairs(texts), 1)
+    np.add.at(counts, get_pair_indices(texts), 1)
     shares = (counts.sum(axis=0) + 1) / (counts.sum() + V)
-    return -np.log((counts + shares) / (counts.sum(axis=1, keepdims=True) + 1))[list_pairs(held_out)].mean()
+    return -np.log((counts + shares) / (counts.sum(axis=1, keepdims=True) + 1))[get_pair_indices(held_out)].mean()
 
 
 # --- Calling the learner's functions ----------------------------------------------------------------------------------
@@ -125,7 +125,7 @@ class WriterCalls(Calls):
     examples_name = "texts"
     claim_range = ", a loss"
     sentences = OF_WRITERS
-    mean_terms = {"letters": lambda texts: make_loss_mask(texts).sum(), "positions": np.size, "texts": len}  # noqa: RUF012
+    term_counters = {"letters": lambda texts: make_loss_mask(texts).sum(), "positions": np.size, "texts": len}  # noqa: RUF012
 
     def logits(self, params, texts):
         """Return the result of the learner's `logits` as float64 (N, T, V). Raises `Wrong` if it has another shape."""
@@ -271,7 +271,7 @@ def add_held_out_loss(evidence):
 def check_beats_bigrams(evidence):
     """Raise `Wrong` if the held-out loss is not clearly lower than that of bigram counts."""
     if not evidence.held_out_loss <= evidence.bigram_loss - MIN_IMPROVEMENT:
-        raise make_loss_error(evidence)
+        raise make_high_loss_error(evidence)
     loss = float(evidence.calls.loss(evidence.params, evidence.held_out[:50]))
     if not np.isfinite(loss):
         raise wrong("loss is not finite: of texts", loss=loss, found=evidence.held_out_loss)
@@ -366,24 +366,24 @@ def check_samples_match_logits(evidence):
     check_known_names(evidence, names)
     evidence.generated_names = names[:4]
     texts = encode_names(names)
-    was_sampled = make_loss_mask(texts) & (np.arange(T) >= np.array([[len(prompt)] for prompt in prompts]))
+    sampled_mask = make_loss_mask(texts) & (np.arange(T) >= np.array([[len(prompt)] for prompt in prompts]))
     log_p = compute_log_probs(evidence.calls, evidence.params, texts)
-    deviations, mean, expected_mean = measure_deviation_and_means(log_p, texts, was_sampled)
+    deviations, mean, expected_mean = measure_token_loss_deviation(log_p, texts, sampled_mask)
     if not abs(deviations) < 5:
         for shift, side in ((1, "before"), (-1, "after")):
-            shifted_texts = np.where(was_sampled & (texts > 0), (texts.astype(int) - 1 + shift) % 26 + 1, texts)
+            shifted_texts = np.where(sampled_mask & (texts > 0), (texts.astype(int) - 1 + shift) % 26 + 1, texts)
             shifted_log_p = compute_log_probs(evidence.calls, evidence.params, shifted_texts)
-            if abs(measure_deviation_and_means(shifted_log_p, shifted_texts, was_sampled)[0]) < 5:
+            if abs(measure_token_loss_deviation(shifted_log_p, shifted_texts, sampled_mask)[0]) < 5:
                 raise wrong("write returns other letters: moved", side=side)
         raise make_sampling_error(deviations, mean, expected_mean)
     i, position = np.ogrid[: len(texts), :T]
     halves = {"every other name": i % 2, "four names of every eight": i // 4 % 2}
     halves |= {"the second half of the names": 2 * i // len(i), "every other position": position % 2}
     for half, half_index in halves.items():
-        deviations, *values = measure_deviation_and_means(log_p, texts, was_sampled & (half_index == 1))
+        deviations, *values = measure_token_loss_deviation(log_p, texts, sampled_mask & (half_index == 1))
         if not abs(deviations) < 5:
             raise make_sampling_error(deviations, *values, f" in {half}")
-    check_letter_counts(log_p, texts, was_sampled)
+    check_letter_counts(log_p, texts, sampled_mask)
 
 
 def check_known_names(evidence, generated_names):
@@ -424,23 +424,23 @@ def compute_log_probs(calls, params, texts):
     return np.maximum(log_softmax(calls.logits(params, texts)), -1e3)
 
 
-def measure_deviation_and_means(log_p, texts, was_sampled):
+def measure_token_loss_deviation(log_p, texts, sampled_mask):
     """Return (deviations, mean, expected mean) of -log p over the sampled tokens, to test how they were drawn.
 
-    log_p (N, T, V); texts (N, T) token ids; was_sampled (N, T) bool: which tokens to test. If a token is drawn with the
-    probabilities p, the mean of -log p is the entropy of p, and its variance is known, too. So the sum of -log p over
-    all tokens is a test: deviations is its distance from the expected sum, in standard deviations. One correct network
-    in a million is off by 5.
+    log_p (N, T, V); texts (N, T) token ids; sampled_mask (N, T) bool: which tokens to test. If a token is drawn with
+    the probabilities p, the mean of -log p is the entropy of p, and its variance is known, too. So the sum of -log p
+    over all tokens is a test: deviations is its distance from the expected sum, in standard deviations. One correct
+    network in a million is off by 5.
     """
     p = np.exp(log_p)
     token_losses = -np.take_along_axis(log_p, texts[:, :, np.newaxis].astype(int), axis=2)[:, :, 0]
     entropy = -(p * log_p).sum(axis=2)
     variance = (p * log_p**2).sum(axis=2) - entropy**2
-    deviations = (token_losses - entropy)[was_sampled].sum() / np.sqrt(variance[was_sampled].sum())
-    return deviations, token_losses[was_sampled].mean(), entropy[was_sampled].mean()
+    deviations = (token_losses - entropy)[sampled_mask].sum() / np.sqrt(variance[sampled_mask].sum())
+    return deviations, token_losses[sampled_mask].mean(), entropy[sampled_mask].mean()
 
 
-def check_letter_counts(log_p, texts, was_sampled):
+def check_letter_counts(log_p, texts, sampled_mask):
     """Raise `Wrong` if a letter, an end at some position, or unlikely tokens occur too often or too rarely.
 
     For each of these events, the probability p at every position is known. So the count of the event has the mean
@@ -455,14 +455,14 @@ def check_letter_counts(log_p, texts, was_sampled):
     events |= {f"the end at position {t}": (np.arange(V) == 0) & (position == t) for t in range(T)}
     events |= {f"a token beyond the {k} likeliest": rank >= k for k in range(1, V - 1)}
     for description, event in events.items():
-        p_event = np.where(event, p, 0).sum(axis=2)[was_sampled]
-        count = (is_token & event).any(axis=2)[was_sampled].sum()
+        p_event = np.where(event, p, 0).sum(axis=2)[sampled_mask]
+        count = (is_token & event).any(axis=2)[sampled_mask].sum()
         variance = (p_event * (1 - p_event)).sum()
         if variance >= 9 and abs(count - p_event.sum()) > 6.5 * np.sqrt(variance):
             raise wrong(
                 "write is not as logits: a count",
                 what=description,
-                n=was_sampled.sum(),
+                n=sampled_mask.sum(),
                 count=count,
                 wanted=p_event.sum(),
             )
@@ -471,7 +471,7 @@ def check_letter_counts(log_p, texts, was_sampled):
 # --- Why the loss is too high -----------------------------------------------------------------------------------------
 
 
-def make_loss_error(evidence):
+def make_high_loss_error(evidence):
     """Return a `Wrong` that says why the held-out loss is not lower than that of bigram counts."""
     n = len(evidence.held_out)
     loss = evidence.held_out_loss

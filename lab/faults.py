@@ -149,11 +149,11 @@ def collect_symptoms(fault, healthy, saved_answers):
         return answers
 
 
-def load_answers():
+def load_symptoms():
     return json.loads(FOUND.read_text(encoding="utf-8")) if FOUND.exists() else {"healthy": {}, "faults": {}}
 
 
-def save_answers(content):
+def save_symptoms(content):
     with atomic_write(FOUND) as file:
         file.write((json.dumps(content, indent=1, sort_keys=True) + "\n").encode())
 
@@ -225,22 +225,22 @@ def make_summary(content):
 
 def main():
     Parser(description=__doc__).parse_args()
-    content = load_answers()
+    content = load_symptoms()
     for options in dict.fromkeys(fault.options for fault in FAULTS.values()):
         healthy = content["healthy"].setdefault(options, {})
         if not healthy.keys() - {"said"}:
             healthy |= measure_healthy(options)
-            save_answers(content)
+            save_symptoms(content)
         if healthy.get("said", {}).keys() != LOOKS.keys():
             no_fault = next(iter(FAULTS.values()))._replace(right="", options=options)
             healthy["said"] = collect_symptoms(no_fault, healthy, healthy.get("said", {}))
-            save_answers(content)
+            save_symptoms(content)
             print("healthy", options, healthy, flush=True)
     for name, fault in FAULTS.items():
         saved_answers = content["faults"].get(name, {})
         if saved_answers.keys() != LOOKS.keys():
             content["faults"][name] = collect_symptoms(fault, content["healthy"][fault.options], saved_answers)
-            save_answers(content)
+            save_symptoms(content)
             print(name, content["faults"][name], flush=True)
     print(make_table(content), make_summary(content), sep="\n\n")
 

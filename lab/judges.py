@@ -244,7 +244,7 @@ class Twin:
         if self.first:
             return Row(self.judge, describe_departure(self.step, self.first, self.values), False)
         suffix = (
-            f" (it shares the lines of {' and '.join(map(describe_array, self.shared_groups))})"
+            f" (it shares the lines of {' and '.join(map(format_array_name, self.shared_groups))})"
             if self.shared_groups
             else ""
         )
@@ -254,7 +254,7 @@ class Twin:
         )
 
 
-def describe_array(group, name=""):
+def format_array_name(group, name=""):
     """Return the name of an array as text, such as "the gradient of W1"."""
     if not name:
         return {"logits": "the logits", "loss": "the loss"}.get(group, group)
@@ -267,7 +267,7 @@ def format_index(entry):
 
 def describe_departure(step, departure, values):
     """Return a sentence that names the first entry that differs and each judge's number there."""
-    place = f"{describe_array(departure.group, departure.name)}{format_index(departure.entry)}"
+    place = f"{format_array_name(departure.group, departure.name)}{format_index(departure.entry)}"
     return f"the first array that differs is {place}, in step {step}: {describe_values(values)}"
 
 

@@ -27,7 +27,7 @@ with program.import_guard("requirements-np.txt"):
     import main_np
     from lab import judges
     from lab.forms import InNumPy, InPyTorch, check_network, copy_arrays
-    from lab.judges import HAND, SLOPE, Row, Twin, describe_array, describe_gradient, format_index
+    from lab.judges import HAND, SLOPE, Row, Twin, describe_gradient, format_array_name, format_index
     from loading.network import make_network
     from loading.options import parse_options_and_checkpoint, read_options_and_checkpoint
     from support.checkpoint import save_checkpoint
@@ -73,7 +73,7 @@ def check_step_is_reproducible(options, checkpoint, batch):
     arrays, arrays_again = (InNumPy(options, checkpoint).step_and_get_arrays(*batch) for _ in range(2))
     _, departure = find_largest_and_departure(arrays, arrays_again, 0.0)
     if departure:
-        place = f"{describe_array(departure.group, departure.name)}{format_index(departure.entry)}"
+        place = f"{format_array_name(departure.group, departure.name)}{format_index(departure.entry)}"
         values = f"{departure.one:.6g}, then {departure.other:.6g}"
         message = (
             f"{get_file_name(options)} gives a different result every time, with the same weights and the same batch"
@@ -90,7 +90,7 @@ def check_finite(step_number, arrays, options):
                 is_moved = group in ("params", *options.rule.state_names)
                 file = options.rule.by_hand if is_moved else get_file_name(options)
                 value = f"{format_index(entry) or 'it'} is {array[entry]}"
-                description = f"{describe_array(group, name)}, in step {step_number} ({value})"
+                description = f"{format_array_name(group, name)}, in step {step_number} ({value})"
                 raise UserError(
                     f"{file}: the first array that is not finite is {description}, so nothing can be compared"
                 )

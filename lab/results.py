@@ -288,7 +288,7 @@ def make_recipes_table(result):
     return format_table(head, rows)
 
 
-def make_defaults_table(result):
+def make_default_runs_table(result):
     """Return a Markdown table of what each network reaches with its default recipe, and in how many runs.
 
     For networks that read it is the test accuracy, for networks that write the fraction of digits read as requested
@@ -362,7 +362,7 @@ def make_choices_table(result):
 
 
 SECTIONS = {"accuracy": RUNS, "inits": INITS, "choices": CHOICES}
-TABLES = (make_defaults_table, make_accuracy_table, make_recipes_table, make_inits_table, make_choices_table)
+TABLES = (make_default_runs_table, make_accuracy_table, make_recipes_table, make_inits_table, make_choices_table)
 
 
 def main():

@@ -87,17 +87,17 @@ def iter_lockstep(options):
         yield Step(*states, disagreeing())
 
 
-def make_relu_disagreement_counter(network, twin, sums):
+def make_relu_disagreement_counter(network, twin, layers_by_sum):
     """Return a function that counts the ReLUs that are on in only one of the two networks, for the last batch.
 
-    sums: {the array by hand before a ReLU: the layer in PyTorch that computes it}, as in SUMS.
+    layers_by_sum: {the array by hand before a ReLU: the layer in PyTorch that computes it}, as in SUMS.
     """
     torch_sums = {}
 
     def keep(name):
         return lambda layer, inputs, output: torch_sums.update({name: output.detach().numpy()})
 
-    for name, layer in sums.items():
+    for name, layer in layers_by_sum.items():
         twin.get_submodule(layer).register_forward_hook(keep(name))
     return lambda: sum(int(((get_kept_array(network, name) > 0) != (z > 0)).sum()) for name, z in torch_sums.items())
 

@@ -239,7 +239,7 @@ def iter_wrong_results(exercise, seed):
     """Yield a text for each result of the answer that is wrong, or that no check covers."""
     yield from iter_unproven_results(exercise, seed)
     yield from iter_wrong_slopes(exercise, seed)
-    answer = compile_tree(parse_with_budget(exercise.fill_stub(exercise.answer)))
+    answer = compile_tree(parse_counting_lines(exercise.fill_stub(exercise.answer)))
     for draw_seed in range(seed, seed + SEEDS):
         if not is_right_in_all(exercise, answer, [[*exercise.iter_uncached_trials(draw_seed)]]):
             reason = explain_wrong_answer(exercise, answer, draw_seed)
@@ -462,7 +462,7 @@ def iter_survivors(exercise, seed=0, draws=DRAWS):
     draws: how many seeds.
     """
     source = exercise.fill_stub(exercise.answer)
-    tree = parse_with_budget(source)
+    tree = parse_counting_lines(source)
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     all_draws = [list(exercise.iter_uncached_trials(seed + i)) for i in range(draws)]
     names = sorted(set.intersection(*(set(sizes(g)) for g in all_draws[0])) - set(exercise.takes))
@@ -495,7 +495,7 @@ def compile_tree(tree):
         return compile(tree, "an edit", "exec")
 
 
-def parse_with_budget(source):
+def parse_counting_lines(source):
     """Parse code and return its tree, in which each function counts the lines that it runs."""
     tree = ast.parse(source)
     for node in tree.body:
@@ -513,7 +513,7 @@ def shorten_code(node):
 def collect_reasons_by_code(exercise):
     """Return {code of the answer with a harmless edit: why it is harmless}, from the rows of HARMLESS."""
     forms = exercise.reasons_by_harmless_form.items()
-    return {ast.unparse(parse_with_budget(exercise.fill_stub(form))): reason for form, reason in forms}
+    return {ast.unparse(parse_counting_lines(exercise.fill_stub(form))): reason for form, reason in forms}
 
 
 @contextmanager

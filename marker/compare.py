@@ -43,9 +43,9 @@ def judge_trials(exercise, seed, outcome):
             also = said("also changes", names=", ".join(trial["changed"]))
             verdict = verdict._replace(text=f"{verdict.text}\n{also}")
         if verdict:
-            return judge_written_size(answer, verdict, t)
+            return judge_hardcoded_size(answer, verdict, t)
     if outcome.error:
-        return judge_written_size(answer, outcome.error, len(trials))
+        return judge_hardcoded_size(answer, outcome.error, len(trials))
     if len(trials) < len(exercise.draw_trials(seed)):
         raise ValueError("a trial is missing: the file wrote its result by itself")
     if exercise.tool and not outcome.notes.follows:
@@ -81,7 +81,7 @@ def collect_result_arrays(exercise, results):
     return {name: np.array(r["data"], np.float64).reshape(r["shape"]) for name, r in pairs if "data" in r}
 
 
-def judge_written_size(answer, verdict, t):
+def judge_hardcoded_size(answer, verdict, t):
     """Return `verdict`, or "a size written as a number" if that is likelier.
 
     It is likelier if trial t has other sizes than trial t - 1, and the file contains a size of trial t - 1 as a number.

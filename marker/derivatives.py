@@ -336,7 +336,7 @@ def find_first_wrong_batch_and_factors(wrong_entries):
 
 
 def make_error(
-    loss, gradients, params, batches, all_offs, first_gradients, rng, examples, mean_terms, factor_questions
+    loss, gradients, params, batches, all_offs, first_gradients, rng, examples, term_counters, factor_questions
 ):
     """Return the exception that says which gradients are wrong, with one entry as an example, and by which factor.
 
@@ -365,7 +365,7 @@ def make_error(
             also = f" {said('also' if r != 1 else 'also: right', n=n, examples=examples, times=r)}"
     questions = {power: f" {said(text, examples=examples)}" for power, text in OF_EXAMPLES.items()}
     remark = explain_factor(factors, sizes, questions) or explain_constant(factors, sizes, examples, factor_questions)
-    remark = remark or explain_mean(factors, batches, mean_terms)
+    remark = remark or explain_mean(factors, batches, term_counters)
     times = f"{factors[batch_index]:.{5 if abs(factors[batch_index] - 1) < 0.01 else 3}g}"  # 1.0005 is not 1
     return wrong("gradients times a number", times=times, also=also, more=remark, **values)
 
@@ -467,13 +467,13 @@ def explain_constant(factors, sizes, examples_name, factor_questions):
     return next((f" {ask}" for times, ask in factor_questions.items() if is_alike(factors, times)), "")
 
 
-def explain_mean(factors, batches, mean_terms):
+def explain_mean(factors, batches, term_counters):
     """Return a question if the mean seems to be taken over the wrong things; else "".
 
-    mean_terms: {what a mean may be over: a function that counts them}, as in `compute_checked_gradients`.
+    term_counters: {what a mean may be over: a function that counts them}, as in `compute_checked_gradients`.
     """
     counts = {}
-    for name, count in mean_terms.items():
+    for name, count in term_counters.items():
         counts[name] = np.array([count(*batch) for batch in batches], float)
     right, *other_units = counts or [None]
     for other_unit in other_units:

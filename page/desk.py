@@ -177,7 +177,7 @@ def describe_cropped_arrays(actual, expected):
 
 def convert_rows(array):
     """Return the rows of an array as lists of numbers for JSON."""
-    return [list(map(convert_number, row)) for row in array]
+    return [list(map(finite_or_none, row)) for row in array]
 
 
 def run_blocks_for_last_output(blocks):
@@ -281,14 +281,14 @@ def train_and_send_progress(learner_exercises):
 
     def send_progress(loss, accuracy, answers=None, params=None, curves=None):
         if answers is None:
-            return send_to_page(loss=convert_number(loss))
+            return send_to_page(loss=finite_or_none(loss))
         misread = [
             {"image": encode_base64(images[i]), "label": int(labels[i]), "answer": int(answers[i])}
             for i in np.flatnonzero(answers != labels)[:10]
         ]
         packed_network = pack_network(params, "unit", f"reads {accuracy:.2f} of {len(labels):,} test images")
         checkpoint = encode_base64(program.kept(params, curves, steps=len(curves["train_loss"])))
-        send_to_page(accuracy=convert_number(accuracy), misread=misread, network=packed_network, checkpoint=checkpoint)
+        send_to_page(accuracy=finite_or_none(accuracy), misread=misread, network=packed_network, checkpoint=checkpoint)
 
     try:
         program = load_learner_module(file)
@@ -320,7 +320,7 @@ def compare_learner_lines_with_mlp():
     for step in prove.iter_lockstep(proof, lines):
         steps.append(step)
         if len(steps) in prove.SHOWN:
-            loss, twin, difference = map(convert_number, step)
+            loss, twin, difference = map(finite_or_none, step)
             send_to_page(step=len(steps), loss=loss, twin=twin, apart=difference)
     text = prove.describe_result(lines, steps, "mlp_np.py", project_names)
     if project_names:
@@ -350,7 +350,7 @@ def compute_and_write_derivatives(learner_exercises, y):
     return {}
 
 
-def convert_number(value):
+def finite_or_none(value):
     """Return a number for JSON, with None in place of an infinite one or NaN."""
     return float(value) if math.isfinite(value) else None
 
@@ -384,7 +384,7 @@ def load_packed_network(name):
     return {"network": pack_network(model.params, options.run.pixels, words)}
 
 
-def train_and_test_own_network(name):
+def train_learner_network(name):
     """Train the network in the learner's `name`.py on the bundled images.
 
     Return a dict: "claimed" and "right", the claimed and the measured accuracy; "network", in the form that index.html

@@ -248,10 +248,9 @@ def encode_first_digit_in_base64():
 def collect_training_sizes():
     """Return the sizes of a training on the pages: {"steps", "epochs", "hidden", "images", "tests"}."""
     epochs = desk.EPOCHS
-    images = digits.TRAINING
-    tests = digits.TEST
-    steps = epochs * images // desk.BATCH
-    return {"steps": steps, "epochs": epochs, "hidden": desk.HIDDEN, "images": images, "tests": tests}
+    n_images = digits.TRAINING
+    steps = epochs * n_images // desk.BATCH
+    return {"steps": steps, "epochs": epochs, "hidden": desk.HIDDEN, "images": n_images, "tests": digits.TEST}
 
 
 def write_packs(folder, arrays):
@@ -259,13 +258,13 @@ def write_packs(folder, arrays):
 
     Return {name: {"address", "integrity"}}, with which page/page_data.js fetches them. arrays: those of a data file.
     """
-    packs = {}
+    address_by_name = {}
     for name, pack in data_file.make_packs(arrays).items():
         content = compress_gzip(pack)
         address = f"{folder.name}/{name}-{compute_sha256_hex(content)[:12]}.gzip"  # a suffix that no server unpacks
         write_file(folder.parent / address, content)
-        packs[name] = {"address": address, "integrity": compute_sri(content)}
-    return packs
+        address_by_name[name] = {"address": address, "integrity": compute_sri(content)}
+    return address_by_name
 
 
 def write_text_networks(folder):

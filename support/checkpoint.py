@@ -13,7 +13,7 @@ from support.errors import UserError
 from support.files import atomic_write, read_file
 from support.history import History, get_rounded_numbers_by_name, load_history
 from support.options import update_names
-from support.source import parse_facts
+from support.source import parse_data_facts
 
 FORMAT = 1
 LARGEST_FILE = 2**32  # bytes
@@ -146,7 +146,7 @@ def load_checkpoint(path):
             group, _, rest = name.partition("/")
             groups.setdefault(group, {})[rest] = np.asarray(array)  # a damaged file may have bytes instead of an array
         options = update_names(json.loads(options[:LONGEST_OPTIONS]))
-        facts = parse_facts(options.get("data"), groups["data"])
+        facts = parse_data_facts(options.get("data"), groups["data"])
         checkpoint = Checkpoint(path, options, groups, History(**groups.pop("history")), facts)
         whole = version == FORMAT and step == checkpoint.history.step and checkpoint.history.is_consistent()
         whole &= all(np.isfinite(array).all() for _, _, array in iter_group_name_and_array(groups))
@@ -194,7 +194,7 @@ def load_options_and_facts(path):
         with zipfile.ZipFile(path) as archive:
             options, letters = (read_small_array(archive, f"{name}.npy") for name in ("options", "data/letters"))
         options = update_names(json.loads(options.item()))
-        return options, parse_facts(options.get("data"), {"letters": letters})
+        return options, parse_data_facts(options.get("data"), {"letters": letters})
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from None
     except Exception:

@@ -27,7 +27,7 @@ def find_or_fetch_bytes(path, url, sha256):
     if not url:
         folder = "/".join(path.parts[-3:-1])  # datasets/mnist
         raise UserError(f"{path} is damaged or missing: `git checkout -- {folder}` restores it")
-    content, reason = fetch_bytes_and_error(url)
+    content, reason = fetch_unverified(url)
     if hashlib.sha256(content).hexdigest() != sha256:
         raise UserError(f"cannot fetch {url} ({reason}): try again later, or put the file at {path}")
     with suppress(OSError, UserError):  # a folder that cannot be written is no reason to stop
@@ -37,7 +37,7 @@ def find_or_fetch_bytes(path, url, sha256):
     return content
 
 
-def fetch_bytes_and_error(url):
+def fetch_unverified(url):
     """Return (bytes that the server sends within SECONDS, error message in case their SHA-256 sum is wrong).
 
     Another thread waits for the server, so that this function returns in time whatever the server does.

@@ -204,15 +204,15 @@ def find_ink_on_paper(picture):
         (measure_unlikelihood_and_darkness(picture), measure_unlikelihood_and_darkness(255 - picture)),
         key=lambda pair: pair[0],
     )
-    ink, is_found, cut = find_digit_ink(darkness, inverse_darkness)
+    ink, is_found, cut = find_dark_ink(darkness, inverse_darkness)
     if is_found and is_broad(ink > 127):
-        second, is_found, cut = find_digit_ink(inverse_darkness, darkness)
+        second, is_found, cut = find_dark_ink(inverse_darkness, darkness)
         is_found = is_found and not cut and is_one_piece(second > 127) and not is_broad(second > 127)
         return (second if is_found else ink), is_found, False
     return ink, is_found, cut
 
 
-def find_digit_ink(darkness, lightness):
+def find_dark_ink(darkness, lightness):
     """Return (ink, is_found, cut) as `find_ink` does, for ink that is darker than the paper.
 
     darkness (H, W): how much darker each pixel is than the paper. lightness (H, W): how much lighter. See

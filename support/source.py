@@ -385,7 +385,7 @@ def find_path(name):
     return Path(name)
 
 
-def parse_facts(metadata, arrays):
+def parse_data_facts(metadata, arrays):
     """Return the facts about a checkpoint's data, for `Sources.find_source`.
 
     metadata, arrays: as `Source.get_facts_and_arrays` returned them. In an older checkpoint, metadata is None, and the

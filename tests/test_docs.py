@@ -53,7 +53,7 @@ def test_tables_are_those_of_the_results():
     measured = RESULTS.get("nanogpt")  # on an idle machine, which takes ten minutes
     for path, table in [
         *([("docs/nanogpt.md", nanogpt.make_table(measured))] if measured else []),
-        ("docs/results.md", results.make_defaults_table(RESULTS)),
+        ("docs/results.md", results.make_default_runs_table(RESULTS)),
         ("docs/results.md", results.make_recipes_table(RESULTS)),
         ("docs/results.md", results.make_accuracy_table(RESULTS)),
         ("docs/results.md", results.make_inits_table(RESULTS)),
@@ -72,8 +72,8 @@ def test_tables_are_those_of_the_results():
         ("docs/autograd.md", cost.make_table(RESULTS["tape"]["found"])),
         ("docs/experiments.md", experiments.make_experiments_table(RESULTS["experiments"])),
         ("docs/debugging.md", experiments.make_overfitting_table(RESULTS["experiments"])),
-        ("docs/debugging.md", faults.make_table(faults.load_answers())),
-        ("docs/debugging.md", faults.make_summary(faults.load_answers())),
+        ("docs/debugging.md", faults.make_table(faults.load_symptoms())),
+        ("docs/debugging.md", faults.make_summary(faults.load_symptoms())),
         *(
             (page, debugging.make_table(RESULTS["debugging"], model))
             for page, model in zip(

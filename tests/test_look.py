@@ -194,11 +194,11 @@ def test_rows_beside_scales_of_other_numbers_stand_below_each_other():
 
 def test_the_weights_that_are_drawn(vit):
     """Of an MLP those of the loudest units; of a ViT those of its embedding."""
-    _, drawn, *_ = look.get_vit_weights(vit[0].params, vit[1])
+    _, drawn, *_ = look.get_vit_weight_images(vit[0].params, vit[1])
     assert (drawn.reshape(-1, 49) == vit[0].params["embed.W"].T).all()
     params = MLP(hidden=100).params
     loudest = np.argsort(-np.linalg.norm(params["W2"], axis=1))[:64]
-    _, drawn, labels, _ = look.get_mlp_weights(params, vit[1])
+    _, drawn, labels, _ = look.get_mlp_weight_images(params, vit[1])
     assert (drawn.reshape(-1, 784) == params["W1"].T[loudest]).all()
     assert labels == [f"for {digit}" for digit in params["W2"][loudest].argmax(axis=1)]
 
@@ -395,7 +395,7 @@ def test_a_digit_that_a_network_wrote(tmp_path, capsys, monkeypatch):
         assert weights_of.shape == (2, 49, 49) and not np.triu(weights_of[0], 1).any()
         assert weights_of.sum(axis=2) == pytest.approx(1)
     for words, said in (
-        (["--test", "3"], "reads none"),
+        (["--test", "3"], "classifies none"),
         (["--patch", "49"], "there are 49, from 0"),
     ):
         with pytest.raises(UserError, match=said):

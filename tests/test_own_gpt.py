@@ -175,7 +175,7 @@ def test_of_which_words_a_loss_is_is_said(of, logits, words):
 
 
 def test_a_loss_has_to_be_lower_than_that_of_counting_by_two_hundredths(monkeypatch):
-    monkeypatch.setattr(writer, "make_loss_error", lambda found: Wrong("too high", "It is too high."))
+    monkeypatch.setattr(writer, "make_high_loss_error", lambda found: Wrong("too high", "It is too high."))
     calls = make_file(loss=lambda *_: 2.0)
     for loss, is_right in ((2.02, True), (2.04, False), (2.06, False)):
         found = make_evidence(calls, held_out_loss=loss, bigram_loss=2.05, params={}, held_out=np.zeros((3, 12)))
@@ -490,7 +490,7 @@ HIGH_LOSSES = [
 @np.errstate(all="ignore")  # as the marker has it
 @pytest.mark.parametrize(("words", "how"), HIGH_LOSSES, ids=[words for words, _ in HIGH_LOSSES])
 def test_why_its_loss_is_so_high_is_seen_in_its_training(words, how):
-    text = str(writer.make_loss_error(curve_of(**how))).replace("\n", " ")
+    text = str(writer.make_high_loss_error(curve_of(**how))).replace("\n", " ")
     assert words in text, text
     assert text.startswith(
         "On 100 names that it has not learned from, the loss is 2.900 per letter. A table that counts which letter"

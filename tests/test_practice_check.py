@@ -450,7 +450,7 @@ kept_keys | scores.max(axis=1, keepdims=True) -> scores[:, :-1].max(axis=1, keep
 def test_what_passed_once_passes_in_no_draw(name, edit):
     exercise = BY_NAME[name]
     answer = apply_change(exercise.answer, edit.replace("\\n", "\n").removeprefix("return "), exercise.gives[0])
-    code = check.compile_tree(check.parse_with_budget(exercise.fill_stub(answer)))
+    code = check.compile_tree(check.parse_counting_lines(exercise.fill_stub(answer)))
     assert not any(check.is_right_in_all(exercise, code, [[*exercise.iter_uncached_trials(seed)]]) for seed in range(5))
 
 

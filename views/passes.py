@@ -121,9 +121,9 @@ def draw_feature_maps(steps, title, y):
     maps = steps["maps"]
     figure = new_figure(8 + 2 * measure_extra_width(steps["classes"]), 1.9 + 1.4 * len(maps) + 3.2, title)
     top, middle, bottom = figure.subfigures(3, 1, height_ratios=(1.9, 1.4 * len(maps), 3))
-    pixels, words = top.subplots(1, 2, width_ratios=(1, 4))
+    pixels, text_axes = top.subplots(1, 2, width_ratios=(1, 4))
     show_pixels(pixels, steps)
-    write_text(words, FORWARD_RESNET)
+    write_text(text_axes, FORWARD_RESNET)
     show_channels(middle, maps, maps, "{}: {} x {}, {} of its {} channels")
     show_answer(bottom.subplots(1, 2), steps, "logits = mean(y) W + b", y)
     return figure
@@ -140,9 +140,9 @@ def draw_feature_gradients(steps, title, y):
     backward = dict(reversed(steps["gradients"].items()))
     figure = new_figure(8 + measure_extra_width(steps["classes"]), 3.2 + 1.4 * len(maps), title)
     top, middle = figure.subfigures(2, 1, height_ratios=(3, 1.4 * len(maps)))
-    left, words = top.subplots(1, 2)
+    left, text_axes = top.subplots(1, 2)
     show_dlogits(left, steps, y)
-    write_text(words, BACKWARD_RESNET)
+    write_text(text_axes, BACKWARD_RESNET)
     show_channels(middle, backward, maps, "d loss / d {}: {} x {}, the same {} of {} channels")
     return figure
 
@@ -176,9 +176,9 @@ def draw_attention(steps, title, y):
     cell = 7.2 / columns
     figure = new_figure(8 + 2 * measure_extra_width(steps["classes"]), 2 + (cell + 0.5) * len(blocks) + 3.2, title)
     top, middle, bottom = figure.subfigures(3, 1, height_ratios=(2, (cell + 0.5) * len(blocks), 3))
-    pixels, words = top.subplots(1, 2, width_ratios=(1, 3))
+    pixels, text_axes = top.subplots(1, 2, width_ratios=(1, 3))
     show_patches(style_picture_axes(pixels, f"patch {patch}", "x"), np.zeros(patches), 1, image, patch, ink=0.9)
-    write_text(words, FORWARD_VIT.format(patch=patch))
+    write_text(text_axes, FORWARD_VIT.format(patch=patch))
     for row_figure, (name, rows) in zip(
         middle.subfigures(len(blocks), 1, squeeze=False).flat, blocks.items(), strict=True
     ):
@@ -206,9 +206,9 @@ def draw_patch_gradients(steps, title, y):
     height = (7.0 / columns + 0.45) * rows
     figure = new_figure(8 + measure_extra_width(steps["classes"]), 3.2 + height + 3.6, title)
     top, middle, bottom = figure.subfigures(3, 1, height_ratios=(3, height + 0.4, 3.2))
-    left, words = top.subplots(1, 2)
+    left, text_axes = top.subplots(1, 2)
     show_dlogits(left, steps, y)
-    write_text(words, BACKWARD_VIT)
+    write_text(text_axes, BACKWARD_VIT)
     add_title(middle, "to what each block hands on, patch by patch: |d loss / d y|, over the channels")
     grid = make_axes(middle, rows, columns, len(sizes))
     limit = largest([*sizes.values()])

@@ -439,10 +439,7 @@ def iter_expression_edit_fields(spot, usable_names, sizes):
         rank = 3 if is_value or is_factor else 4
         yield 1 if is_factor else rank, "a transpose", place, make_method_call(node, "swapaxes", -1, -2)
         is_index = spot.context == "an index"
-        yield from (
-            (rank, kind, place, new)
-            for kind, new in iter_addition_kinds_and_nodes(node, nodes_by_placeholder, is_index)
-        )
+        yield from ((rank, kind, place, new) for kind, new in iter_expanded_nodes(node, nodes_by_placeholder, is_index))
     elif not isinstance(node.value, str) and spot.context != "an index" and not isinstance(parent, ast.BoolOp):
         for size in sizes:
             yield 3, "a factor: of a size", place, ast.BinOp(node, ast.Div(), make_name(hide_name(size)))
@@ -606,7 +603,7 @@ def iter_call_edit_fields(node, nodes_by_placeholder):
             yield 0, kind, place, make_call(function, arguments, rest)
 
 
-def iter_addition_kinds_and_nodes(node, choices, is_index):
+def iter_expanded_nodes(node, choices, is_index):
     """Yield (kind, new) for each row of MISSING: something is added to an expression."""
     for placeholder, rows in groupby(MISSING, key=attrgetter("put_in")):
         rows = [row for row in rows if placeholder != "b" or is_index == (row.kind == "an index")]

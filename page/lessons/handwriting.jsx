@@ -30,7 +30,7 @@ class OwnNetwork {
   async learn(text) {
     await this.learning.attempt(async (python) => {
       const answer = await python.ask(
-        "train_and_test_own_network",
+        "train_learner_network",
         { name: this.name },
         { [`${this.name}.py`]: text },
         SECONDS,

@@ -1170,7 +1170,7 @@ def test_a_digit_of_two_strokes_is_read_whole(at):
                 window.reads = [];
                 lessons.python.ask = async (name, { pixels }) => {
                     const trained = { claimed: 0.9, right: 0.9, proof: "", weights: "AAAA" };
-                    if (name === "train_and_test_own_network") return trained;
+                    if (name === "train_learner_network") return trained;
                     await new Promise((answer) => reads.push({ ink: pixels.filter((ink) => ink).length, answer }));
                     return { digit: 8 };
                 };

@@ -23,7 +23,7 @@ from support import ink, pictures, program, sheet, texts
 from support.checkpoint import load_checkpoint
 from support.errors import UserError
 from support.pictures import FILES
-from support.source import open_source, parse_facts
+from support.source import open_source, parse_data_facts
 
 pytestmark = pytest.mark.usefixtures("quick_curves")
 CLASSES = ("apple", "pear")
@@ -484,7 +484,7 @@ def test_a_folder_of_pictures_is_read_as_it_was_trained(tmp_path, monkeypatch):
         source.read_picture(path).problem for path in paths
     )
     again = data.SOURCES.find_source(
-        "moved", **parse_facts(source.get_facts_and_arrays()[0], {})
+        "moved", **parse_data_facts(source.get_facts_and_arrays()[0], {})
     )  # where the examples are not
     assert np.array_equal(again.read_picture(paths[0]).image, source.read_picture(paths[0]).image)
 
@@ -498,9 +498,9 @@ def test_what_comes_in_the_form_of_mnist_is_read_by_its_ink(tmp_path, small, mon
     for source in (data.SOURCES["mnist"], data.SOURCES[str(tmp_path / "idx")], data.SOURCES[str(tmp_path / "cut")]):
         assert source.reader == "ink" and np.array_equal(source.read_picture(picture).image, right)
     old = {"of": "images", "sha256": "", "classes": data.DIGITS, "mean_and_std": (0.1, 0.3)}
-    assert parse_facts(old, {})["reader"] == "ink"
+    assert parse_data_facts(old, {})["reader"] == "ink"
     with pytest.raises(ValueError):
-        parse_facts(old | {"reader": "os.system"}, {})
+        parse_data_facts(old | {"reader": "os.system"}, {})
 
 
 def test_colour_that_is_lost_is_said_once(tmp_path, capsys):
