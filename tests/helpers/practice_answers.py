@@ -222,7 +222,7 @@ loss | for i in len(y): loss = 0 | error: TypeError | goes through 0, 1, 2
 softmax | p = mp / mp.sum() | error: NameError | ~Do you mean
 dz1 | dz1 = da1 @ (z1 > 0) | error: ValueError \
     | In da1 @ (z1 > 0), the shapes are (9, 11) @ (9, 11) | 11 is not 9 | `*` multiplies
-dz1 | dz1 = (da1 *\n    (z1.sum(axis=1))) | error: ValueError | (9, 1) agrees
+dz1 | dz1 = (da1 *\n    (z1.sum(axis=1))) | error: ValueError | (9, 1) would fit
 dz1 | dz1 = 1 / 0 | error: ZeroDivisionError | Division by zero
 dz1 | dz1 = (da1 z1) | error: SyntaxError | forgot a comma? Is an operator missing
 dz1 | dz1 = (da1 * (z1 > 0) | error: SyntaxError | Line 19 | cannot read | Count the parentheses
@@ -355,7 +355,7 @@ node.edges: visit(p)\nvisit(loss.edges[0][0])\norder = [loss, *sorted(order, key
     | not right | entries are right
 tape_order | order = [loss]\nfor node in order: order += [p for p, _ in node.edges if p not in order]\norder = \
 [*sorted(order, key=lambda node: -node.number), loss] | visited twice | did no harm
-tape_order | order = loss | no list of nodes | a list of nodes
+tape_order | order = loss | no list of nodes | a list that contains only nodes
 tape_order | order = [loss]\norder = order.sort() | no list of nodes | return None
 tape_backward | for node in order:\n    for parent, share in node.edges: parent.grad = share(node.grad) \
     | the loss has no gradient | What is d loss / d loss?

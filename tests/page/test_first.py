@@ -444,6 +444,7 @@ def test_it_moves_before_the_network_is_here(browser, address):
     with opened(browser, f"{address}version.json", "html", own, ["404", "Canvas2D"]) as page:
         page.route(re.compile("network"), lambda route: None)  # it never arrives
         page.goto(f"{address}index.html", wait_until="commit")
+        page.locator("#flow").wait_for(state="attached")
         until(lambda: page.evaluate(FLOW)[1] > 1000)
         assert page.locator("#starting").is_visible()
         page.unroute_all()
