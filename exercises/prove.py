@@ -219,7 +219,7 @@ def make_gpt_step(network, learner_code):
 ENOUGH = 0.9  # top_p keeps the likeliest tokens whose probabilities add up to this
 
 
-def make_llama_step(network, learner_code):
+def make_llama_training_step(network, learner_code):
     """Return a training step of a Llama with the learner's rotation and backward passes.
 
     The backward passes are those of RMSNorm, SwiGLU and shared keys. After each step, the learner's code also merges a
@@ -608,7 +608,7 @@ PROOFS = {
             Llama,
             SMALL_LLAMA,
             LLAMA_LINES,
-            make_llama_step,
+            make_llama_training_step,
             encode=encode_images,
             on_success=print_logit_difference_and_answer,
         )

@@ -125,7 +125,7 @@ def check(name, step, n_seeds):
     n_outside = 0
     for seed in OTHER_SEEDS[:n_seeds]:
         rows = measure_table_rows(name, step, seed)
-        ranges, reasons = training_table.find_ranges_and_reasons(make_options(name, seed), step, rows)
+        ranges, reasons = training_table.find_healthy_ranges(make_options(name, seed), step, rows)
         marks = training_table.list_outlier_marks(rows, ranges)
         n_outside += len(marks) + len(reasons)
         for line in [*reasons, *training.describe_marks(marks)]:

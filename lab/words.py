@@ -59,20 +59,21 @@ def choose_first_words(patches, n_words, rng):
         words = np.vstack([words, patches[index]])
 
 
-def k_means(patches, words, max_rounds=300):
+def k_means(patches, vocabulary, max_rounds=300):
     """Return the vocabulary after k-means: each entry moves to the rounded mean of the patches nearest to it.
 
     It stops when no entry moves, or after `max_rounds` rounds. The blank entry does not move.
     """
+    size = len(vocabulary)
     for _ in range(max_rounds):
-        nearest_words = np.concatenate([texts.nearest_tokens(part, words) for part in np.array_split(patches, 64)])
-        sums = np.stack([np.bincount(nearest_words, pixels, len(words)) for pixels in patches.T], axis=1)  # (V, 16)
-        means = np.rint(sums / np.maximum(np.bincount(nearest_words, minlength=len(words)), 1)[:, np.newaxis])
-        new_words = np.vstack([words[:1], means[1:].astype(np.uint8)])
-        if np.array_equal(new_words, words):
+        nearest = np.concatenate([texts.nearest_tokens(part, vocabulary) for part in np.array_split(patches, 64)])
+        sums = np.stack([np.bincount(nearest, pixels, size) for pixels in patches.T], axis=1)  # (V, 16)
+        means = np.rint(sums / np.maximum(np.bincount(nearest, minlength=size), 1)[:, np.newaxis])
+        new_vocabulary = np.vstack([vocabulary[:1], means[1:].astype(np.uint8)])
+        if np.array_equal(new_vocabulary, vocabulary):
             break
-        words = new_words
-    return words
+        vocabulary = new_vocabulary
+    return vocabulary
 
 
 def encode_idx(words):

@@ -159,7 +159,7 @@ def make_parser(framework, argv, description, model, recipe_name, recipe, saved_
         }
         | network.options
         | (tables.WHAT_IT_KNOWS if network.gguf else {})
-        | tables.what_to_train(SOURCES),
+        | tables.define_run_options(SOURCES),
         "how to train": tables.how_to_train(OPTIMIZERS),
         "whether it is right": tables.WHETHER_IT_IS_RIGHT,
         "where it goes": tables.WHERE_IT_GOES,

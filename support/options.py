@@ -35,9 +35,9 @@ class Parser(argparse.ArgumentParser):
         empty = [word for word in args if re.fullmatch("--[a-z-]+=--", word)]
         if empty:
             self.error(f"{empty[0]}: -- is not a value")
-        return super().parse_known_args([self.update_flag(word) for word in args], namespace)
+        return super().parse_known_args([self.replace_old_flag(word) for word in args], namespace)
 
-    def update_flag(self, word):
+    def replace_old_flag(self, word):
         """Return a command-line word with an option's old name replaced: "--context-length=9" for "--places=9"."""
         name, equals, value = word.partition("=")
         for old, new in OLD_NAMES.items():
@@ -83,7 +83,7 @@ def option(help, default=None, **how):
 # --- The tables: {option: option(...)}. A recipe's values come before the defaults here. ------------------------------
 
 
-def what_to_train(datasets=()):
+def define_run_options(datasets=()):
     return {
         "dataset": option(
             f"the data: {', '.join(datasets)}; or your own: a folder with MNIST's four files, or with "
@@ -147,7 +147,7 @@ WHAT_IT_KNOWS = {
 
 def defaults():
     """Return {option: default} of all options that do not belong to one network. A recipe's values override them."""
-    return {name: settings["default"] for name, settings in (what_to_train() | how_to_train({})).items()}
+    return {name: settings["default"] for name, settings in (define_run_options() | how_to_train({})).items()}
 
 
 # A checkpoint does not store these options: they belong to one call of the program, not to the run.

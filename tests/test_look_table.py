@@ -21,7 +21,7 @@ def find_marks(name, step, *words, seed=50):
     """Return the marks of a step of a run "MODEL DATASET" that are out of the range of healthy runs."""
     options = healthy.make_options(name, seed, *words)
     table = training.make_table_rows_by_name(training.take_first_steps(options, step)[0])
-    ranges, _ = training_table.find_ranges_and_reasons(options, step, table)
+    ranges, _ = training_table.find_healthy_ranges(options, step, table)
     assert ranges
     return training_table.list_outlier_marks(table, ranges)
 
@@ -83,10 +83,10 @@ def test_without_ranges_there_is_no_mark_and_a_line_says_why(words, step, reason
 
 def test_a_network_with_other_layers_has_no_ranges():
     options = healthy.make_options("mlp mnist", 0)
-    ranges, (line,) = training_table.find_ranges_and_reasons(options, 1, {"loss": [1.0, None, None]})
+    ranges, (line,) = training_table.find_healthy_ranges(options, 1, {"loss": [1.0, None, None]})
     assert ranges == {} and "this network has different layers or arrays" in line
     options.run.dataset = "a/folder"
-    ranges, (line,) = training_table.find_ranges_and_reasons(options, 1, {})
+    ranges, (line,) = training_table.find_healthy_ranges(options, 1, {})
     assert ranges == {} and "no healthy run of --model mlp --dataset a/folder is recorded" in line
 
 

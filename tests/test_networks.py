@@ -317,13 +317,13 @@ def trained(words):
     ]
 
 
-@pytest.mark.parametrize("name", schedule([*opt.what_to_train(), *opt.how_to_train(OPTIMIZERS)], every_day=2))
+@pytest.mark.parametrize("name", schedule([*opt.define_run_options(), *opt.how_to_train(OPTIMIZERS)], every_day=2))
 def test_an_option_that_changes_training_changes_it_in_all_three(name, small, monkeypatch):
     """A new one that only main_np.py heeds would train another network in PyTorch, without a word."""
     monkeypatch.setattr(data, "load", lambda name, n: small._replace(train_images=small.train_images[: 600 - n]))
     clothes = SOURCES["fashion_mnist"].with_facts(mean_and_std=(0.2860, 0.3530))  # not fetched for this
     monkeypatch.setitem(SOURCES, "fashion_mnist", clothes)
-    how = (opt.what_to_train() | opt.how_to_train(OPTIMIZERS))[name]
+    how = (opt.define_run_options() | opt.how_to_train(OPTIMIZERS))[name]
     before, changed = trained(TRAINING), 0
     base = TRAINING.replace(" --steps 3", "") if name == "epochs" else TRAINING
     for word in other_words(name, how):

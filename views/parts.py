@@ -36,7 +36,7 @@ def show_pixels(axes, steps):
     style_picture_axes(axes, "pixels", "x").imshow(steps["image"], cmap="gray_r", vmin=0, vmax=255)
 
 
-def show_answer(axes_pair, steps, formula, y):
+def draw_logits_and_probabilities(axes_pair, steps, formula, y):
     """Draw logits and probabilities as bars, on two axes.
 
     steps: as `look.compute_step_values_and_gradients` returns them. formula: the formula of the logits. y: the true

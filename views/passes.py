@@ -14,10 +14,10 @@ from views.parts import (
     POSITIVE,
     WHOLE,
     add_scale,
+    draw_logits_and_probabilities,
     largest,
     make_axes,
     measure_extra_width,
-    show_answer,
     show_dlogits,
     show_pixels,
     show_signed_image,
@@ -72,7 +72,7 @@ def draw_forward_pass(steps, title, y):
     limit = largest(a1) if a1.any() else largest(z1)  # a unit far below 0 would make all active units pale
     show_units(middle, z1, limit, f"{len(z1)} hidden units", "z1 = x W1 + b1")
     artist = show_units(right, a1, limit, "their activations", "a1 = max(z1, 0)\ngrey: the unit is off", is_off=z1 <= 0)
-    show_answer(bottom.subplots(1, 2), steps, "logits = a1 W2 + b2", y)
+    draw_logits_and_probabilities(bottom.subplots(1, 2), steps, "logits = a1 W2 + b2", y)
     add_scale(top, artist, [middle, right], has_lower=z1.min() < -limit)
     return figure
 
@@ -125,7 +125,7 @@ def draw_feature_maps(steps, title, y):
     show_pixels(pixels, steps)
     write_text(text_axes, FORWARD_RESNET)
     show_channels(middle, maps, maps, "{}: {} x {}, {} of its {} channels")
-    show_answer(bottom.subplots(1, 2), steps, "logits = mean(y) W + b", y)
+    draw_logits_and_probabilities(bottom.subplots(1, 2), steps, "logits = mean(y) W + b", y)
     return figure
 
 
@@ -188,7 +188,7 @@ def draw_attention(steps, title, y):
             artist = show_patches(style_picture_axes(axes), weights, largest(rows), image, patch)
             axes.set_xlabel(f"head {number}", fontsize=9)
         add_scale(row_figure, artist, row)
-    show_answer(bottom.subplots(1, 2), steps, "logits = mean(norm(stream)) W + b", y)
+    draw_logits_and_probabilities(bottom.subplots(1, 2), steps, "logits = mean(norm(stream)) W + b", y)
     return figure
 
 

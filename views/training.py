@@ -365,7 +365,7 @@ def examine_step(step):
         ]
     marks += iter_wrong_loss_or_gradient_marks(model, options, step.batch)
     table = training_table.make_rows_by_name(passes, model.params, changes)
-    ranges, no_ranges = training_table.find_ranges_and_reasons(options, step.number, table)
+    ranges, no_ranges = training_table.find_healthy_ranges(options, step.number, table)
     marks += training_table.list_outlier_marks(table, ranges)
     examples, labels = decode_first_examples_and_labels(x, step.batch[1], options)
     return {

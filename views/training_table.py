@@ -70,7 +70,7 @@ def compute_mean_spread_and_zeros(array):
     return [float(np.mean(array, dtype=float)), standard_deviation(array), float((array == 0).mean())]
 
 
-def find_ranges_and_reasons(options, step, rows):
+def find_healthy_ranges(options, step, rows):
     """Return (ranges, []): the ranges in healthy runs for the rows of the table, as `make_ranges` returns them.
 
     If no healthy runs like this one were recorded, return ({}, [a sentence that says why]). options: the run's. step:
