@@ -154,7 +154,7 @@ export class Python {
           const attempt = ++count;
           job.limit.value = Math.round(seconds * Math.min(Math.max(slowness, 1), SLOWEST));
           job.began.value = performance.now();
-          await countBytes(job.limit.value, () => isOver || attempt !== count);
+          await waitWhileAwake(job.limit.value, () => isOver || attempt !== count);
           if (attempt === count) resolve({ stuck: lastLine ?? {}, seconds: job.limit.value });
         };
         job.ended.catch(resolve);
@@ -242,8 +242,8 @@ export class Python {
   }
 }
 
-/** So many seconds in which the device was awake: a pause of any length between two looks counts as one second. */
-async function countBytes(seconds, isOver) {
+/** Wait until the device was awake for that many seconds. A pause of any length between two looks counts as one second. */
+async function waitWhileAwake(seconds, isOver) {
   for (let spent = 0, lastTime = performance.now(); spent < seconds && !isOver(); ) {
     await pause(100);
     const time = performance.now();

@@ -141,7 +141,8 @@ def stub(name):
 
 
 @pytest.mark.parametrize("third", schedule(range(3), in_turn=3, first=True))
-def test_every_answer_is_marked_word_for_word_as_in_the_terminal(third, practise, tmp_path, monkeypatch):
+def test_every_answer_is_marked_word_for_word_as_in_the_terminal(third, anew, tmp_path, monkeypatch):
+    page = anew("dz1")
     # Pythons stop in different lines at a breakpoint().
     every = [(name, text) for name, text in written() if "breakpoint()" not in text]
     assert {name for name, _ in every} >= {exercise.name for exercise in HERE if exercise.inputs}
@@ -156,7 +157,7 @@ def test_every_answer_is_marked_word_for_word_as_in_the_terminal(third, practise
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     # The browser marks while the terminal does.
     asked = [[name, text, 2 if text in HOSTILE else 60] for name, text in answers]
-    practise.evaluate(
+    page.evaluate(
         """([asked, seed]) => {
             const judge = (name, text, limit) => {
                 const seconds = Math.min(limit, lessons.byName.get(name).seconds);
@@ -172,7 +173,7 @@ def test_every_answer_is_marked_word_for_word_as_in_the_terminal(third, practise
         [asked, SEED],
     )
     expected = [in_terminal(name, text) for name, text in answers]
-    found = practise.evaluate("marked")
+    found = page.evaluate("marked")
     differ = []
     for (name, text), here, there in zip(answers, found, expected, strict=True):
         # What does not end, where and when; and a training's last digits, which depend on the processor.
@@ -771,18 +772,19 @@ def session(page, *blocks, seconds=20):
 
 
 @pytest.mark.slow(one_in=2)
-def test_a_block_shows_what_a_notebook_would_and_says_in_which_line_it_did_not_end(practise):
-    assert session(practise, "a = 3", "a\na + 1") == {"printed": "4\n"}
-    assert session(practise, "None") == session(practise, "") == {"printed": ""}
+def test_a_block_shows_what_a_notebook_would_and_says_in_which_line_it_did_not_end(anew):
+    page = anew("dz1")
+    assert session(page, "a = 3", "a\na + 1") == {"printed": "4\n"}
+    assert session(page, "None") == session(page, "") == {"printed": ""}
     errors = "os.write(2, b'12\\n\\x1e{\\n\\x1enull\\n')"  # what looks like a report, too
     raw = f"import os\n_ = os.write(1, b'raw, '), {errors}\n'cooked'"
-    assert session(practise, raw) == {"printed": "raw, 'cooked'\n"}
-    assert session(practise, "a = 1", "a +")["error"].startswith("Line 1: a +")
-    assert session(practise, "1 / 0", "2")["error"].startswith("In block 1 above: Line 1: 1 / 0")
+    assert session(page, raw) == {"printed": "raw, 'cooked'\n"}
+    assert session(page, "a = 1", "a +")["error"].startswith("Line 1: a +")
+    assert session(page, "1 / 0", "2")["error"].startswith("In block 1 above: Line 1: 1 / 0")
     loop = "i = 0\nwhile True:\n    i += 1"
-    found = session(practise, loop, "i", seconds=1)["error"]
+    found = session(page, loop, "i", seconds=1)["error"]
     assert re.match(r"In block 1 above: Stopped after \d+ seconds, in line [23]\.", found)
-    assert "status 3" in session(practise, "import os; os._exit(3)")["error"]
+    assert "status 3" in session(page, "import os; os._exit(3)")["error"]
 
 
 @pytest.mark.slow(one_in=2)
@@ -997,9 +999,10 @@ def test_an_editor_takes_the_place_of_the_block_that_it_shows(at):
 
 @pytest.mark.slow(one_in=2)
 @pytest.mark.parametrize("lesson", ["backprop", "autograd", "resnet", "transformer"])
-def test_the_blocks_of_a_lesson_print_what_it_says(practise, address, lesson):
+def test_the_blocks_of_a_lesson_print_what_it_says(anew, address, lesson):
     """Each block after those above it, and the last one, whether it prints or not."""
-    blocks = practise.evaluate(
+    page = anew("dz1")
+    blocks = page.evaluate(
         """async (address) => {
             const page = new DOMParser().parseFromString(await (await fetch(address)).text(), "text/html");
             return [...page.querySelectorAll(".block")].map((block) => {
@@ -1012,7 +1015,7 @@ def test_the_blocks_of_a_lesson_print_what_it_says(practise, address, lesson):
     assert blocks
     for i, (_, said) in enumerate(blocks):
         if said or i == len(blocks) - 1:
-            found = session(practise, *(text for text, _ in blocks[: i + 1]))
+            found = session(page, *(text for text, _ in blocks[: i + 1]))
             assert "error" not in found and (not said or found["printed"].strip() == said.strip())
 
 
