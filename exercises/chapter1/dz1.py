@@ -6,7 +6,7 @@ The activations are a1 = max(z1, 0), entry by entry. You know da1. Find dz1.
     z1  (B, H)   the input of the ReLU
     a1  (B, H)   its output
 
-A unit is on if its z1 is positive, and off otherwise. The mask contains the slope of the ReLU at every entry.
+A unit is on if its z1 is positive, and off otherwise. In the hints, the mask is the array of the ReLU's slopes.
 
 You may be given more than you need.
 """
