@@ -190,17 +190,17 @@ def softmax_cross_entropy(logits, y):
     return Tensor(loss, (logits, lambda dy: dy * dlogits))
 
 
-def list_gradient_differences(title, function, *operands):
+def list_gradient_differences(function_name, function, *operands):
     """Return a list: for each operand, the relative difference of its gradient from central differences.
 
-    Raises SystemExit if a gradient is wrong. title: the name of the function in that message.
+    Raises SystemExit if a gradient is wrong. function_name: the name of the function in that message.
     """
     y = function(*operands)
     r = np.random.default_rng(0).normal(size=y.shape)
     y.backward(r)  # the loss is sum(y * r), so that dy = r
     return [
         mlp_np.compute_gradient_difference(
-            f"{title}: d{name}", a.grad, a.value, lambda: (function(*operands).value * r).sum()
+            f"{function_name}: d{name}", a.grad, a.value, lambda: (function(*operands).value * r).sum()
         )
         for name, a in zip("ab"[: len(operands)], operands, strict=True)
     ]

@@ -234,7 +234,7 @@ def test_batch_size(dataset, options, max_size, n_parts):
 def encode(examples, labels, options):
     """Return (x, y), the network's input (B, ...) and targets (B, ...) int64, for a batch from `iter_examples`."""
     if options.network.writes:
-        return options.source.tokenizer.encode(examples, labels)
+        return options.source.tokenizer.encode_inputs_and_targets(examples, labels)
     return scale_pixels(examples, options), labels
 
 

@@ -53,22 +53,26 @@ class Llama(OnTape, llama_np.Llama):
         size = ((x * x).mean(axis=-1, keepdims=True) + self.layers["norm"].eps).sqrt()  # (B, T, 1)
         return x / size * self.tensors[f"{name}.gamma"]
 
-    def attention(self, name, x, layer):
+    def attention(self, name, x, numpy_layer):
         """Causal grouped-query attention: x (B, T, C) -> y of the same shape.
 
-        name: the prefix of its parameters' names. layer: the `llama_np.GroupedQueryAttention` that has its sizes.
+        name: the prefix of its parameters' names. numpy_layer: the `llama_np.GroupedQueryAttention` that has its sizes.
         """
         B, T, C = x.shape
         q, k, v = (
             self.linear(f"{name}.{part}", x).reshape(B, T, heads, -1).swapaxes(1, 2)  # (B, heads, T, d)
-            for part, heads in (("query", layer.heads), ("key", layer.kv_heads), ("value", layer.kv_heads))
+            for part, heads in (
+                ("query", numpy_layer.heads),
+                ("key", numpy_layer.kv_heads),
+                ("value", numpy_layer.kv_heads),
+            )
         )
-        q = apply_rotary(q, layer.rotary_q.rope_theta)
-        k = apply_rotary(k, layer.rotary_k.rope_theta)
-        q = q.reshape(B, layer.kv_heads, -1, T, q.shape[-1])  # (B, s, g, T, d)
-        k, v = (a.reshape(B, layer.kv_heads, 1, T, -1) for a in (k, v))  # (B, s, 1, T, d): one for g heads
-        mixed = self.softmax(q @ k.swapaxes(3, 4) * layer.scale) @ v  # (B, s, g, T, d)
-        return self.linear(f"{name}.out", mixed.reshape(B, layer.heads, T, -1).swapaxes(1, 2).reshape(B, T, C))
+        q = apply_rotary(q, numpy_layer.rotary_q.rope_theta)
+        k = apply_rotary(k, numpy_layer.rotary_k.rope_theta)
+        q = q.reshape(B, numpy_layer.kv_heads, -1, T, q.shape[-1])  # (B, s, g, T, d)
+        k, v = (a.reshape(B, numpy_layer.kv_heads, 1, T, -1) for a in (k, v))  # (B, s, 1, T, d): one for g heads
+        mixed = self.softmax(q @ k.swapaxes(3, 4) * numpy_layer.scale) @ v  # (B, s, g, T, d)
+        return self.linear(f"{name}.out", mixed.reshape(B, numpy_layer.heads, T, -1).swapaxes(1, 2).reshape(B, T, C))
 
     softmax = GPT.softmax  # masks the later scores
 

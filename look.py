@@ -16,7 +16,7 @@ with program.import_guard("requirements-np.txt"):
     import numpy as np
 
     import data
-    from loading.checkpoint import add_weights
+    from loading.checkpoint import add_weights_option
     from loading.checkpoint import load_network as load_network
     from mlp_np import softmax, softmax_cross_entropy
     from support import drawing, texts
@@ -26,7 +26,7 @@ with program.import_guard("requirements-np.txt"):
     from support.options import Parser, integer, test_set_name
     from support.pictures import NONE
     from views import answers, passes, writing
-    from views.training import add_training, look_at_training
+    from views.training import add_training_option, look_at_training
     from vit_np import Patches
 
 MOST = 64  # the most first-layer units to draw
@@ -49,7 +49,7 @@ def main(argv=None):
         type=integer(0, 9999),
         help=f"instead of a picture: test image N (default: {TEST}, a 4 that looks like a 2)",
     )
-    add_weights(parser)
+    add_weights_option(parser)
     add("--digit", metavar="D", type=integer(0, 9), help=f"gpt: the digit to write (default: {DIGIT})")
     patch_help = (
         "draw the attention of this patch, or of this letter of a text, counted row by row from 0 (default: vit, the "
@@ -57,7 +57,7 @@ def main(argv=None):
     )
     add("--patch", metavar="N", type=integer(0, 4095), help=patch_help)
     add("--out", metavar="DIR", default="learning_curves", help="the folder for the pictures (default: %(default)s)")
-    add_training(parser)
+    add_training_option(parser)
     argv = sys.argv[1:] if argv is None else [*argv]
     if any(word.partition("=")[0] == "--training" for word in argv) and not {"-h", "--help"} & {*argv}:
         return look_at_training(argv)
@@ -86,7 +86,7 @@ def main(argv=None):
     dataset = data.load(options.source, options.run.hold_out)
     test_name = test_set_name(options)
     if arguments.picture:
-        input_picture = options.source.read_picture(arguments.picture)
+        input_picture = options.source.read_digit_picture(arguments.picture)
         y = arguments.label
         description = "your picture"
         if input_picture.problem:
@@ -100,7 +100,7 @@ def main(argv=None):
         y = int(dataset.test_labels[index])
         description = f"{test_name} image {index}"
 
-    class_name = options.source.describe_label(y)
+    class_name = options.source.name_label_with_article(y)
     figures = make_test_figures_by_kind(model, options, dataset)
     if pictures:
         figures |= make_image_figures_by_kind(model, options, image, y, f"{class_name}, {description}", arguments.patch)
@@ -149,14 +149,14 @@ def look_at_writer(model, options, checkpoint, arguments):
 def make_digit_figure_and_description(model, options, arguments):
     """Let the network write a digit. Return (figure of the digit, name of the digit)."""
     digit = DIGIT if arguments.digit is None else arguments.digit
-    description = options.source.describe_label(digit)
-    steps = compute_gpt_steps(model, options, options.source.tokenizer.start_tokens([digit]))
-    steps["vocabulary"] = texts.load_vocabulary()
-    steps["image"] = texts.decode_images(steps["words"][np.newaxis])[0]
+    description = options.source.name_label_with_article(digit)
+    intermediates = compute_gpt_intermediates(model, options, options.source.tokenizer.start_tokens([digit]))
+    intermediates["vocabulary"] = texts.load_vocabulary()
+    intermediates["image"] = texts.decode_images(intermediates["words"][np.newaxis])[0]
     if arguments.patch is not None:
-        steps["place"] = arguments.patch
+        intermediates["place"] = arguments.patch
     return writing.draw_generated_digit(
-        steps, f"{options.network.title(options.run)}: it has written {description}"
+        intermediates, f"{options.network.title(options.run)}: it has written {description}"
     ), description
 
 
@@ -164,17 +164,17 @@ def make_text_figure_and_description(model, options, arguments):
     """Let the network write a text. Return (figure of the text, description of its length, such as "64 letters")."""
     source = options.source
     description = f"{source.context_length} letters"
-    steps = compute_gpt_steps(model, options, np.array([[texts.default_prompt_id(source)]])) | {
+    intermediates = compute_gpt_intermediates(model, options, np.array([[texts.default_prompt_id(source)]])) | {
         "letters": source.letters
     }
     if arguments.patch is not None:
-        steps["place"] = arguments.patch
+        intermediates["place"] = arguments.patch
     return writing.draw_generated_text(
-        steps, f"{options.network.title(options.run)}: it has written {description}"
+        intermediates, f"{options.network.title(options.run)}: it has written {description}"
     ), description
 
 
-def compute_gpt_steps(model, options, prompt, temperature=0.8, seed=0):
+def compute_gpt_intermediates(model, options, prompt, temperature=0.8, seed=0):
     """Generate a text as write.py does, and return what the network computes at each position. prompt: a token (1, 1).
 
     The result is a dict: "words": the tokens drawn (T,); "p": the probabilities at temperature 1 (T, V); "perplexity":
@@ -198,7 +198,7 @@ def compute_gpt_steps(model, options, prompt, temperature=0.8, seed=0):
 # --- One image, there and back -------------------------------------------------------------------------------------
 
 
-def compute_step_values_and_gradients(model, options, image, y):
+def compute_intermediates_and_grads(model, options, image, y):
     """Run one uint8 image (28, 28), whose true class is y, forward and backward, and return (steps, grads).
 
     steps is a dict: "image"; "classes": the names of all classes; "loss"; "logits", "p" and "dlogits": (10,) each.
@@ -212,46 +212,46 @@ def compute_step_values_and_gradients(model, options, image, y):
     return values | {name: a[0] for name, a in rows.items()}, model.backward(dlogits)
 
 
-def compute_mlp_passes(model, options, image, y):
+def compute_mlp_intermediates(model, options, image, y):
     """Return what mlp_np.py computes for one image whose true class is y, as a dict by the names in that file.
 
-    It has the steps of `compute_step_values_and_gradients`, and "z1", "a1", "da1", "dz1": (H,) each, and "dW1": (784,
+    It has the steps of `compute_intermediates_and_grads`, and "z1", "a1", "da1", "dz1": (H,) each, and "dW1": (784,
     H).
     """
-    steps, grads = compute_step_values_and_gradients(model, options, image, y)
-    return steps | {name: getattr(model, name)[0] for name in ("z1", "a1", "da1", "dz1")} | {"dW1": grads["W1"]}
+    intermediates, grads = compute_intermediates_and_grads(model, options, image, y)
+    return intermediates | {name: getattr(model, name)[0] for name in ("z1", "a1", "da1", "dz1")} | {"dW1": grads["W1"]}
 
 
-def compute_resnet_passes(model, options, image, y):
+def compute_resnet_intermediates(model, options, image, y):
     """Return what a ResNet computes for one image whose true class is y, as a dict.
 
-    It has the steps of `compute_step_values_and_gradients`, and "maps": {"stem": (14, 14, 16), "stage 1": ...}, the
+    It has the steps of `compute_intermediates_and_grads`, and "maps": {"stem": (14, 14, 16), "stage 1": ...}, the
     outputs of the stem and of each stage; "gradients": d loss / d output for each of them. The network runs as in
     testing: batch normalisation uses its running means and variances.
     """
-    steps, _ = compute_step_values_and_gradients(model, options, image, y)
+    intermediates, _ = compute_intermediates_and_grads(model, options, image, y)
     last_blocks = {
         f"stage {i + 1}": f"blocks.{(i + 1) * options.run.blocks - 1}" for i in range(len(options.run.widths))
     }
     shown_layers = {"stem": "stem"} | last_blocks  # of each stage, its last block
-    return steps | {
+    return intermediates | {
         "maps": {stage: model.layers[layer].y[0] for stage, layer in shown_layers.items()},
         "gradients": {stage: model.gradients[layer][0] for stage, layer in shown_layers.items()},
     }
 
 
-def compute_vit_passes(model, options, image, y):
+def compute_vit_intermediates(model, options, image, y):
     """Return what a ViT computes for one image whose true class is y, as a dict.
 
-    It has the steps of `compute_step_values_and_gradients`, and "attention": {"block 1": weights (h, T, T), ...};
+    It has the steps of `compute_intermediates_and_grads`, and "attention": {"block 1": weights (h, T, T), ...};
     "gradients": d loss / d output of the embedding and of each block, {"embedded": (T, C), "block 1": (T, C), ...};
     "dx": (28, 28); "patch": the index of the patch with the most ink.
     """
-    steps, _ = compute_step_values_and_gradients(model, options, image, y)
+    intermediates, _ = compute_intermediates_and_grads(model, options, image, y)
     ink = Patches(options.run.patch).forward(image[np.newaxis].astype(int))[0].sum(axis=1)
     blocks = {f"block {i + 1}": f"blocks.{i}" for i in range(options.run.blocks)}
     gradient_layers = {"embedded": "positions"} | blocks
-    return steps | {
+    return intermediates | {
         "attention": {block: model.layers[layer].layers["attention"].weights[0] for block, layer in blocks.items()},
         "gradients": {place: model.gradients[layer][0] for place, layer in gradient_layers.items()},
         "dx": model.gradients["x"][0],
@@ -290,8 +290,8 @@ def get_resnet_weight_images(params, options):
     kernels = np.moveaxis(params["stem.conv.W"][:, :, 0], 2, 0)  # (C, 3, 3)
     return (
         "",
-        *select_kernels_and_numbers(kernels),
-        f"the 3 x 3 weights of {make_channel_count_text(kernels)} of the stem",
+        *select_first_kernels(kernels),
+        f"the 3 x 3 weights of {describe_drawn_channels(kernels)} of the stem",
     )
 
 
@@ -300,17 +300,17 @@ def get_vit_weight_images(params, options):
     kernels = params["embed.W"].T.reshape(-1, options.run.patch, options.run.patch)  # (C, size, size)
     return (
         "",
-        *select_kernels_and_numbers(kernels),
-        f"the weights by which {make_channel_count_text(kernels)} of the embedding multiplies a patch",
+        *select_first_kernels(kernels),
+        f"the weights by which {describe_drawn_channels(kernels)} of the embedding multiplies a patch",
     )
 
 
-def select_kernels_and_numbers(kernels):
+def select_first_kernels(kernels):
     """Return (the kernels to draw, their numbers): the first `MOST` of kernels (n, h, w)."""
     return kernels[:MOST], range(len(kernels[:MOST]))
 
 
-def make_channel_count_text(kernels):
+def describe_drawn_channels(kernels):
     """Return a text for the channels that are drawn: "each channel" or "each of the first 64 of 96 channels"."""
     return "each channel" if len(kernels) <= MOST else f"each of the first {MOST} of {len(kernels)} channels"
 
@@ -350,17 +350,17 @@ def make_test_figures_by_kind(model, options, dataset):
 # the function that returns the first layer's weights.
 INSIDE = {
     "mlp": (
-        compute_mlp_passes,
+        compute_mlp_intermediates,
         {"forward": passes.draw_forward_pass, "backward": passes.draw_backward_pass},
         get_mlp_weight_images,
     ),
     "resnet": (
-        compute_resnet_passes,
+        compute_resnet_intermediates,
         {"forward": passes.draw_feature_maps, "backward": passes.draw_feature_gradients},
         get_resnet_weight_images,
     ),
     "vit": (
-        compute_vit_passes,
+        compute_vit_intermediates,
         {"attention": passes.draw_attention, "backward": passes.draw_patch_gradients},
         get_vit_weight_images,
     ),
@@ -374,12 +374,14 @@ def make_image_figures_by_kind(model, options, image, y, description, patch=None
     y: the image's true class. description: what the titles call the image. patch: the index of the patch whose
     attention is drawn, or None for the patch with the most ink.
     """
-    compute_steps, pictures, get_weights = INSIDE[options.run.model]
-    steps = compute_steps(model, options, image, y)
+    compute_intermediates, pictures, get_weights = INSIDE[options.run.model]
+    intermediates = compute_intermediates(model, options, image, y)
     network = options.network.title(options.run)
     if patch is not None:
-        steps["patch"] = patch
-    figures = {kind: draw(steps, TITLES[kind].format(network, description), y) for kind, draw in pictures.items()}
+        intermediates["patch"] = patch
+    figures = {
+        kind: draw(intermediates, TITLES[kind].format(network, description), y) for kind, draw in pictures.items()
+    }
     title_end, *weight_images = get_weights(model.params, options)
     return figures | {
         "weights": answers.draw_weights(f"{network}: the first layer's weights{title_end}", *weight_images)

@@ -13,7 +13,7 @@ with program.import_guard("requirements-np.txt"):
 
     import data
     import plot
-    from loading.network import group_arrays, import_name, make_network
+    from loading.network import get_arrays_by_group, import_name, make_network
     from loading.options import parse_options_and_checkpoint
     from mlp_np import softmax_cross_entropy
     from support.checkpoint import describe_misfit
@@ -34,7 +34,7 @@ def main(argv=None):
 
     run = Run(options, dataset, network.params, checkpoint)
     with run.watch():  # a progress bar; Ctrl-C waits until a step is done
-        if run.begins_with_knowledge:  # from the file of a network that has learned already
+        if run.is_before_fine_tuning:  # from the file of a network that has learned already
             run.print_first_test(*evaluate(network, dataset, options))
         for x, y in data.batches(dataset, options, run.step, run.plan.stop):  # pixels (B, 28, 28), digits (B,)
             loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate)
@@ -42,7 +42,7 @@ def main(argv=None):
             if run.epoch_ends:  # this step was the last of an epoch, or of the run
                 run.record_test(evaluate, network, dataset, options)
             if run.epoch_ends or run.is_interrupted:
-                run.save_and_report(get_arrays(network, optimizer))
+                run.save_and_report(get_all_arrays_by_group(network, optimizer))
             if run.is_interrupted:
                 break
     plot.save_learning_curves(run)
@@ -177,18 +177,18 @@ def build(options, checkpoint=None):
     network = share_work(model, options.run.parts, options.run.batch_size)  # the same network, whose work threads share
     optimizer = Optimizer(network.params, options)
     if checkpoint:
-        checkpoint.copy_to(get_arrays(network, optimizer))
+        checkpoint.copy_to(get_all_arrays_by_group(network, optimizer))
         optimizer.steps = checkpoint.history.step
     return network, optimizer
 
 
-def get_arrays(network, optimizer):
+def get_all_arrays_by_group(network, optimizer):
     """Return the arrays that a run needs to continue, {group: {name: array}}.
 
     The groups are the parameters, the network's `statistics` (such as the running means of batch normalisation), and
     the optimizer's state.
     """
-    return group_arrays(network) | optimizer.state
+    return get_arrays_by_group(network) | optimizer.state
 
 
 if __name__ == "__main__":

@@ -14,11 +14,11 @@ with program.import_guard("requirements.txt"):
 
     import data
     import plot
-    from loading.network import get_frozen_arrays, group_arrays, import_name, make_network
+    from loading.network import get_arrays_by_group, get_frozen_arrays_by_group, import_name, make_network
     from loading.options import parse_options_and_checkpoint
     from support.place import ALONE, Place
     from support.run import Run
-    from support.torch_names import check_twin, copy_from_numpy, to_numpy
+    from support.torch_names import check_twin, copy_from_numpy, to_numpy_by_group
 
 
 def main(argv=None):
@@ -31,9 +31,9 @@ def main(argv=None):
     model, optimizer = build(options, checkpoint, place.device)  # main_np.py's first weights, or the checkpoint's
     network = place.prepare(model)  # the same network: compiled perhaps, its gradients averaged over the processes
 
-    run = Run(options, dataset, to_numpy(model, optimizer)["params"], checkpoint, place)
+    run = Run(options, dataset, to_numpy_by_group(model, optimizer)["params"], checkpoint, place)
     with run.watch():  # a progress bar; Ctrl-C waits until a step is done
-        if run.begins_with_knowledge:  # from the file of a network that has learned already
+        if run.is_before_fine_tuning:  # from the file of a network that has learned already
             run.print_first_test(*evaluate(network, dataset, options, place))
         for x, y in data.batches(dataset, options, run.step, run.plan.stop):  # pixels (B, 28, 28), digits (B,)
             x, y = place.own_part_on_device(x, y)  # as tensors on the computing device
@@ -42,7 +42,7 @@ def main(argv=None):
             if run.epoch_ends:  # this step was the last of an epoch, or of the run
                 run.record_test(evaluate, network, dataset, options, place)
             if run.epoch_ends or run.is_interrupted:
-                run.save_and_report(to_numpy(model, optimizer))
+                run.save_and_report(to_numpy_by_group(model, optimizer))
             if run.is_interrupted:
                 break
     plot.save_learning_curves(run)
@@ -99,10 +99,10 @@ def build(options, checkpoint=None, device="cpu"):
         steps = checkpoint.history.step
         source_name = checkpoint.path
     else:  # PyTorch cannot draw NumPy's random numbers: the first weights are those of the network by hand
-        groups = group_arrays(make_network("np", options))
+        groups = get_arrays_by_group(make_network("np", options))
         steps = 0
         source_name = "its twin in NumPy"
-    groups = groups | get_frozen_arrays(options)
+    groups = groups | get_frozen_arrays_by_group(options)
     with torch.device("meta"):  # names and shapes only: a wrong checkpoint is refused before it fills the memory
         model = make_network("torch", options)
         check_twin(model, groups, source_name)

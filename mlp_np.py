@@ -128,7 +128,7 @@ def relative_difference(a, b):
     return np.abs(a - b).max() / largest if largest else 0.0
 
 
-def compute_gradient_difference(name, by_hand, array, loss):
+def compute_gradient_difference(name, by_hand, array, compute_loss):
     """Return the relative difference between `by_hand`, which is d loss() / d array, and central differences.
 
     Raises SystemExit if the gradient by hand is wrong. If both are 0 up to rounding, prints that and returns 0: they
@@ -136,7 +136,7 @@ def compute_gradient_difference(name, by_hand, array, loss):
     """
     if np.shape(by_hand) != array.shape:  # a (1, H) instead of an (H,) would broadcast, and pass
         raise SystemExit(f"{name} has the shape {np.shape(by_hand)}; it should be {array.shape}")
-    numerical = numerical_gradient(loss, array)
+    numerical = numerical_gradient(compute_loss, array)
     if max(np.abs(by_hand).max(), np.abs(numerical).max()) < 1e-9:  # the rounding of the loss, divided by 2h, is less
         print(f"{name} is 0 by hand and by differences: are all units equal?")
         return 0.0
@@ -209,8 +209,8 @@ def check():
         model.nudges = {}
 
 
-def print_row(name, formula, by_hand, array, loss):
-    difference = compute_gradient_difference(name, by_hand, array, loss)
+def print_row(name, formula, by_hand, array, compute_loss):
+    difference = compute_gradient_difference(name, by_hand, array, compute_loss)
     print(f"{name:8} = {formula:20} {by_hand.shape!s:10} {difference:.1e}")
 
 

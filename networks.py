@@ -136,7 +136,7 @@ def check_gpt_options(options, n_images):
     check_vit_options(options, n_images)
     if options.run.pixels != "standardised":
         raise UserError(f"--pixels {options.run.pixels} does not apply: {options.network.name} learns from tokens")
-    options.source.check_writer(options)
+    options.source.check_writer_options(options)
 
 
 TEXTS = VIT_TRAINING | {"dataset": "shakespeare", "batch_size": 32, "heads": 4, "context_length": 64}

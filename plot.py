@@ -70,14 +70,16 @@ def draw_accuracy_curve(history, title, test_name="test"):
     return axes.figure
 
 
-def draw_curves(axes, train, test_step, test, test_name, label):
+def draw_curves(axes, train, test_step, test, test_name, number_format):
     steps = np.arange(1, len(train) + 1)
     axes.plot(steps, train, color=TRAIN, alpha=0.3, linewidth=0.7, label="training, each batch")
-    axes.plot(steps, smooth_curve(train), color=TRAIN, linewidth=2, label="training, smoothed")
+    axes.plot(steps, smooth_values(train), color=TRAIN, linewidth=2, label="training, smoothed")
     axes.set_xlim(-0.02 * len(train), 1.12 * len(train) + 1)  # room for the last number
     if test:
         axes.plot(test_step, test, "o-", color=TEST, linewidth=2, markersize=6, label=f"{test_name}, after each epoch")
-        annotate_beside(axes, label.format(test[-1]), (test_step[-1], test[-1]), 8, color=TEST, fontweight="bold")
+        annotate_beside(
+            axes, number_format.format(test[-1]), (test_step[-1], test[-1]), 8, color=TEST, fontweight="bold"
+        )
 
 
 def add_legend(axes):
@@ -86,7 +88,7 @@ def add_legend(axes):
     legend.get_lines()[0].set(linewidth=6, alpha=0.45)
 
 
-def smooth_curve(values, width=None, max_points=10_000):
+def smooth_values(values, width=None, max_points=10_000):
     """Return the values (n,) smoothed: each is a weighted mean of its neighbours, in which nearer ones weigh more.
 
     width: the number of neighbours on either side, by default n / 50. Near the ends, only the neighbours that exist
@@ -144,20 +146,20 @@ def find_histories(name):
     return paths
 
 
-def make_labels(paths, runs):
+def make_labels(paths, run_options):
     """Return a label for each run: its model, if the models differ, and the options that differ within its model.
 
-    paths: the runs' history files. runs: a dict of options for each run; an option that is missing, because the run is
-    older than the option, has its default. If two labels are equal, each label gets its run's path, too.
+    paths: the runs' history files. run_options: a dict of options for each run; an option that is missing, because the
+    run is older than the option, has its default. If two labels are equal, each label gets its run's path, too.
     """
     frameworks = ["PyTorch" if path.stem.endswith("torch") else "NumPy" for path in paths]
     before = defaults()
-    runs = [before | run | {"": framework} for run, framework in zip(runs, frameworks, strict=True)]
-    models = {str(run.get("model")) for run in runs}
+    run_options = [before | run | {"": framework} for run, framework in zip(run_options, frameworks, strict=True)]
+    models = {str(run.get("model")) for run in run_options}
     labels = []
-    for run in runs:
+    for run in run_options:
         words = [str(run.get("model"))] if len(models) > 1 else []
-        alike = [peer for peer in runs if peer.get("model") == run.get("model")]
+        alike = [peer for peer in run_options if peer.get("model") == run.get("model")]
         for name, value in run.items():
             if name != "data" and value is not None and len({str(peer.get(name)) for peer in alike}) > 1:
                 words.append(f"{name.replace('_', ' ')} {value}".strip())
@@ -192,9 +194,9 @@ def draw_comparison(runs, title=""):
         label += f": {history.test_accuracy[-1]:.4f}" if history.test_accuracy else ""
         epochs = np.arange(1, history.step + 1) / steps
         test_epochs = np.array(history.test_step) / steps
-        train_loss = np.maximum(smooth_curve(history.train_loss, bell * steps), 1e-6)
+        train_loss = np.maximum(smooth_values(history.train_loss, bell * steps), 1e-6)
         test_loss = np.maximum(history.test_loss, 1e-6)
-        train_accuracy = smooth_curve(history.train_accuracy, bell * steps)
+        train_accuracy = smooth_values(history.train_accuracy, bell * steps)
         for axes, train, test in (
             (loss_axes, train_loss, test_loss),
             (accuracy_axes, train_accuracy, history.test_accuracy),
@@ -210,7 +212,7 @@ def draw_comparison(runs, title=""):
             accuracies.append(np.quantile(history.train_accuracy, 0.1))
     low = min(accuracies)
     accuracy_axes.set_ylim(max(0, low - 0.1 * (1 - low) - 0.01), 1.002)
-    test_sets = {("held-out" if run["hold_out"] else "test", data_noun(run)) for run, _ in runs.values()}
+    test_sets = {("held-out" if run["hold_out"] else "test", get_data_noun(run)) for run, _ in runs.values()}
     images = " or ".join(sorted(map(" ".join, test_sets)))
     grey = {"color": INK, "alpha": 0.7}
     kinds = [Line2D([], [], linewidth=0.8, **grey), Line2D([], [], marker="o", linewidth=2, markersize=4, **grey)]
@@ -220,7 +222,7 @@ def draw_comparison(runs, title=""):
     return figure
 
 
-def data_noun(options):
+def get_data_noun(options):
     """Return what a run learned from: "images", "names" or "texts". options: the run's options, a dict."""
     return options.get("data", {}).get("of", "names" if options["dataset"] == "names" else "images")
 

@@ -186,7 +186,7 @@ def run_command(options):
         folder = options.folder or catalogue.path.with_name(f"my_{catalogue.path.name}")
     command = options.command
     if command == "check":
-        return check.report_problems(catalogue, options.file, options.seed or 0)
+        return check.print_problems(catalogue, options.file, options.seed or 0)
     exercises = catalogue.exercises
     for line in catalogue.broken:
         print(line, file=sys.stderr)
@@ -210,24 +210,24 @@ def run_command(options):
         return print_exercise_list(work)
     if command == "train":
         return write_and_run_network_program(work)
-    asked_exercise = catalogue.find_exercise(options.which) if getattr(options, "which", None) else None
+    asked_exercise = catalogue.get_exercise(options.which) if getattr(options, "which", None) else None
     if command == "review":
         return mark_review(work, asked_exercise, options.seed, options.printed)
     actions = {
         "hint": print_hint,
         "run": run_file,
-        "look": run_first_steps_program,
+        "look": run_training_viewer,
         "reset": reset_file,
         "solution": print_solution,
     }
     if command in actions:
         action = actions[command]
         return action(work, asked_exercise or work.current)
-    exercise = choose_exercise(work, asked_exercise, command)
+    exercise = go_to_exercise(work, asked_exercise, command)
     if options.watch:
         watch_file(work, options.seed)
-    mark_exercise(work, exercise, options.seed, all_of_it=options.printed)
-    print_due(work)
+    mark_exercise(work, exercise, options.seed, shows_all_output=options.printed)
+    print_due_count(work)
 
 
 def parse_folder(folder):
@@ -237,7 +237,7 @@ def parse_folder(folder):
     return Path(folder)
 
 
-def choose_exercise(work, asked_exercise, command):
+def go_to_exercise(work, asked_exercise, command):
     """Return the exercise to work on, make it the current one, and create its file if there is none.
 
     asked_exercise: the exercise that the user named, or None for the current one. For the command "next", it is the
@@ -263,10 +263,10 @@ def find_next(work, exercise):
     return next((e for e in candidates if can_run(e) and not work.has_passed(e)), None)
 
 
-def mark_exercise(work, exercise, seed=None, is_repeat=False, all_of_it=False):
+def mark_exercise(work, exercise, seed=None, is_repeat=False, shows_all_output=False):
     """Describe the exercise, mark it, record the verdict and, if it has passed, print what to do next.
 
-    seed: for the random inputs, or None to draw one. is_repeat: do not print the description. all_of_it: print
+    seed: for the random inputs, or None to draw one. is_repeat: do not print the description. shows_all_output: print
     everything that the learner's code printed.
     """
     if work.new:
@@ -277,7 +277,9 @@ def mark_exercise(work, exercise, seed=None, is_repeat=False, all_of_it=False):
         )
     path = work.get_or_make_path(exercise)
     file_hash = digest(path)
-    verdict = mark_and_print(exercise, path, work.catalogue.describe_number(exercise), seed, is_repeat, all_of_it)
+    verdict = mark_and_print(
+        exercise, path, work.catalogue.describe_number(exercise), seed, is_repeat, shows_all_output
+    )
     if verdict.name in UNFINISHED and work.progress["marked"].get(exercise.name) == file_hash:
         print_text("(The file has not changed since it was last marked. Did you save it?)")
     work.store("marked", file_hash, exercise)
@@ -290,7 +292,7 @@ def mark_exercise(work, exercise, seed=None, is_repeat=False, all_of_it=False):
     print_text(f"\n`python practice.py solution`  {exercise.kind.solution_is}")
     if exercise.runs:
         print_text(f"`python practice.py run`  {exercise.runs}", "good")
-    elif network.EXERCISES.get(exercise.name) is exercise and not list_missing(work):
+    elif network.EXERCISES.get(exercise.name) is exercise and not list_unpassed_for_train(work):
         print_text("`python practice.py train`  trains a network with your lines", "good")
     networks = prove.PROOFS if work.catalogue is OURS else {}
     for network_name, proofs in networks.items():
@@ -309,18 +311,18 @@ def mark_exercise(work, exercise, seed=None, is_repeat=False, all_of_it=False):
         print_text(f"`python practice.py next`  goes to exercise {number}: {next_exercise.title}")
 
 
-def mark_and_print(exercise, path, heading, seed=None, is_repeat=False, all_of_it=False):
+def mark_and_print(exercise, path, heading, seed=None, is_repeat=False, shows_all_output=False):
     """Print the exercise's heading, what is wrong in its file and what the file printed, and return the `Verdict`.
 
-    path: the learner's file. seed, is_repeat, all_of_it: see `mark_exercise`.
+    path: the learner's file. seed, is_repeat, shows_all_output: see `mark_exercise`.
     """
     print_text(f"{heading}: {exercise.title}", "strong")
     print_text(f"{relative_path(path)}\n", "quiet")
     if not is_repeat:
         exercise.kind.show_introduction(exercise, path.read_text(encoding="utf-8", errors="replace"), print_text)
     seed = secrets.randbelow(10**6) if seed is None else seed
-    with progress_line() as hear:
-        verdict = marking.mark(exercise, path, seed, hear=hear)
+    with progress_printer() as print_progress:
+        verdict = marking.mark(exercise, path, seed, on_progress=print_progress)
     if not verdict.passed:
         is_begun = verdict.name not in UNFINISHED
         print_text(verdict.text, "bad" if is_begun else None)
@@ -328,7 +330,7 @@ def mark_and_print(exercise, path, heading, seed=None, is_repeat=False, all_of_i
         if verdict.drawn:
             print_text(f"(Each call draws new inputs. To get the same ones again, add --seed {seed})", "quiet")
     lines = verdict.printed.rstrip().splitlines()
-    n_shown = len(lines) if all_of_it else max(FEW, exercise.kind.count_printed_lines(exercise))
+    n_shown = len(lines) if shows_all_output else max(FEW, exercise.kind.count_printed_lines(exercise))
     print_output(lines, n_shown)
     return verdict
 
@@ -349,7 +351,7 @@ FEW = 8  # lines of the learner's output that are shown
 
 
 @contextmanager
-def progress_line():
+def progress_printer():
     """Context manager: yield a function that shows a text as a progress line, which is removed at the end.
 
     Nothing is shown unless stderr is a terminal.
@@ -362,7 +364,7 @@ def progress_line():
             print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
-def mark_review(work, exercise, seed=None, all_of_it=False):
+def mark_review(work, exercise, seed=None, shows_all_output=False):
     """Let the learner write a passed exercise again, in a separate file, and mark that file.
 
     exercise: None for the first that is due. If no exercise is due, a fault may be. Raises UserError if the exercise
@@ -376,18 +378,18 @@ def mark_review(work, exercise, seed=None, all_of_it=False):
             "Nothing is due for review. `python practice.py review NAME` brings back any exercise that has passed."
         )
         return
-    exercise = exercise or work.catalogue.find_exercise(waiting[0])
+    exercise = exercise or work.catalogue.get_exercise(waiting[0])
     if exercise.name not in work.progress["passed"]:
         raise UserError(f"{exercise.name} has not passed yet: `python practice.py {exercise.name}`")
     if exercise.name != work.progress["reviewed"]:  # a new review begins, with the stub
         work.store("reviewed", exercise.name)
         path = work.folder / "review" / f"{exercise.name}.py"
         if path.exists() and not classroom.is_stub(exercise, path):
-            rename_old_file(path)
+            rename_and_print_path(path)
         path.unlink(missing_ok=True)
     path = work.get_or_make_path(exercise, "review")
     verdict = mark_and_print(
-        exercise, path, f"Review of exercise {work.catalogue.number(exercise)}", seed, True, all_of_it
+        exercise, path, f"Review of exercise {work.catalogue.number(exercise)}", seed, True, shows_all_output
     )
     if verdict.name in UNFINISHED:
         print_text(
@@ -398,7 +400,7 @@ def mark_review(work, exercise, seed=None, all_of_it=False):
     print_text(work.record_review_and_describe(exercise, verdict), "good" if verdict.passed else None)
 
 
-def list_missing(work):
+def list_unpassed_for_train(work):
     """Return the names of the exercises that must still pass before the command "train" can run."""
     return [
         name for name in network.HOLES if not (name in network.EXERCISES and work.has_passed(network.EXERCISES[name]))
@@ -410,7 +412,7 @@ def write_and_run_network_program(work):
 
     Raises UserError if exercises that it needs have not passed.
     """
-    missing = list_missing(work)
+    missing = list_unpassed_for_train(work)
     if missing:
         raise UserError(f"train needs lines that have passed and are unchanged; still to do: {', '.join(missing)}")
     source_code = network.make_program(
@@ -418,7 +420,7 @@ def write_and_run_network_program(work):
     ).encode()
     path = work.folder / "my_network.py"
     if path.exists() and path.read_bytes() != source_code:
-        rename_old_file(path)
+        rename_and_print_path(path)
     with atomic_write(path) as file:
         file.write(source_code)
     print_text(
@@ -483,7 +485,7 @@ def print_fault_instructions(work, name):
     print_text(f"{folder} is a copy of the project with one wrong line.", "strong")
     print_text(
         "Go there, train the network, and find the line with the steps of docs/debugging.md: "
-        f"`cd {folder}`, then `{faulty.make_command(name)}`. Compare with "
+        f"`cd {folder}`, then `{faulty.make_training_command(name)}`. Compare with "
         "the same commands here. Do not compare the files: you would find the line, but learn nothing."
     )
     print_text("\nThe suspects:\n")
@@ -505,7 +507,7 @@ def print_fault_judgement(work, name, place, suspect):
         raise UserError("no fault has been handed out yet: `python practice.py fault`")
     folder = work.folder / "fault"
     file, line = faulty.parse_place(folder, place)
-    is_found, messages = faulty.judge_and_explain(name, file, line, suspect)
+    is_found, messages = faulty.judge_and_list_messages(name, file, line, suspect)
     print_text(messages[0], "good" if is_found else "bad")
     for text in messages[1:]:
         print_text(text)
@@ -596,10 +598,10 @@ def print_exercise_list(work):
             line = f"{arrow} {number:2} {exercise.name:{name_width}} {title:{title_width}} {done}"
             print_text(line.rstrip(), "good" if done == "passed" else None)
     print_text(f"\n{work.describe_score()} passed", "strong")
-    print_due(work)
+    print_due_count(work)
 
 
-def print_due(work):
+def print_due_count(work):
     n_due = len(review.list_due(work.progress))
     if n_due:
         exercises_are = "exercise is" if n_due == 1 else "exercises are"
@@ -618,7 +620,7 @@ def run_file(work, exercise, *arguments):
     return status
 
 
-def run_first_steps_program(work, exercise):
+def run_training_viewer(work, exercise):
     """Show the first training steps of the learner's own network, array by array. Return the exit status.
 
     Raises UserError unless the exercise is own_network or own_gpt, and its file is written.
@@ -637,11 +639,11 @@ def reset_file(work, exercise):
     """Restore an exercise's stub. The learner's file is kept under a name with a number."""
     path = work.folder / f"{exercise.name}.py"
     if path.exists():
-        rename_old_file(path)
+        rename_and_print_path(path)
     print_text(f"{relative_path(work.get_or_make_path(exercise))} is the stub again.")
 
 
-def rename_old_file(path):
+def rename_and_print_path(path):
     """Rename a learner's file to NAME.1.py, or with the first number that no other file has, and print the new name."""
     for number in count(1):
         new_path = path.with_name(f"{path.stem}.{number}.py")

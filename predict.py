@@ -33,7 +33,7 @@ def main(argv=None):
     parser = Parser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("pictures", nargs="+", metavar="picture", help=f"of one digit: {', '.join(FORMATS)}")
     parser.epilog = "A network only knows what it was trained on: it may be just as sure about a letter or a scribble."
-    loading.checkpoint.add_weights(parser)
+    loading.checkpoint.add_weights_option(parser)
     parser.add_argument(
         "--show", metavar="FILE.png", help="draw the picture, the ink that was found in it, and the result"
     )
@@ -57,12 +57,12 @@ def main(argv=None):
         check_output("--show", arguments.show, ".png", checkpoint.path, *arguments.pictures)
     source = options.source
 
-    def classify_picture(path):
+    def compute_p_and_answer(path):
         """Return (ten probabilities, answer in words) for a picture file.
 
         Raises UserError if the picture cannot be read or does not show exactly one digit.
         """
-        input_picture = source.read_picture(path)
+        input_picture = source.read_digit_picture(path)
         p = softmax(loading.checkpoint.compute_logits(model, options, input_picture.image[np.newaxis]))[0]
         names = [source.classes[n] for n in p.argsort()[::-1]]
         first, second = [name for name in names if name != NONE][:2]
@@ -78,7 +78,7 @@ def main(argv=None):
         return p, answer
 
     if len(arguments.pictures) == 1:
-        p, answer = classify_picture(arguments.pictures[0])
+        p, answer = compute_p_and_answer(arguments.pictures[0])
         progress = checkpoint.history.describe_unfinished_progress(options.run)
         print(f"{options.network.title(options.run)} of {checkpoint.path}" + (f", {progress}" if progress else ""))
         shares = {name: share for name, share in zip(source.classes, p, strict=True) if name != NONE}
@@ -90,7 +90,7 @@ def main(argv=None):
     status = 0
     for path in arguments.pictures:
         try:
-            print(f"{path}: {classify_picture(path)[1]}")
+            print(f"{path}: {compute_p_and_answer(path)[1]}")
         except UserError as error:
             status = 2
             print(error)

@@ -46,7 +46,7 @@ def main(argv=None):
         raise UserError("--raw is for the GGUF file of a published model: name it with --weights")
     check_output("--out", arguments.out or OUT, ".png")
     model, options, checkpoint = loading.checkpoint.load_network(
-        arguments.weights, writes=True, text=arguments.prompt, start=arguments.start
+        arguments.weights, writes=True, prompt=arguments.prompt, start=arguments.start
     )
     if options.base_model:
         return write_answer(arguments, model, options, options.base_model.file)
@@ -71,7 +71,7 @@ def make_parser():
         "network that can do this continues it. By default: all digits, whole names, or a text from a new line"
     )
     parser.add_argument("prompt", nargs="?", help=text)
-    loading.checkpoint.add_weights(parser, writes=True)
+    loading.checkpoint.add_weights_option(parser, writes=True)
     text = "below 1, likely tokens become likelier; 0 always takes the likeliest (default: 0.8)"
     parser.add_argument("--temperature", metavar="T", help=text, type=number(0, 100), default=0.8)
     text = "the seed of the random numbers: the same seed writes the same (default: 0)"
@@ -236,7 +236,7 @@ def write_answer(arguments, model, options, model_file):
     n_bytes = len(arguments.prompt.encode("utf-8", "replace"))
     if n_bytes > model.context_length * model_file.byte_pairs.longest:  # quicker than counting the tokens
         raise UserError(f"that is more than {model.context_length:,} tokens of {sees}")
-    prompt_ids = model_file.prompt(arguments.prompt, arguments.raw)
+    prompt_ids = model_file.encode_prompt(arguments.prompt, arguments.raw)
     if len(prompt_ids) > model.context_length:
         raise UserError(f"that is {len(prompt_ids):,} tokens of {sees}")
     sampling = make_sampling(arguments)

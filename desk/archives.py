@@ -14,7 +14,7 @@ import zipfile
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from support.budget import HANDED_IN, HEADER, Budget, check_zip_directory, open_unpacked
+from support.budget import HANDED_IN, HEADER, Budget, check_zip_directory_size, open_unpacked
 from support.errors import UserError
 from support.memory import memory_limit
 
@@ -32,7 +32,7 @@ SECONDS = 60
 NOBODYS = {"desk", "exercises", "lab", "marker", "page", "support", "tests"}, {"site-packages", "node_modules"}
 
 
-def unpack_in_process(exercise_names, archive_path, folder, budget):
+def unpack_in_subprocess(exercise_names, archive_path, folder, budget):
     """Run `unpack_archive` in a separate process, limited to MEMORY bytes and SECONDS. Return its result.
 
     Reduces budget.remaining. If the process exceeds a limit, the result is {name of the archive: reason}.
@@ -158,7 +158,7 @@ def iter_zip_members(exercise_names, archive_path, budget):
     if not zipfile.is_zipfile(archive_path):
         raise UserError("it is not a ZIP file, or damaged")
     with open(archive_path, "rb") as file:
-        check_zip_directory(file, archive_path)
+        check_zip_directory_size(file, archive_path)
         with zipfile.ZipFile(file) as archive:
 
             def read(info, max_bytes):
@@ -181,13 +181,17 @@ def iter_zip_members(exercise_names, archive_path, budget):
                 yield name, info.file_size, partial(read, info)
 
 
-def is_foreign_folder(folder, siblings=()):
-    """Return True if a folder with the name `folder` cannot contain a person's own work.
+def is_foreign_folder(folder_name, sibling_names=()):
+    """Return True if a folder with the name `folder_name` cannot contain a person's own work.
 
-    siblings: the names of the files beside it. Among them, practice.py is the sign of a copy of this repository.
+    sibling_names: the names of the files beside it. Among them, practice.py is the sign of a copy of this repository.
     """
     own_folders, libraries = NOBODYS
-    return folder[0] in "._" or folder in libraries or ("practice.py" in siblings and folder in own_folders)
+    return (
+        folder_name[0] in "._"
+        or folder_name in libraries
+        or ("practice.py" in sibling_names and folder_name in own_folders)
+    )
 
 
 def explain_error(error, path=""):

@@ -30,7 +30,7 @@ from desk.archives import (
     has_archive_suffix,
     is_foreign_folder,
     is_python,
-    unpack_in_process,
+    unpack_in_subprocess,
 )
 from desk.work import Work
 from marker import marking, sandbox
@@ -54,16 +54,17 @@ class Cell(NamedTuple):
     wrong: bool = False  # True if `words` names a mistake
 
 
-def mark_all(catalogue, class_folder, seed=0, only=None, feedback=None, out_path=None):
+def mark_all(catalogue, class_folder, seed=0, only=None, feedback_folder=None, out_path=None):
     """Mark the work of a class, and write a table with a row for each person and a column for each exercise.
 
     Files that cannot be read are named in the column `note` of their row, and all others are marked. A summary goes to
     stderr. class_folder: has the work of each person. only: the exercises, as names or folders such as `chapter2`,
-    separated by commas; None for all. feedback: a folder that gets a file for each person with the marker's texts, or
-    None. out_path: the table's file, written when all work is marked; None to print each row as soon as it is known.
+    separated by commas; None for all. feedback_folder: a folder that gets a file for each person with the marker's
+    texts, or None. out_path: the table's file, written when all work is marked; None to print each row as soon as it is
+    known.
     """
     with open_table(out_path) as file:
-        mark_all_into_table(file, catalogue, class_folder, seed, only, feedback)
+        mark_all_into_table(file, catalogue, class_folder, seed, only, feedback_folder)
 
 
 @contextmanager
@@ -80,7 +81,7 @@ def open_table(out_path):
         text.detach()  # flushes; `atomic_write` closes the file
 
 
-def mark_all_into_table(table_file, catalogue, class_folder, seed, only, feedback):
+def mark_all_into_table(table_file, catalogue, class_folder, seed, only, feedback_folder):
     """Do the work of `mark_all`, and write the table to the open text file `table_file`.
 
     For the other arguments, see `mark_all`. Raises UserError if the folder for feedback is within `class_folder`.
@@ -88,11 +89,11 @@ def mark_all_into_table(table_file, catalogue, class_folder, seed, only, feedbac
     people = list_people(class_folder)
     exercises = choose_exercises(catalogue, only)
     rows = []
-    if feedback is not None:
-        feedback_folder = Path(feedback).resolve()
-        if not str(feedback) or feedback_folder.is_relative_to(Path(class_folder).resolve()):
+    if feedback_folder is not None:
+        resolved_folder = Path(feedback_folder).resolve()
+        if not str(feedback_folder) or resolved_folder.is_relative_to(Path(class_folder).resolve()):
             raise UserError("--feedback needs a folder outside the hand-ins, because it uses the same names")
-        feedback_folder.mkdir(parents=True, exist_ok=True)
+        resolved_folder.mkdir(parents=True, exist_ok=True)
     failure = sandbox.find_failure()
     if failure:
         hidden_folders = ()
@@ -125,14 +126,14 @@ def mark_all_into_table(table_file, catalogue, class_folder, seed, only, feedbac
                 else ""
             )
             print(f"{person_name}: {n_passed} of {len(exercises)}{remark}", file=sys.stderr, flush=True)
-            if feedback:
+            if feedback_folder:
                 texts = []
                 for exercise, cell in zip(exercises, cells, strict=True):
                     if cell.words:
                         texts.append(f"{exercise.name}, {exercise.title}: {cell.words}\n{cell.text}")
                 if note:
                     texts.append(note)
-                give_feedback(feedback, person.name, "\n\n".join(texts))
+                give_feedback(feedback_folder, person.name, "\n\n".join(texts))
     finally:
         stop_event.set()
         pool.shutdown(cancel_futures=True)
@@ -228,7 +229,7 @@ def choose_exercises(catalogue, only):
     exercises = []
     words = only.split(",") if only else ()
     for word in words:
-        exercises += catalogue.by_folder.get(word) or (catalogue.find_exercise(word),)
+        exercises += catalogue.exercises_by_folder.get(word) or (catalogue.get_exercise(word),)
     return exercises or catalogue.exercises
 
 
@@ -270,20 +271,20 @@ def collect_hand_in(catalogue, submission_path, unpack_folder=None):
     labels = {}
     budget = Budget(HANDED_IN)
 
-    def unpack_into_next_folder(archive_path):
+    def unpack_and_queue_folder(archive_path):
         places.append(Path(unpack_folder, str(len(places))))  # the loop below will look into it
-        reasons.update(unpack_in_process(catalogue.by_name, archive_path, places[-1], budget))
+        reasons.update(unpack_in_subprocess(catalogue.by_name, archive_path, places[-1], budget))
 
     if submission_path.is_dir() or is_python(submission_path):
         places.append(submission_path)
     else:
-        unpack_into_next_folder(submission_path)
+        unpack_and_queue_folder(submission_path)
     for place in places:
         tree = os.walk(place, onerror=lambda error: reasons.update({Path(error.filename).name: explain_error(error)}))
         if not place.is_dir():
             tree = [(place.parent, [], [place.name])]
         for root, folders, names in tree:
-            folders[:] = [name for name in folders if not is_foreign_folder(name, siblings=names)]
+            folders[:] = [name for name in folders if not is_foreign_folder(name, sibling_names=names)]
             for path in (Path(root, name) for name in names if not name.startswith("._")):
                 try:
                     if not path.resolve().is_relative_to((place if place.is_dir() else place.parent).resolve()):
@@ -292,7 +293,7 @@ def collect_hand_in(catalogue, submission_path, unpack_folder=None):
                     if has_archive_suffix(path) and path.is_file() and unpack_folder:
                         if len(places) >= MOST_ARCHIVES:
                             raise UserError(f"it is one of more than {MOST_ARCHIVES} archives")
-                        unpack_into_next_folder(path)
+                        unpack_and_queue_folder(path)
                     elif path.name == "progress.json":
                         shown_solutions |= {*Work(path.parent, catalogue).progress["seen"]}
                     elif name:
@@ -302,7 +303,7 @@ def collect_hand_in(catalogue, submission_path, unpack_folder=None):
                             ((not is_written(catalogue.by_name[name], path), *rank), path)
                         )
                         if unpack_folder and place.is_relative_to(unpack_folder):
-                            parts = parts[1:]  # without the folder that `unpack_in_process` made
+                            parts = parts[1:]  # without the folder that `unpack_in_subprocess` made
                         labels[path] = "/".join(parts) or path.name
                     elif is_python(path) and "practice.py" not in names and not KEPT.search(path.stem):
                         ignored_names.append(path.name)

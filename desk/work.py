@@ -60,7 +60,7 @@ class Work:
             self.progress[key] = value
         whole = {**self.saved_progress, **self.progress}
         whole |= {kind: {**self.saved_progress.get(kind, {}), **self.progress[kind]} for kind in KINDS}
-        with writable_folder(self.folder), atomic_write(self.file) as file:
+        with open_writable_folder(self.folder), atomic_write(self.file) as file:
             file.write((json.dumps(whole, indent=1) + "\n").encode())
 
     @property
@@ -75,7 +75,7 @@ class Work:
         path = self.folder / folder / f"{exercise.name}.py"
         if not path.exists():
             with (
-                writable_folder(path.parent),
+                open_writable_folder(path.parent),
                 atomic_write(path) as file,
             ):  # atomic, so that a full disk does not leave half a file
                 file.write(make_handout(exercise).encode())
@@ -157,7 +157,7 @@ def make_handout(exercise):
 
 
 @contextmanager
-def writable_folder(folder):
+def open_writable_folder(folder):
     """Context manager for code that writes in a folder: create the folder first. Raises UserError if that is not
     permitted."""
     try:

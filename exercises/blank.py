@@ -24,13 +24,21 @@ import numpy as np
 
 from exercises.watched import Trace, TrainingStopped
 from exercises.words import OF_NETWORKS
-from marker.calls import watch
+from marker.calls import intercept_calls
 from marker.complaints import explain_exception, read_source
-from marker.derivatives import compute_checked_gradients, match_gradients, root_mean_square
+from marker.derivatives import compute_checked_gradients, gradients_by_path, root_mean_square
 from marker.exercise import CUT
-from marker.nests import NotKept, floats_by_path, format_paths, leaves_by_path, pack_into_bytes, replace_leaves, unpack
+from marker.nests import (
+    NotKept,
+    copy_floats_by_path,
+    format_paths,
+    leaves_by_path,
+    pack_into_bytes,
+    replace_leaves,
+    unpack,
+)
 from marker.program import Program
-from marker.trial import find_changed, has_same_bits, load_learner_module
+from marker.trial import is_exactly_equal, list_changed_names, load_learner_module
 from marker.verdict import Wrong
 from support.checkpoint import unpack_arrays
 
@@ -54,19 +62,19 @@ class Blank:
     rechecks: tuple = ()  # checks that the grading process repeats (marker/asked.py)
     gives: dict = field(default_factory=dict)  # {function: what it returns}, where that is params or gradients
 
-    def make_program_kind(self):
+    def make_exercise_kind(self):
         """Return the `Program` that marks and runs this exercise."""
         return Program(
             self.grade,
             self.module,
             self.viewer_module,
             self.calls.sentences,
-            self.check_functions_again,
+            self.run_rechecks,
             self.gives,
         )
 
     @np.errstate(all="ignore")
-    def check_functions_again(self, functions, seed):
+    def run_rechecks(self, functions, seed):
         """Run `rechecks` on functions that live in another process. Raises `Wrong` if a check fails.
 
         functions: an object with the learner's functions as attributes.
@@ -133,23 +141,23 @@ def list_third_party_imports(source):
     return sorted({name.partition(".")[0] for name in names} - {"", "numpy", *sys.stdlib_module_names})
 
 
-def check_complete(module, functions, stub):
+def check_complete(module, functions, stub_path):
     """Raise `Wrong` if a function is missing or still empty.
 
-    functions: their names. stub: the exercise's file, from which a missing function is quoted.
+    functions: their names. stub_path: the exercise's file, from which a missing function is quoted.
     """
     missing = [name for name in functions if not callable(getattr(module, name, None))]
     if missing:
         names = " and no ".join(f"`{name}`" for name in missing)
-        raise wrong("no function", names=names, stub=extract_stub_functions(missing, stub), of=COUNTS[len(functions)])
+        raise wrong("no function", names=names, stub=extract_stub_text(missing, stub_path), of=COUNTS[len(functions)])
     empty_names = [name for name in functions if is_empty(getattr(module, name))]
     if empty_names:
         raise wrong("partly written" if len(empty_names) < len(functions) else "not written", name=empty_names[0])
 
 
-def extract_stub_functions(function_names, stub):
+def extract_stub_text(function_names, stub_path):
     """Return the stub's definitions of these functions, as text."""
-    text = stub.read_text(encoding="utf-8").partition(CUT)[0]
+    text = stub_path.read_text(encoding="utf-8").partition(CUT)[0]
     functions = text.split("\n\n\n")[1:]
     starts = tuple(f"def {name}(" for name in function_names)
     return "\n\n" + "\n\n\n".join(function.strip() for function in functions if function.startswith(starts))
@@ -205,7 +213,7 @@ class Calls:
     def call(self, name, params, batch):
         """Return the result of one call. Raises `Wrong` if it is None."""
         (result,) = self.iter_results(name, params, [batch])
-        return check_and_return_result(name, result)
+        return require_result(name, result)
 
     def iter_results(self, name, params, batches):
         """Yield the result of the function `name` for each batch. Raises `Wrong` if it changes its arguments.
@@ -218,7 +226,9 @@ class Calls:
             result = self.functions[name](own_params, *copies)
             self.check_unchanged(name, copies, batch)
             yield result
-        changed_paths = find_changed(floats_by_path(own_params), floats_by_path(params), has_same_bits)
+        changed_paths = list_changed_names(
+            copy_floats_by_path(own_params), copy_floats_by_path(params), is_exactly_equal
+        )
         if changed_paths:  # if `gradients` changes params, marker/derivatives.py reports it
             raise wrong("changes its input", name=name, what=format_paths(changed_paths))
 
@@ -226,7 +236,7 @@ class Calls:
         """Raise `Wrong` if an array, an argument in a call of the function `name`, differs from its original."""
         arrays_by_name = dict(zip(self.input_names, arrays, strict=False))
         originals_by_name = dict(zip(self.input_names, originals, strict=False))
-        for changed_name in find_changed(arrays_by_name, originals_by_name, has_same_bits):
+        for changed_name in list_changed_names(arrays_by_name, originals_by_name, is_exactly_equal):
             raise wrong("changes its input", name=name, what=changed_name)
 
     def train(
@@ -268,7 +278,7 @@ class Calls:
         on_progress(activity)
         with ExitStack() as stack:
             for name in watched_names:
-                stack.enter_context(watch(self.module, name, getattr(trace, name)))
+                stack.enter_context(intercept_calls(self.module, name, getattr(trace, name)))
             if watched_names and not on_first_call:
                 stack.enter_context(redirect_stdout(io.StringIO()))
             try:
@@ -282,7 +292,7 @@ class Calls:
             raise trace.error
         trace.seconds = time.process_time() - start_time
         self.check_unchanged("train", copies, examples)
-        if not isinstance(check_and_return_result("train", results), (tuple, list)) or len(results) != 2:
+        if not isinstance(require_result("train", results), (tuple, list)) or len(results) != 2:
             description = f"{len(results)}" if isinstance(results, (tuple, list)) else f"one, {describe_type(results)}"
             raise wrong("wrong number of results", what=description)
         params, claim = results
@@ -294,10 +304,10 @@ class Calls:
         return trace
 
 
-def check_and_return_result(name, result):
-    """Return the result of the learner's function `name`. Raises `Wrong` if it is None or `...`."""
+def require_result(function_name, result):
+    """Return the result of the learner's function `function_name`. Raises `Wrong` if it is None or `...`."""
     if result is None or result is ...:
-        raise wrong("returns None", name=name)
+        raise wrong("returns None", name=function_name)
     return result
 
 
@@ -314,7 +324,7 @@ def unpack_params(module, content):
     return unpack(unpack_arrays(content), module)
 
 
-def call_in_fresh_module(evidence, name, *arguments):
+def call_with_restored_params(evidence, function_name, *arguments_after_params):
     """Return the result of a function in a fresh copy of the file, with params restored from their bytes.
 
     Raises `Wrong` if the call fails.
@@ -322,9 +332,11 @@ def call_in_fresh_module(evidence, name, *arguments):
     module = load_learner_module(evidence.calls.module.__file__)
     try:
         with redirect_stdout(io.StringIO()):
-            return getattr(type(evidence.calls)(module), name)(unpack_params(module, evidence.content), *arguments)
+            return getattr(type(evidence.calls)(module), function_name)(
+                unpack_params(module, evidence.content), *arguments_after_params
+            )
     except Exception as error:
-        raise wrong("read fails alone", name=name, error=end_sentence(explain_exception(error))) from None
+        raise wrong("read fails alone", name=function_name, error=end_sentence(explain_exception(error))) from None
 
 
 # --- Checks of a training ---------------------------------------------------------------------------------------------
@@ -363,7 +375,7 @@ def check_training(evidence, check_derivatives, watched_names=("gradients",)):
         raise wrong("gradients not called")
 
 
-def check_retraining(evidence, check_derivatives, has_learned):
+def retrain_and_check_derivatives(evidence, check_derivatives, has_learned):
     """Train again without recording calls, then check the derivatives with the trained params.
 
     check_derivatives: see `check_training`. has_learned: see `check_rng_and_gradients_used`. Even a correct training
@@ -393,7 +405,7 @@ def list_training_batch_if_usable(calls, params, mini_batch, images, *labels):
 
 def perturb_params(params, rng):
     """Return params with a little noise added, because the first params may make all scores equal."""
-    arrays = floats_by_path(params).items()
+    arrays = copy_floats_by_path(params).items()
     return replace_leaves(
         params, {k: a + rng.normal(size=a.shape) * (1e-3 * root_mean_square(a) or 1e-2) for k, a in arrays}
     )
@@ -415,7 +427,7 @@ def check_and_return_gradients(calls, params, batches, rng, thorough=True):
     )
 
 
-def check_large_batch(calls, params, examples, rng):
+def check_large_batch_gradients(calls, params, examples, rng):
     """Raise `Wrong` if the gradients of a large batch, whose size is no round number, are wrong.
 
     A file may drop the last examples, or average over parts of different sizes without weighting them.
@@ -434,7 +446,7 @@ def check_gradients_during_training(evidence):
     first_snapshot, *_ = evidence.trace.snapshots
     first_loss = float(calls.loss(first_snapshot.params, *evidence.mini_batch))
     rng = np.random.default_rng(evidence.seed)
-    gradients = match_gradients(
+    gradients = gradients_by_path(
         first_snapshot.params, calls.gradients(replace_leaves(first_snapshot.params), *evidence.mini_batch)
     )
     evidence.trained_paths = [k for k, g in gradients.items() if g is not None]
@@ -451,16 +463,16 @@ def check_gradients_during_training(evidence):
                 raise Wrong(error.mark, f"{error} (This is {moment}. In its first step, they were right.)") from None
 
 
-def check_descent(evidence):
+def check_arrays_move_downhill(evidence):
     """Raise `Wrong` if an array that has a gradient does not move, or does not move against its gradient."""
     trace = evidence.trace
     paths = evidence.trained_paths
-    first_arrays = floats_by_path(trace.snapshots[0].params)
-    last_arrays = floats_by_path(trace.params)
+    first_arrays = copy_floats_by_path(trace.snapshots[0].params)
+    last_arrays = copy_floats_by_path(trace.params)
     n_empty = sum(not snapshot.batch[0].size for snapshot in trace.snapshots)
     if n_empty > len(trace.snapshots) / 2:
         raise wrong("no images", n=n_empty, of=len(trace.snapshots), examples=evidence.calls.examples_name)
-    arrays_on_the_way = [floats_by_path(snapshot.params) for snapshot in trace.snapshots]
+    arrays_on_the_way = [copy_floats_by_path(snapshot.params) for snapshot in trace.snapshots]
     arrays_on_the_way += [snapshot.arrays_after for snapshot in trace.snapshots]
     paths = [k for k in paths if k in first_arrays and k in last_arrays]
     moved_paths = [k for k in paths if not np.array_equal(first_arrays[k], last_arrays[k])]
@@ -501,7 +513,7 @@ def check_rng_and_gradients_used(evidence, has_learned):
     judged, because it may have been in a line search.
     """
     trace = evidence.trace
-    final_arrays = floats_by_path(trace.params)
+    final_arrays = copy_floats_by_path(trace.params)
     first_snapshot, *_ = trace.snapshots
 
     def train_again(max_calls, **options):
@@ -543,8 +555,8 @@ def check_same_start(snapshot, other_snapshot, final_arrays):
     snapshot, other_snapshot: the first `Snapshot` of each training. final_arrays: {path: array} at the end of the first
     one, which the second may have continued by mistake.
     """
-    arrays = floats_by_path(snapshot.params)
-    other_arrays = floats_by_path(other_snapshot.params)
+    arrays = copy_floats_by_path(snapshot.params)
+    other_arrays = copy_floats_by_path(other_snapshot.params)
     drawn_paths = [k for k in arrays if k in other_arrays and np.ptp(arrays[k])]
     learned_paths = [k for k in drawn_paths if not np.array_equal(arrays[k], final_arrays.get(k))]
     if learned_paths and all(np.array_equal(other_arrays[k], final_arrays.get(k)) for k in learned_paths):
@@ -565,8 +577,8 @@ def are_close(arrays, other_arrays):
 
 def check_start_depends_on_rng(trace, other_trace):
     """Raise `Wrong` if a training with another rng starts with the same weights."""
-    arrays = floats_by_path(trace.snapshots[0].params)
-    other_arrays = floats_by_path(other_trace.snapshots[0].params) if other_trace.snapshots else {}
+    arrays = copy_floats_by_path(trace.snapshots[0].params)
+    other_arrays = copy_floats_by_path(other_trace.snapshots[0].params) if other_trace.snapshots else {}
     # An array counts as randomly drawn only if it has many numbers and most of them are different.
     drawn_paths = [
         k
@@ -600,8 +612,8 @@ class Diagnostics:
         self.loss_before_last = self.losses[-2]
         self.last_loss = self.losses[-1]
         self.has_fallen = self.last_loss < max_loss_ratio * self.first_loss
-        self.first_arrays = floats_by_path(params[0])
-        self.last_arrays = floats_by_path(params[-1])
+        self.first_arrays = copy_floats_by_path(params[0])
+        self.last_arrays = copy_floats_by_path(params[-1])
         self.values = {
             "curve": format_losses(self.losses),
             "begin": self.first_loss,
@@ -613,7 +625,7 @@ class Diagnostics:
         """Return a `Wrong` with the message for `mark`, its key in exercises/said.md."""
         return self.calls.sentences.make_exception(mark, **self.values | values)
 
-    def list_step_factors(self):
+    def list_best_step_factors(self):
         """Return `find_best_step_factor` for each of the first eight snapshots whose step moved an array."""
         factors = []
         for snapshot in self.trace.snapshots[:8]:
@@ -638,7 +650,7 @@ def has_diverged(losses):
 
 def find_best_step_factor(calls, snapshot):
     """Return the factor, one of 0.01, 0.1, 1 and 10, by which a step would lower the loss of its own batch most."""
-    arrays = floats_by_path(snapshot.params)
+    arrays = copy_floats_by_path(snapshot.params)
     moves = snapshot.compute_moves_by_path()
 
     def loss_after(factor):
@@ -670,7 +682,7 @@ def diagnose_growing_steps(diagnostics):
 
 def diagnose_large_steps(diagnostics):
     """Return a `Wrong` if shorter steps would have lowered the loss more, otherwise None."""
-    factors = diagnostics.list_step_factors()
+    factors = diagnostics.list_best_step_factors()
     n_shorter = sum(times < 1 for times in factors)
     is_first_too_long = n_shorter and factors[0] < 1 and diagnostics.last_loss > 0.8 * diagnostics.first_loss
     if not diagnostics.has_fallen and (n_shorter > len(factors) / 2 or is_first_too_long):
@@ -682,7 +694,7 @@ def diagnose_small_steps(diagnostics):
     """Return a `Wrong` if longer steps would have lowered the loss more, otherwise None."""
     if diagnostics.has_fallen:
         return None
-    factors = diagnostics.list_step_factors()
+    factors = diagnostics.list_best_step_factors()
     if min(factors, default=0) > 1:
         return diagnostics.make_error("steps too small", steps=len(factors))
     return None

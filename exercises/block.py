@@ -22,17 +22,17 @@ with program.import_guard("requirements-np.txt"):
     from marker import ROOT
     from marker.complaints import explain_exception
     from marker.derivatives import (
-        Place,
+        LocalLoss,
         collect_sentence_values,
         describe_exchange,
         explain_factor,
-        find_first_wrong_batch_and_factors,
-        find_wrong_gradients,
+        find_batch_index_and_factors,
+        find_mismatches_by_path,
+        gradients_by_path,
         is_right_for_single_example,
-        match_gradients,
         root_mean_square,
     )
-    from marker.nests import floats_by_path, format_paths, replace_leaves
+    from marker.nests import copy_floats_by_path, format_paths, replace_leaves
     from marker.verdict import Wrong
     from mlp_np import numerical_gradient, relative_difference
 
@@ -75,8 +75,8 @@ class BlockCalls(Calls):
         size: (channels, heads); by default, (C, HEADS).
         """
         params = self.functions["first_weights"](*(size or (C, HEADS)), np.random.default_rng(seed))
-        blank.check_and_return_result("first_weights", params)
-        if not floats_by_path(params):
+        blank.require_result("first_weights", params)
+        if not copy_floats_by_path(params):
             raise wrong("no weights", what=describe_type(params))
         return params
 
@@ -98,8 +98,8 @@ class BlockCalls(Calls):
         dx, gradients = results
         if np.shape(dx) != x.shape:
             raise wrong("dx of another shape", wanted=x.shape, what=f"of shape {np.shape(dx)}")
-        arrays = floats_by_path(params)
-        gradients = match_gradients(params, gradients)
+        arrays = copy_floats_by_path(params)
+        gradients = gradients_by_path(params, gradients)
         if not gradients:
             raise wrong("gradients of another form: of a block", names=format_paths(arrays))
         for k, g in gradients.items():
@@ -118,7 +118,7 @@ def draw_params_and_gradients(calls, batch, seed, size=None):
     calls.forward(params, batch[0])  # if `backward` relies on what this call stores, another check reports it
     _, gradients = calls.backward(params, *batch)
     gradients = {k: g for k, g in gradients.items() if g is not None and (g.ndim or g)}
-    arrays = {k: a / max(1, 2 * root_mean_square(a)) for k, a in floats_by_path(params).items() if k in gradients}
+    arrays = {k: a / max(1, 2 * root_mean_square(a)) for k, a in copy_floats_by_path(params).items() if k in gradients}
     return replace_leaves(params, {k: a + 0.15 * draw_seeded_by_path(k, a.shape) for k, a in arrays.items()}), gradients
 
 
@@ -264,8 +264,10 @@ def check_residuals(evidence):
     x = evidence.x
     rng = evidence.rng
     params = calls.first_weights(0)
-    other_arrays = floats_by_path(calls.first_weights(1))
-    zeros = {k: 0 * a for k, a in floats_by_path(params).items() if a.size and not np.array_equal(a, other_arrays[k])}
+    other_arrays = copy_floats_by_path(calls.first_weights(1))
+    zeros = {
+        k: 0 * a for k, a in copy_floats_by_path(params).items() if a.size and not np.array_equal(a, other_arrays[k])
+    }
     if len(other_arrays) > 1:  # a single array may contain the gammas, too
         y = calls.call("forward", replace_leaves(params, zeros), (x,))
         other_y = calls.call("forward", replace_leaves(params, zeros), (rng.normal(size=x.shape),))
@@ -280,7 +282,7 @@ def check_arrays_used(evidence):
     x = evidence.x
     y = calls.forward(params, x)
     _, gradients = calls.backward(params, x, x)
-    for k, a in floats_by_path(params).items():
+    for k, a in copy_floats_by_path(params).items():
         changed_params = replace_leaves(params, {k: a + 0.1 * draw_seeded_by_path(k, a.shape)})
         if gradients.get(k) is not None and gradients[k].ndim and np.array_equal(calls.forward(changed_params, x), y):
             raise wrong("never used", name=format_paths([k]))
@@ -305,7 +307,7 @@ def check_heads(evidence):
         raise wrong("heads ignored", one=HEADS, two=2)
     _, gradients = calls.backward(params, x, x)
     large_params = replace_leaves(
-        params, {k: 30 * a for k, a in floats_by_path(params).items() if gradients.get(k) is not None}
+        params, {k: 30 * a for k, a in copy_floats_by_path(params).items() if gradients.get(k) is not None}
     )
     texts = rng.normal(size=(200, 3, C))
     y, *y_of_repeats = (
@@ -321,7 +323,7 @@ def check_heads(evidence):
 def check_first_weights_use_rng(evidence):
     """Raise `Wrong` unless equal generators give equal first weights, and different generators different ones."""
     calls = evidence.calls
-    arrays, arrays_again, other_arrays = (floats_by_path(calls.first_weights(seed)) for seed in (0, 0, 1))
+    arrays, arrays_again, other_arrays = (copy_floats_by_path(calls.first_weights(seed)) for seed in (0, 0, 1))
     changed_paths = [k for k, a in arrays.items() if not np.array_equal(a, arrays_again[k])]
     if changed_paths:
         raise wrong("first weights by chance", names=format_paths(changed_paths))
@@ -358,7 +360,7 @@ def check_no_numerical_gradient(evidence):
         evidence.calls.backward(evidence.params, x, dy)
     finally:
         sys.setprofile(profiler)
-    n_numbers = sum(a.size for a in floats_by_path(evidence.params).values())
+    n_numbers = sum(a.size for a in copy_floats_by_path(evidence.params).values())
     for name, n in counts.most_common(1):
         if n >= n_numbers:
             raise wrong("backward by differences", name=name, n=n, numbers=n_numbers)
@@ -371,14 +373,15 @@ def check_derivatives(evidence):
     """Raise `Wrong` if dx or a gradient differs from central differences of (forward(params, x) * dy).sum()."""
     errors = []
     for x, dy in evidence.batches:
-        place, gradients = call_backward(evidence.calls, evidence.params, x, dy)
-        errors.append(find_wrong_gradients(place, gradients, evidence.rng, thorough=True))
+        place, gradients = make_place_and_gradients(evidence.calls, evidence.params, x, dy)
+        errors.append(find_mismatches_by_path(place, gradients, evidence.rng, thorough=True))
     if any(errors):
         raise make_gradient_error(evidence.calls, evidence.params, evidence.batches, errors, evidence.rng)
 
 
-def call_backward(calls, params, x, dy):
-    """Return (the `Place` that differentiates (forward(params, x) * dy).sum(), the learner's gradients {path: array}).
+def make_place_and_gradients(calls, params, x, dy):
+    """Return (the `LocalLoss` that differentiates (forward(params, x) * dy).sum(), the learner's gradients {path:
+    array}).
 
     A gradient that `backward` does not return counts as 0.
     """
@@ -386,9 +389,9 @@ def call_backward(calls, params, x, dy):
     def weighted_output_sum(nest, dy):
         return (calls.forward(nest["params"], nest["x"]) * dy).sum()
 
-    place = Place(weighted_output_sum, {"x": x, "params": params}, (dy,))
+    place = LocalLoss(weighted_output_sum, {"x": x, "params": params}, (dy,))
     dx, gradients = calls.backward(params, x, dy)
-    gradients = {f'["params"]{k}': gradients.get(k, np.zeros(a.shape)) for k, a in floats_by_path(params).items()}
+    gradients = {f'["params"]{k}': gradients.get(k, np.zeros(a.shape)) for k, a in copy_floats_by_path(params).items()}
     return place, {'["x"]': dx} | gradients
 
 
@@ -404,11 +407,11 @@ def format_argument_paths(paths):
 def make_gradient_error(calls, params, batches, errors, rng):
     """Return a `Wrong` that names the wrong gradients, with one entry compared and a diagnosis.
 
-    errors: for each batch, the result of `find_wrong_gradients`.
+    errors: for each batch, the result of `find_mismatches_by_path`.
     """
-    batch_index, factors = find_first_wrong_batch_and_factors(errors)
+    batch_index, factors = find_batch_index_and_factors(errors)
     batch_errors = errors[batch_index]
-    place, gradients = call_backward(calls, params, *batches[batch_index])
+    place, gradients = make_place_and_gradients(calls, params, *batches[batch_index])
     if all(factors) and factors[batch_index] != 1:
         diagnosis = explain_factor(factors, [len(x) for x, _ in batches], QUESTIONS_BY_POWER)
         return wrong(
@@ -417,10 +420,10 @@ def make_gradient_error(calls, params, batches, errors, rng):
             more=diagnosis,
             **collect_sentence_values(batch_errors, gradients, format_argument_paths),
         )
-    diagnosis = make_last_batch_sentence(calls, params, batches, batch_index, batch_errors, rng)
+    diagnosis = make_scale_or_length_sentence(calls, params, batches, batch_index, batch_errors, rng)
     if not diagnosis:
         diagnosis = make_missing_term_sentence(calls, params, batches[batch_index], place, gradients, batch_errors, rng)
-    diagnosis += describe_smallest_case(calls)
+    diagnosis += describe_smallest_failing_case(calls)
     return wrong(
         "other gradients: of a block",
         more=diagnosis,
@@ -438,7 +441,7 @@ QUESTIONS_BY_POWER = {
 CASES = (1, 1, 2, 1), (1, 2, 2, 1), (1, 1, 3, 1), (1, 2, 3, 1), (2, 1, 3, 1), (1, 2, 4, 2), (2, 2, 4, 2)  # B, T, C, h
 
 
-def describe_smallest_case(calls):
+def describe_smallest_failing_case(calls):
     """Return a sentence with the smallest case in which every wrong gradient has a wrong entry, or "" if there is none.
 
     It gives all inputs, so that the learner can work the case out on paper.
@@ -446,8 +449,8 @@ def describe_smallest_case(calls):
     for *size, channels, heads in CASES:
         x, dy = np.random.default_rng(0).normal(size=(2, *size, channels)).round(1)
         try:
-            place, gradients = call_backward(calls, calls.first_weights(0, (channels, heads)), x, dy)
-            errors = find_wrong_gradients(place, gradients, np.random.default_rng(0), thorough=True)
+            place, gradients = make_place_and_gradients(calls, calls.first_weights(0, (channels, heads)), x, dy)
+            errors = find_mismatches_by_path(place, gradients, np.random.default_rng(0), thorough=True)
         except Exception:
             continue  # at this size the file has a different error
         entry_errors = {}
@@ -469,7 +472,7 @@ def is_slight(errors):
     return all(abs(error.mine - error.slope) < 0.01 * abs(error.slope) for error in all_errors)
 
 
-def make_last_batch_sentence(calls, params, batches, batch_index, errors, rng):
+def make_scale_or_length_sentence(calls, params, batches, batch_index, errors, rng):
     """Return a sentence if the error comes from the small x or the long text of the last batch, otherwise "".
 
     A slight error in an earlier batch may have the first cause, too.
@@ -477,11 +480,11 @@ def make_last_batch_sentence(calls, params, batches, batch_index, errors, rng):
     x, dy = batches[batch_index]
     if batch_index < len(SIZES) and not is_slight(errors):
         return ""
-    if is_right_for_single_example(*call_backward(calls, params, x / SMALL, dy), rng):
+    if is_right_for_single_example(*make_place_and_gradients(calls, params, x / SMALL, dy), rng):
         return f" With x / {SMALL} they are right. Is the eps under the root of a norm the same in both passes?"
     T = SIZES[0][1]
     if batch_index >= len(SIZES) and is_right_for_single_example(
-        *call_backward(calls, params, x[:, :T], dy[:, :T]), rng
+        *make_place_and_gradients(calls, params, x[:, :T], dy[:, :T]), rng
     ):
         return f" With texts of {T} positions they are right. Which line of `backward` depends on the length of a text?"
     return ""
@@ -499,12 +502,14 @@ def make_missing_term_sentence(calls, params, batch, place, gradients, errors, r
     if sentence:
         return sentence
     if all(
-        is_right_for_single_example(*call_backward(calls, params, x[i : i + 1], dy[i : i + 1]), rng)
+        is_right_for_single_example(*make_place_and_gradients(calls, params, x[i : i + 1], dy[i : i + 1]), rng)
         for i in range(len(x))
     ):
         return " With a single text they are right. Where do you sum over the texts?"
     positions = [slice(t, t + 1) for t in range(x.shape[1])]
-    if all(is_right_for_single_example(*call_backward(calls, params, x[:, t], dy[:, t]), rng) for t in positions):
+    if all(
+        is_right_for_single_example(*make_place_and_gradients(calls, params, x[:, t], dy[:, t]), rng) for t in positions
+    ):
         return " With texts of a single position they are right. What happens between the positions?"
     return ""
 
@@ -539,7 +544,7 @@ def print_gradient_errors(learner_path):
     with open_learner_module(learner_path) as module:
         calls = BlockCalls(module)
         params, _ = draw_params_and_gradients(calls, (x, dy), 0)
-        place, gradients = call_backward(calls, params, x, dy)
+        place, gradients = make_place_and_gradients(calls, params, x, dy)
     print("the largest relative difference from (f(+h) - f(-h)) / 2h, where f is (forward(params, x) * dy).sum()")
     for k, g in gradients.items():
         if g is not None:

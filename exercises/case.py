@@ -17,7 +17,7 @@ import numpy as np
 from desk.show import relative_path
 from exercises import PICTURES
 from exercises.words import TABLES
-from marker.complaints import explain_exception, find_own_frame_and_line
+from marker.complaints import explain_exception, find_own_frame_and_lineno
 from marker.kind import Kind
 from marker.runner import list_code_lines
 from marker.verdict import Sentences, Verdict
@@ -69,7 +69,7 @@ class Case(Kind):
         if self.diagnosis not in SUSPECTS:
             raise ValueError(f"{self.diagnosis!r} is not under Suspects in said.md: {', '.join(SUSPECTS)}")
 
-    def check_is_complete(self, exercise):
+    def check_needed_files(self, exercise):
         load_lines_by_run(exercise.name)
 
     def iter_problems(self, exercise, mark_text):
@@ -108,7 +108,7 @@ class Case(Kind):
         """The range of a fixed program as text, such as "over 0.90"."""
         return f"over {self.least:.2f}" if self.most == 1 else f"between {self.least:.2f} and {self.most:.2f}"
 
-    def record_run(self, attempt, notes):
+    def fill_notes(self, attempt, notes):
         """Run the probe and the program.
 
         Records the diagnosis, whether the cause is gone, and the result in `notes`.
@@ -125,7 +125,7 @@ class Case(Kind):
             notes.is_fixed = bool(self.probe(module, np.random.default_rng(attempt.seed), train))
             number = train() if notes.is_fixed or notes.is_changed else 0
         except (AttributeError, TypeError, ValueError, IndexError) as error:
-            if find_own_frame_and_line(error, module.__file__):
+            if find_own_frame_and_lineno(error, module.__file__):
                 raise  # the error comes from a line of the learner's
             notes.misfit = explain_exception(error)
             return
@@ -181,7 +181,7 @@ class Case(Kind):
         lines_by_run = load_lines_by_run(exercise.name)
         say(f"{'At first, it printed:':38}A healthy run prints:", "quiet")
         for lines in zip(lines_by_run["as it is"], lines_by_run["healthy"], strict=True):
-            sick_line, healthy_line = map(drop_words_from_line, lines)
+            sick_line, healthy_line = map(shorten_printed_line, lines)
             print(f"{sick_line:38}{healthy_line}")
         say(f"\nThe curves: {relative_path(PICTURES / exercise.name)}.png")
         say("Run it with `python practice.py run`.")
@@ -228,6 +228,6 @@ def get_last_number_by_run(lines_by_run):
     return numbers
 
 
-def drop_words_from_line(line):
+def shorten_printed_line(line):
     """Return a printed line shortened, so that two of them fit side by side."""
     return re.sub("epoch |training |(?<=test) accuracy", "", line)

@@ -9,5 +9,5 @@ PARTS = OURS.by_part
 EXERCISES = OURS.exercises
 BY_NAME = OURS.by_name
 BROKEN = OURS.broken
-CHAPTERS = OURS.by_folder
+CHAPTERS = OURS.exercises_by_folder
 CASES = tuple(exercise for exercise in EXERCISES if isinstance(exercise.kind, Case))

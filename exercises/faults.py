@@ -181,6 +181,6 @@ def insert_fault(text, fault):
     return text.replace(fault.right, fault.wrong)
 
 
-def find_fault_line(text, fault):
-    """Return the number of the line that the fault changes. text: the file without the fault."""
-    return text[: text.index(fault.right)].count("\n") + 1
+def find_fault_line(original_text, fault):
+    """Return the number of the line that the fault changes. original_text: the file without the fault."""
+    return original_text[: original_text.index(fault.right)].count("\n") + 1

@@ -81,9 +81,9 @@ def note_found(folder):
     (folder / IS_FOUND).touch()
 
 
-def make_command(name):
+def make_training_command(fault_name):
     """Return the command of a training run that shows the fault, as it is typed in the copy."""
-    return f"python main_np.py --steps {STEPS} {FAULTS[name].options}".rstrip()
+    return f"python main_np.py --steps {STEPS} {FAULTS[fault_name].options}".rstrip()
 
 
 def parse_place(folder, place):
@@ -106,18 +106,18 @@ def parse_place(folder, place):
     raise UserError(f"{name} is not a file of the copy in {folder}: {EXAMPLE}")
 
 
-def judge_and_explain(name, file_name, line_number, suspect):
-    """Return (whether file, line and suspect are those of the fault `name`, the lines of text for the learner).
+def judge_and_list_messages(fault_name, file_name, line_number, suspect):
+    """Return (whether file, line and suspect are those of the fault `fault_name`, the lines of text for the learner).
 
     Raises UserError if there is no such suspect.
     """
-    fault = FAULTS[name]
+    fault = FAULTS[fault_name]
     if suspect not in SUSPECTS:
         raise UserError(f"{EXAMPLE}; the suspects are {', '.join(SUSPECTS)}")
     right_line = find_fault_line((ROOT / fault.file).read_text(encoding="utf-8"), fault)
     is_there = file_name == fault.file and line_number == right_line
     if suspect == fault.suspect and is_there:
-        return True, [f"Found. {fault.why}", *list_finding_sentences(name)]
+        return True, [f"Found. {fault.why}", *list_finding_sentences(fault_name)]
     about_suspect = "The suspect is right." if suspect == fault.suspect else "It is a different suspect."
     if is_there:
         about_place = "The line is right."
@@ -125,10 +125,10 @@ def judge_and_explain(name, file_name, line_number, suspect):
         about_place = "The file is right, but it is a different line."
     else:
         about_place = "It is a different file."
-    telling_steps = [step for step, finding in load_findings_by_step(name).items() if finding]
+    telling_steps = [step for step, finding in load_findings_by_step(fault_name).items() if finding]
     if not telling_steps:
         return False, [f"{about_suspect} {about_place}"]
-    steps, verb = name_steps_and_verb(telling_steps[0])
+    steps, verb = make_subject_and_verb(telling_steps[0])
     return False, [f"{about_suspect} {about_place}", f"Look again at what {steps} of docs/debugging.md {verb}."]
 
 
@@ -147,14 +147,14 @@ def list_finding_sentences(name):
         return ["No step of docs/debugging.md detects it: such a line can only be found by reading the code."]
     sentences = []
     for step in telling_steps:
-        steps, verb = name_steps_and_verb(step)
+        steps, verb = make_subject_and_verb(step)
         sentences.append(f"{steps[0].upper()}{steps[1:]} of docs/debugging.md {verb}: {findings[step]}")
     return sentences
 
 
-def name_steps_and_verb(step):
+def make_subject_and_verb(step_heading):
     """Return the step numbers in a heading and their verb: "1, 2, 5 look" gives ("steps 1, 2 and 5", "say")."""
-    *other_numbers, last_number = re.findall(r"\d+", step)
+    *other_numbers, last_number = re.findall(r"\d+", step_heading)
     if other_numbers:
         return f"steps {', '.join(other_numbers)} and {last_number}", "say"
     return f"step {last_number}", "says"

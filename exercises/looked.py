@@ -16,8 +16,8 @@ with program.import_guard("requirements-np.txt"):
     from exercises.own import ReaderCalls
     from exercises.words import open_learner_module
     from exercises.writer import WriterCalls
-    from marker.derivatives import match_gradients
-    from marker.nests import floats_by_path
+    from marker.derivatives import gradients_by_path
+    from marker.nests import copy_floats_by_path
     from support.errors import UserError
     from views.training import FIRST, describe_marks, iter_array_messages_and_numbers, root_mean_square
 
@@ -42,9 +42,9 @@ def measure_losses_and_array_rows(module, name):
     if not snapshots:
         raise UserError("`train` takes no step that can be shown: does it call `gradients`?")
     losses = [float(calls.loss(snapshot.params, *snapshot.batch)) for snapshot in snapshots]
-    params = floats_by_path(snapshots[-1].params)
+    params = copy_floats_by_path(snapshots[-1].params)
     moves = snapshots[-1].compute_moves_by_path()
-    gradients = match_gradients(snapshots[-1].params, calls.gradients(snapshots[-1].params, *snapshots[-1].batch))
+    gradients = gradients_by_path(snapshots[-1].params, calls.gradients(snapshots[-1].params, *snapshots[-1].batch))
     rows = []
     for path, gradient in gradients.items():
         has_step = path in moves and params[path].ndim > 1 and params[path].any()

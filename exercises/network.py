@@ -15,7 +15,7 @@ import textwrap
 import numpy as np
 
 from exercises.catalogue import CHAPTERS
-from marker.nests import floats_by_path
+from marker.nests import copy_floats_by_path
 from support.errors import UserError
 
 PROGRAM = '''\
@@ -285,7 +285,7 @@ def find_two_layer_params(params):
     params: a nest of arrays, whose roles follow from their shapes. Matrices may be of shape (out, in). A missing bias
     becomes 0. It may also be a single vector of all the numbers, in the order above.
     """
-    arrays = [a for a in floats_by_path(params).values() if a.ndim and min(a.shape)]
+    arrays = [a for a in copy_floats_by_path(params).values() if a.ndim and min(a.shape)]
     H, remainder = divmod(sum(a.size for a in arrays) - SCORES, PIXELS + 1 + SCORES)
     if len(arrays) == 1 and not remainder:  # all numbers in one vector
         ends = np.cumsum([PIXELS * H, H, H * SCORES])

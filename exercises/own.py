@@ -25,7 +25,7 @@ with program.import_guard("requirements-np.txt"):
     from exercises.words import OF_NETWORKS, make_error_report, open_learner_module
     from marker import ROOT
     from marker.derivatives import compute_checked_loss, root_mean_square
-    from marker.nests import floats_by_path, format_paths, leaves_by_path, replace_leaves
+    from marker.nests import copy_floats_by_path, format_paths, leaves_by_path, replace_leaves
     from marker.trial import load_learner_module
     from marker.verdict import Wrong
     from support.errors import UserError
@@ -104,9 +104,7 @@ class ReaderCalls(Calls):
     def compute_losses(self, params, images, labels=range(10)):
         """Return the loss (N, K) of each image in a batch of one, combined with each of the K labels."""
         pairs = ((image[None], np.array([k])) for image, k in itertools.product(images, labels))
-        losses = [
-            float(blank.check_and_return_result("loss", loss)) for loss in self.iter_results("loss", params, pairs)
-        ]
+        losses = [float(blank.require_result("loss", loss)) for loss in self.iter_results("loss", params, pairs)]
         return np.reshape(losses, (len(images), len(labels)))
 
     def read(self, params, images):
@@ -116,7 +114,7 @@ class ReaderCalls(Calls):
     def read_one_by_one(self, params, images):
         """Return the digits that `read` predicts when it gets one image per call, as integers (N,)."""
         results = self.iter_results("read", params, ((image[None],) for image in images))
-        return np.array([parse_digits(blank.check_and_return_result("read", result), 1)[0] for result in results])
+        return np.array([parse_digits(blank.require_result("read", result), 1)[0] for result in results])
 
     def train(self, examples, *arguments, **options):
         """Run `train` as `Calls.train` does and return its `Trace`.
@@ -186,7 +184,7 @@ def check_derivatives(evidence, calls, params, batches):
     loss_in_other_order = float(calls.loss(nearby_params, *(a[order] for a in sample)))
     if abs(loss - loss_in_other_order) > 1e-5 * abs(loss):
         raise wrong("loss of parts", n=len(order), one=loss, two=loss_in_other_order)
-    blank.check_large_batch(calls, params, evidence.examples, rng)
+    blank.check_large_batch_gradients(calls, params, evidence.examples, rng)
 
 
 def check_no_stored_images(evidence):
@@ -267,7 +265,7 @@ def make_prediction_error(evidence, images, predictions, n_different):
         for description, x in other_inputs.items():
             sentence = f"Its results agree with `loss` for {description}."
             explanations.append(("read is not as loss", sentence, calls.compute_losses(params, x)))
-        arrays = {k: a for k, a in floats_by_path(params).items() if a.any()}
+        arrays = {k: a for k, a in copy_floats_by_path(params).items() if a.any()}
         for k, a in arrays.items():
             description = f"Its results would agree with `loss` if {format_paths([k])} were 0."
             losses = calls.compute_losses(replace_leaves(params, {k: 0 * a}), images)
@@ -292,7 +290,7 @@ def check_reads_independently(evidence):
 def check_reads_in_fresh_module(evidence):
     """Raise `Wrong` if `read` needs anything that is not in params."""
     sample = evidence.held_out[:100]
-    n_different = (blank.call_in_fresh_module(evidence, "read", sample) != evidence.predictions[:100]).sum()
+    n_different = (blank.call_with_restored_params(evidence, "read", sample) != evidence.predictions[:100]).sum()
     if n_different > 10:
         raise wrong("read needs train", n=n_different, of=len(sample))
 
@@ -335,7 +333,7 @@ def check_hidden_layer(evidence):
     b = images[10:20] & 254
     loss_tables = [evidence.calls.compute_losses(evidence.params, x) for x in (a, b, a // 2 + b // 2)]
     if is_linear(*loss_tables):
-        matrices = [a for a in floats_by_path(evidence.params).values() if a.ndim == 2 and min(a.shape) > 1]
+        matrices = [a for a in copy_floats_by_path(evidence.params).values() if a.ndim == 2 and min(a.shape) > 1]
         raise wrong("linear" if len(matrices) == 1 else "no ReLU")
 
 
@@ -352,8 +350,8 @@ def check_hidden_layer_trained(evidence):
     """Raise `Wrong` if the scores are linear in all trained arrays together: then only one layer is trained."""
     if evidence.uses_batch_mean:
         return
-    first_arrays = floats_by_path(evidence.trace.snapshots[0].params)
-    last_arrays = floats_by_path(evidence.params)
+    first_arrays = copy_floats_by_path(evidence.trace.snapshots[0].params)
+    last_arrays = copy_floats_by_path(evidence.params)
     paths = [
         k
         for k in evidence.trained_paths
@@ -373,7 +371,7 @@ def check_hidden_layer_trained(evidence):
         raise wrong("one layer alone", names=format_paths(paths))
 
 
-def add_remarks(evidence):
+def add_loss_remarks(evidence):
     """Add remarks that are no reason to fail: on untrained constants, on predictions, and on ties."""
     if evidence.uses_batch_mean:
         return
@@ -383,8 +381,8 @@ def add_remarks(evidence):
     n = len(evidence.loss_table)
     images = evidence.held_out[:100]
     predictions = evidence.predictions[:100]
-    first_arrays = floats_by_path(evidence.trace.snapshots[0].params)
-    arrays = {k: a for k, a in floats_by_path(params).items() if a.ndim and k not in evidence.trained_paths}
+    first_arrays = copy_floats_by_path(evidence.trace.snapshots[0].params)
+    arrays = {k: a for k, a in copy_floats_by_path(params).items() if a.ndim and k not in evidence.trained_paths}
     changed_params = {k: replace_leaves(params, {k: 1.01 * a + 0.01}) for k, a in arrays.items()}
     constants = []
     for k, new_params in changed_params.items():
@@ -627,14 +625,14 @@ CHECKS = (
     partial(blank.check_training, check_derivatives=check_derivatives, watched_names=("gradients", "read")),
     check_no_stored_images,
     blank.check_gradients_during_training,
-    blank.check_descent,
+    blank.check_arrays_move_downhill,
     check_reads_least_loss,
     check_reads_independently,
     check_reads_in_fresh_module,
     check_pixels_do_not_overflow,
     check_hidden_layer,
     check_hidden_layer_trained,
-    add_remarks,
+    add_loss_remarks,
     partial(blank.check_rng_and_gradients_used, has_learned=is_accurate),
     check_accuracy,
     check_claim,
@@ -643,7 +641,7 @@ CHECKS = (
 RECHECKS = (
     add_relabelled_data,
     partial(
-        blank.check_retraining,
+        blank.retrain_and_check_derivatives,
         check_derivatives=check_derivatives,
         has_learned=partial(is_accurate, min_accuracy=MIN_RETRAINED_ACCURACY),
     ),

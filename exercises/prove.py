@@ -108,13 +108,19 @@ class LearnerCode:
                 problem = f"of shape {np.shape(result)}, not {np.shape(variables[output])}"
             if problem:
                 raise UserError(f"{output} is {problem}: the run cannot go on. `python practice.py {name}` marks it")
-            self.note_if_wrong(name, output, result, variables[output], location)
+            self.record_if_wrong(name, output, result, variables[output], location)
         return results
 
-    def note_if_wrong(self, name, output, result, expected_result, location=""):
+    def record_if_wrong(self, exercise_name, output_name, result, expected_result, location=""):
         """Record the first result that differs from the expected one."""
         if self.first_wrong is None and not agree(result, expected_result):
-            self.first_wrong = name, output, location, self.step, float(np.abs(result - expected_result).max())
+            self.first_wrong = (
+                exercise_name,
+                output_name,
+                location,
+                self.step,
+                float(np.abs(result - expected_result).max()),
+            )
 
 
 @cache
@@ -269,14 +275,14 @@ def replace_backward(layer, backward, learner_code, location):
     forward = layer.forward
     own_backward = layer.backward
 
-    def remember(x):
+    def forward_and_store(x):
         layer.last_call = x, forward(x)
         return layer.last_call[1]
 
     def run_exercise(name, arguments):
         return learner_code.run_exercise(name, arguments, location)
 
-    layer.forward = remember
+    layer.forward = forward_and_store
     layer.backward = lambda dy: backward(layer, own_backward, dy, run_exercise)
 
 
@@ -450,13 +456,13 @@ def make_tape_step(network, learner_code):
             z1 = module.add(module.matmul(x, W1), b1)
             loss = module.cross_entropy(module.add(module.matmul(module.relu(z1), W2), b2), y)
             module.backward(loss)
-        learner_code.note_if_wrong("tape_train", "the loss", loss.value, expected_loss)
+        learner_code.record_if_wrong("tape_train", "the loss", loss.value, expected_loss)
         expected_gradients = network.backward(dlogits)
         for name, tensor in reversed([*zip(network.params, tensors, strict=True)]):
             expected = expected_gradients[name]
             if np.shape(tensor.grad) != expected.shape:
                 raise UserError(f"the gradient of {name} is of shape {np.shape(tensor.grad)}, not {expected.shape}")
-            learner_code.note_if_wrong("tape_train", f"the gradient of {name}", tensor.grad, expected)
+            learner_code.record_if_wrong("tape_train", f"the gradient of {name}", tensor.grad, expected)
             velocity[name] = MOMENTUM * velocity[name] + tensor.grad
             network.params[name] = network.params[name] - lr * velocity[name]
         return float(loss.value)
@@ -483,7 +489,7 @@ def load_real_model(model_path):
     def encode_question(merge):
         file.byte_pairs.cache = {}
         file.byte_pairs.merge_pair = merge
-        return file.prompt(QUESTION)
+        return file.encode_prompt(QUESTION)
 
     return model, f"{options.network.title(options.run)} of {model_path.name}", encode_question, file
 
@@ -560,19 +566,19 @@ def standardise(images):
     return (x - x.mean()) / x.std()
 
 
-def flatten_images(images, labels):
+def standardise_and_flatten(images, labels):
     """Return (x, labels): standardised images x (steps, B, 784)."""
     return standardise(images).reshape(*labels.shape, 784), labels
 
 
-def halve_images(images, labels):
+def standardise_and_halve(images, labels):
     """Return (x, labels): standardised images x (steps, B, 14, 14), small because a learner's loops may be slow."""
     return standardise(images).reshape(*labels.shape, 14, 2, 14, 2).mean(axis=(3, 5)), labels
 
 
-def encode_images(images, labels):
+def encode_tokens_and_targets(images, labels):
     """Return the token ids and the targets, both (steps, B, T). The target of a token is the token after it."""
-    x, y = data.SOURCES["mnist"].tokenizer.encode(images.reshape(-1, 28, 28), labels.ravel())
+    x, y = data.SOURCES["mnist"].tokenizer.encode_inputs_and_targets(images.reshape(-1, 28, 28), labels.ravel())
     return x.reshape(*labels.shape, -1), y.reshape(*labels.shape, -1)
 
 
@@ -583,14 +589,16 @@ GPT_LINES = ("embedding_backward", "positions_backward", "next_targets", "causal
 SMALL_LLAMA = {"width": 8, "blocks": 2, "heads": 4, "kv_heads": 2, "hidden": 12}
 LLAMA_LINES = ("rms_norm_dx", "rotate", "shared_keys_backward", "swiglu_dx", "merge_tokens", "top_p")
 PROOFS = {
-    "mlp": [Proof(MLP, {"hidden": 128}, tuple(HOLES), make_mlp_step, batch=100, lr=0.1, encode=flatten_images)],
+    "mlp": [
+        Proof(MLP, {"hidden": 128}, tuple(HOLES), make_mlp_step, batch=100, lr=0.1, encode=standardise_and_flatten)
+    ],
     "resnet": [
         Proof(
             ResNet,
             SMALL_RESNET,
             ("batch_norm_dx", "conv_dW", "conv_dx", "shortcut"),
             make_resnet_step,
-            encode=halve_images,
+            encode=standardise_and_halve,
         )
     ],
     # With longer steps, the small transformer would double a rounding error every few steps. The backward pass of
@@ -599,9 +607,11 @@ PROOFS = {
         Proof(ViT, SMALL_VIT, ("layer_norm_dx", "softmax_backward"), make_vit_step, lr=0.01),
         Proof(ViT, SMALL_VIT, ("layer_norm_dx", "attention"), make_vit_step, lr=0.01),
     ],
-    "tape": [Proof(MLP, {"hidden": 128}, ("tape_train",), make_tape_step, batch=100, lr=0.1, encode=flatten_images)],
+    "tape": [
+        Proof(MLP, {"hidden": 128}, ("tape_train",), make_tape_step, batch=100, lr=0.1, encode=standardise_and_flatten)
+    ],
     "gpt": [
-        Proof(GPT, SMALL_GPT, GPT_LINES, make_gpt_step, encode=encode_images),
+        Proof(GPT, SMALL_GPT, GPT_LINES, make_gpt_step, encode=encode_tokens_and_targets),
     ],
     "llama": [
         Proof(
@@ -609,7 +619,7 @@ PROOFS = {
             SMALL_LLAMA,
             LLAMA_LINES,
             make_llama_training_step,
-            encode=encode_images,
+            encode=encode_tokens_and_targets,
             on_success=print_logit_difference_and_answer,
         )
     ],
@@ -637,7 +647,7 @@ def iter_lockstep(proof, learner_code, steps=STEPS, with_torch=False):
     velocity = {name: np.zeros_like(p) for name, p in network.params.items()}
     first_params = {name: p.copy() for name, p in network.params.items()}
     step = proof.make_step(network, learner_code)
-    twin_steps = open_torch_twin if with_torch else open_numpy_twin
+    twin_steps = open_torch_reference_steps if with_torch else open_numpy_reference_steps
     with twin_steps(proof, first_params, batches) as twin:
         for (x, y), (twin_loss, params) in zip(batches, twin, strict=True):
             learner_code.step += 1
@@ -657,7 +667,7 @@ def draw_batches(proof, steps):
 
 
 @contextmanager
-def open_numpy_twin(proof, first_params, batches):
+def open_numpy_reference_steps(proof, first_params, batches):
     """Context manager: yield an iterator over (loss, params) of the NumPy network after each step."""
 
     def iter_losses_and_params():
@@ -670,7 +680,7 @@ def open_numpy_twin(proof, first_params, batches):
 
 
 @contextmanager
-def open_torch_twin(proof, first_params, batches):
+def open_torch_reference_steps(proof, first_params, batches):
     """Context manager: yield an iterator over (loss, params) of the PyTorch network after each step.
 
     The network runs in its own process, which ends with the block.
@@ -724,17 +734,18 @@ def hoist_functions_into_module(module, learner_path):
     return module
 
 
-def replace_chapter_by_proof_name(text):
-    """Return the name in PROOFS for `text`, which may also be the chapter of the exercises, such as `chapter8`.
+def resolve_proof_name(name_or_chapter):
+    """Return the name in PROOFS for `name_or_chapter`, which may also be the chapter of the exercises, such as
+    `chapter8`.
 
     Any other text is returned unchanged.
     """
     for name, proofs in PROOFS.items():
         names = itertools.chain.from_iterable(proof.exercises for proof in proofs)
         chapters = {BY_NAME[exercise].file.parent.name for exercise in names if exercise in BY_NAME}
-        if chapters == {text}:
+        if chapters == {name_or_chapter}:
             return name
-    return text
+    return name_or_chapter
 
 
 def prove(folder, proof_name):
@@ -746,7 +757,7 @@ def prove(folder, proof_name):
         from support.threads import limit_blas_threads  # it needs a package that the site does not have
 
     limit_blas_threads()  # beside another busy program, several threads would wait for each other
-    proof_name = replace_chapter_by_proof_name(proof_name)
+    proof_name = resolve_proof_name(proof_name)
     if proof_name not in PROOFS:
         raise UserError(f"prove takes one of {', '.join(PROOFS)}, not {proof_name}")
     proofs = PROOFS[proof_name]

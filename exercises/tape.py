@@ -33,7 +33,7 @@ class Recorded(Tensor):
 
     def __init__(self, value, *edges):
         edges = [(parent, share) for parent, share in edges if isinstance(parent, Tensor)]  # none for constants
-        super().__init__(value, *((parent, partial(call_share, share, self)) for parent, share in edges))
+        super().__init__(value, *((parent, partial(check_and_call_share, share, self)) for parent, share in edges))
 
     def __add__(self, other):
         return Recorded(self.value + value_of(other), (self, lambda dy: dy), (other, lambda dy: dy))
@@ -52,7 +52,7 @@ class Recorded(Tensor):
         return Recorded(self.value.sum(), (self, lambda dy: dy * np.ones(self.value.shape)))
 
 
-def call_share(share, node, gradient):
+def check_and_call_share(share, node, gradient):
     """Return share(gradient). Raises `Wrong` if the gradient is None or has not as many entries as the node's value."""
     shape = node.value.shape
     if gradient is None and node.grad is not None:
@@ -71,19 +71,19 @@ def value_of(operand):
     return operand.value if isinstance(operand, Tensor) else operand
 
 
-def get_value_and_gradients(operands, dy, y):
-    """Return (y's value, a gradient for each operand), where dy is the gradient of y.
+def get_value_and_gradients(operands, dy, y_tensor):
+    """Return (the value of `y_tensor`, a gradient for each operand), where dy is the gradient of `y_tensor`.
 
-    The gradient of an operand is 0 if no edge leads to it. While y is `...`, not written yet, so are all results.
-    Raises `Wrong` if y is not a Tensor, or if its edges are wrong.
+    The gradient of an operand is 0 if no edge leads to it. While `y_tensor` is `...`, not written yet, so are all
+    results. Raises `Wrong` if `y_tensor` is not a Tensor, or if its edges are wrong.
     """
-    if y is ...:
+    if y_tensor is ...:
         return (...,) * (1 + len(operands))
-    if not hasattr(y, "edges"):
-        kind = "an array" if isinstance(y, np.ndarray) else f"of type {type(y).__name__}"
+    if not hasattr(y_tensor, "edges"):
+        kind = "an array" if isinstance(y_tensor, np.ndarray) else f"of type {type(y_tensor).__name__}"
         raise misuse("no Tensor made", kind=kind)
     gradients = {}
-    for edge in y.edges:
+    for edge in y_tensor.edges:
         if not (isinstance(edge, (tuple, list)) and len(edge) == 2 and callable(edge[1])):
             raise misuse("no pair of a parent and a share")
         parent, share = edge
@@ -96,7 +96,7 @@ def get_value_and_gradients(operands, dy, y):
         if not np.array_equal(dy_copy, dy):
             raise misuse("changes dy")
         gradients[id(parent)] = gradients[id(parent)] + dparent if id(parent) in gradients else dparent
-    return (y.value, *(gradients.get(id(operand), np.zeros_like(value_of(operand))) for operand in operands))
+    return (y_tensor.value, *(gradients.get(id(operand), np.zeros_like(value_of(operand))) for operand in operands))
 
 
 def walk(loss, leaves, order):

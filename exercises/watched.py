@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from marker.derivatives import match_gradients
-from marker.nests import floats_by_path, leaves_by_path, replace_leaves
+from marker.derivatives import gradients_by_path
+from marker.nests import copy_floats_by_path, leaves_by_path, replace_leaves
 
 FIRST = 60  # the number of calls whose steps are all recorded; later, only some are
 POINTS = 24  # the number of snapshots at which every other one is dropped
@@ -42,7 +42,7 @@ def negate_gradients(gradients):
 
     Writable arrays are negated in place, because the learner's file may hold other references to them.
     """
-    negative = {k: -a for k, a in floats_by_path(gradients).items()}
+    negative = {k: -a for k, a in copy_floats_by_path(gradients).items()}
     for k, a in leaves_by_path(gradients).items():
         if k in negative and isinstance(a, np.ndarray) and a.flags.writeable:
             a[...] = negative[k]
@@ -56,15 +56,15 @@ def get_writable_arrays_by_path(gradients):
     return {k: a for k, a in leaves_by_path(gradients).items() if isinstance(a, np.ndarray) and a.flags.writeable}
 
 
-def restore_gradients(gradients, arrays_by_path):
-    """Write the values of `gradients` into `arrays_by_path` and return a copy of `gradients`.
+def restore_and_copy_gradients(saved_gradients, learner_arrays_by_path):
+    """Write the values of `saved_gradients` into `learner_arrays_by_path` and return a copy of `saved_gradients`.
 
-    arrays_by_path: {path: array}, the learner's own gradient arrays, from `get_writable_arrays_by_path`.
+    learner_arrays_by_path: {path: array}, the learner's own gradient arrays, from `get_writable_arrays_by_path`.
     """
-    values = leaves_by_path(gradients)
-    for k, a in arrays_by_path.items():
+    values = leaves_by_path(saved_gradients)
+    for k, a in learner_arrays_by_path.items():
         a[...] = values[k]
-    return replace_leaves(gradients)
+    return replace_leaves(saved_gradients)
 
 
 class Snapshot:
@@ -80,7 +80,7 @@ class Snapshot:
 
     def compute_moves_by_path(self):
         """Return {path: change of the array between this call and the next}."""
-        arrays = floats_by_path(self.params)
+        arrays = copy_floats_by_path(self.params)
         return {k: b - arrays[k] for k, b in self.arrays_after.items() if k in arrays and b.shape == arrays[k].shape}
 
 
@@ -140,11 +140,11 @@ class Trace:
             return function(*bound_arguments.args, **bound_arguments.kwargs)
         self.is_in_gradients = True
         try:
-            return self.record_gradients(function, bound_arguments)
+            return self.call_and_record_gradients(function, bound_arguments)
         finally:
             self.is_in_gradients = False
 
-    def record_gradients(self, function, bound_arguments):
+    def call_and_record_gradients(self, function, bound_arguments):
         """Record a call of `gradients` and return its result; see `negates_gradients` for changed results."""
         params, *batch = list_arguments(bound_arguments)[: 1 + len(self.examples)]
         if self.n_calls == 0 and self.on_first_call:
@@ -157,14 +157,14 @@ class Trace:
         if self.n_calls > self.max_calls or time.process_time() > self.deadline:
             raise TrainingStopped
         if self.repeated_gradients:
-            return restore_gradients(*self.repeated_gradients)
+            return restore_and_copy_gradients(*self.repeated_gradients)
         gradients = function(*bound_arguments.args, **bound_arguments.kwargs)
         if self.negates_gradients and self.n_calls > 1:
             gradients = negate_gradients(gradients)
             if self.n_calls == FIRST:
                 self.repeated_gradients = replace_leaves(gradients), get_writable_arrays_by_path(gradients)
         if self.n_calls <= FIRST or self.open_snapshot:
-            for k, g in match_gradients(params, gradients).items():
+            for k, g in gradients_by_path(params, gradients).items():
                 if g is not None and np.shape(self.gradient_sums.get(k, g)) == g.shape:
                     self.gradient_sums[k] = self.gradient_sums.get(k, 0) + g
                     self.always_zero[k] = self.always_zero.get(k, True) & (g == 0)
@@ -186,9 +186,9 @@ class Trace:
         is_snapshot = self.n_calls % self.stride == 0
         self.n_calls += 1
         if self.n_calls <= FIRST or self.open_snapshot or is_snapshot:
-            self.record_step(floats_by_path(params))
+            self.record_step(copy_floats_by_path(params))
         if self.n_calls <= FIRST:
-            self.array_hashes.append(hash(tuple(a.tobytes() for a in floats_by_path(params).values())))
+            self.array_hashes.append(hash(tuple(a.tobytes() for a in copy_floats_by_path(params).values())))
         if is_snapshot:
             self.open_snapshot = Snapshot(params, batch)
             self.snapshots.append(self.open_snapshot)
@@ -196,7 +196,7 @@ class Trace:
                 self.snapshots = self.snapshots[::2]
                 self.stride = 2 * self.stride
         images, *labels = batch
-        indices = self.find_examples(images)
+        indices = self.find_example_indices(images)
         known_indices = [i for i in indices if i is not None]
         self.n_known_examples += len(known_indices)
         for y, true_labels in zip(labels, self.labels, strict=True):
@@ -210,7 +210,7 @@ class Trace:
         if not known_indices and images.dtype.kind == "f" and images.size and np.abs(images).max() < 20:
             self.n_scaled_batches += 1
 
-    def find_examples(self, images):
+    def find_example_indices(self, images):
         """Return, for each row, its index among the images of `examples`, or None. The rows may have another dtype."""
         if images.ndim != 2 or images.dtype.kind not in "iuf":
             return []
@@ -253,7 +253,7 @@ class Trace:
         """Call the learner's `read` and return its result. The accuracy is recorded."""
         _, images, *_ = list_arguments(bound_arguments)
         predictions = function(*bound_arguments.args, **bound_arguments.kwargs)
-        indices = self.find_examples(np.asarray(images))
+        indices = self.find_example_indices(np.asarray(images))
         self.was_tested[[i for i in indices if i is not None]] = True
         if len(indices) > 20 and None not in indices and np.shape(predictions) == (len(indices),):
             share = (np.asarray(predictions) == self.labels[0][indices]).mean()
@@ -263,7 +263,7 @@ class Trace:
     def finish(self, params):
         """Record the params that `train` returned."""
         self.params = replace_leaves(params)  # copied, because the next training may change the learner's own arrays
-        self.record_step(floats_by_path(params))
+        self.record_step(copy_floats_by_path(params))
 
     def iter_remarks(self):
         """Yield remarks on the training, sentences that are no reason to fail."""

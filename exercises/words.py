@@ -6,10 +6,10 @@ from functools import partial
 from marker import ROOT, complaints
 from marker.trial import load_learner_module
 from marker.verdict import Sentences
-from marker.words import SAID, Words, tables
+from marker.words import SAID, Words, read_tables_by_heading
 from support.errors import UserError
 
-TABLES = tables(ROOT / "exercises" / "said.md")
+TABLES = read_tables_by_heading(ROOT / "exercises" / "said.md")
 WORDS = Words.from_folder(ROOT / "exercises")
 OF_NETWORKS = Sentences(SAID["Derivatives"], TABLES["Own networks"])
 OF_WRITERS = Sentences(SAID["Derivatives"], TABLES["Own networks"], TABLES["Networks that write"])

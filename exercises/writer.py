@@ -144,7 +144,7 @@ class WriterCalls(Calls):
 
         Raises `Wrong` if they are not names that begin with these.
         """
-        names = blank.check_and_return_result("write", self.functions["write"](params, list(prompts), rng))
+        names = blank.require_result("write", self.functions["write"](params, list(prompts), rng))
         if not isinstance(names, (list, tuple, np.ndarray)) or len(names) != len(prompts):
             description = describe_type(names) if not isinstance(names, (list, tuple)) else f"{len(names)} of them"
             raise wrong("write returns no names", n=len(prompts), what=description)
@@ -193,7 +193,7 @@ def check_derivatives(evidence, calls, params, batches):
     check_loss_and_causality(calls, params, batches[0][0], evidence.seed)
     rng = np.random.default_rng(evidence.seed)
     blank.check_and_return_gradients(calls, params, batches, rng)
-    blank.check_large_batch(calls, params, evidence.examples, rng)
+    blank.check_large_batch_gradients(calls, params, evidence.examples, rng)
 
 
 def check_logits_ignore_batch_size(evidence):
@@ -277,7 +277,7 @@ def check_beats_bigrams(evidence):
         raise wrong("loss is not finite: of texts", loss=loss, found=evidence.held_out_loss)
 
 
-def check_retrained_loss(evidence):
+def check_loss_after_retraining(evidence):
     """Raise `Wrong` if the loss or the claim of a training on other names, just as hard to predict, is too far off."""
     add_held_out_loss(evidence)
     loss = evidence.held_out_loss
@@ -352,7 +352,9 @@ def check_writes_by_rng(evidence):
 def check_writes_in_fresh_module(evidence):
     """Raise `Wrong` if `write` needs anything that is not in params."""
     names = evidence.calls.write(evidence.params, PROMPTS[:8], np.random.default_rng(evidence.seed))
-    names_in_new_run = blank.call_in_fresh_module(evidence, "write", PROMPTS[:8], np.random.default_rng(evidence.seed))
+    names_in_new_run = blank.call_with_restored_params(
+        evidence, "write", PROMPTS[:8], np.random.default_rng(evidence.seed)
+    )
     if names_in_new_run != names:
         raise wrong("write needs train", one=", ".join(names[:3]), two=", ".join(names_in_new_run[:3]))
 
@@ -368,19 +370,19 @@ def check_samples_match_logits(evidence):
     texts = encode_names(names)
     sampled_mask = make_loss_mask(texts) & (np.arange(T) >= np.array([[len(prompt)] for prompt in prompts]))
     log_p = compute_log_probs(evidence.calls, evidence.params, texts)
-    deviations, mean, expected_mean = measure_token_loss_deviation(log_p, texts, sampled_mask)
+    deviations, mean, expected_mean = compute_sampling_statistics(log_p, texts, sampled_mask)
     if not abs(deviations) < 5:
         for shift, side in ((1, "before"), (-1, "after")):
             shifted_texts = np.where(sampled_mask & (texts > 0), (texts.astype(int) - 1 + shift) % 26 + 1, texts)
             shifted_log_p = compute_log_probs(evidence.calls, evidence.params, shifted_texts)
-            if abs(measure_token_loss_deviation(shifted_log_p, shifted_texts, sampled_mask)[0]) < 5:
+            if abs(compute_sampling_statistics(shifted_log_p, shifted_texts, sampled_mask)[0]) < 5:
                 raise wrong("write returns other letters: moved", side=side)
         raise make_sampling_error(deviations, mean, expected_mean)
     i, position = np.ogrid[: len(texts), :T]
     halves = {"every other name": i % 2, "four names of every eight": i // 4 % 2}
     halves |= {"the second half of the names": 2 * i // len(i), "every other position": position % 2}
     for half, half_index in halves.items():
-        deviations, *values = measure_token_loss_deviation(log_p, texts, sampled_mask & (half_index == 1))
+        deviations, *values = compute_sampling_statistics(log_p, texts, sampled_mask & (half_index == 1))
         if not abs(deviations) < 5:
             raise make_sampling_error(deviations, *values, f" in {half}")
     check_letter_counts(log_p, texts, sampled_mask)
@@ -424,7 +426,7 @@ def compute_log_probs(calls, params, texts):
     return np.maximum(log_softmax(calls.logits(params, texts)), -1e3)
 
 
-def measure_token_loss_deviation(log_p, texts, sampled_mask):
+def compute_sampling_statistics(log_p, texts, sampled_mask):
     """Return (deviations, mean, expected mean) of -log p over the sampled tokens, to test how they were drawn.
 
     log_p (N, T, V); texts (N, T) token ids; sampled_mask (N, T) bool: which tokens to test. If a token is drawn with
@@ -527,7 +529,7 @@ CHECKS = (
     partial(blank.check_training, check_derivatives=check_derivatives),
     check_logits_ignore_batch_size,
     blank.check_gradients_during_training,
-    blank.check_descent,
+    blank.check_arrays_move_downhill,
     add_held_out_loss,
     partial(blank.check_rng_and_gradients_used, has_learned=is_better_than_bigrams),
     check_beats_bigrams,
@@ -541,12 +543,12 @@ FUNCTIONS = "logits", "loss", "gradients", "train", "write"
 RECHECKS = (
     add_relettered_data,
     partial(
-        blank.check_retraining,
+        blank.retrain_and_check_derivatives,
         check_derivatives=check_derivatives,
         has_learned=partial(is_better_than_bigrams, max_excess=RETRAINED_MARGIN),
     ),
     check_logits_ignore_batch_size,
-    check_retrained_loss,
+    check_loss_after_retraining,
     check_writes_by_rng,
     check_samples_match_logits,
 )

@@ -25,7 +25,7 @@ with program.import_guard("requirements-np.txt"):
     import main_np
     import main_torch
     from lab import results, timing
-    from lab.timing import ROUNDS, worker_threads
+    from lab.timing import ROUNDS, subprocess_threads
     from loading.options import parse_options
     from networks import NETWORKS, format_model_option
     from support.errors import UserError
@@ -70,10 +70,10 @@ def make_pytorch_step_and_test(options):
     place = Place(options)
     network = place.prepare(model)
 
-    def train_for_loss_and_accuracy(x, y, lr):
+    def take_step(x, y, lr):
         return main_torch.train_step(network, optimizer, *place.own_part_on_device(x, y), lr, place)
 
-    return train_for_loss_and_accuracy, lambda dataset: main_torch.evaluate(network, dataset, options, place)
+    return take_step, lambda dataset: main_torch.evaluate(network, dataset, options, place)
 
 
 def make_jax_step_and_test(options):
@@ -100,12 +100,12 @@ def make_jax_step_and_test(options):
         params = {name: p - lr * velocity[name] for name, p in params.items()}
         return params, velocity, loss, (logits.argmax(axis=1) == y).mean()
 
-    def train_for_loss_and_accuracy(x, y, lr):
+    def take_step(x, y, lr):
         nonlocal state
         *state, loss, accuracy = train_step(*state, x, y, lr)
         return loss, accuracy
 
-    return train_for_loss_and_accuracy, None
+    return take_step, None
 
 
 def make_scikit_learn_step_and_test(options):
@@ -120,10 +120,10 @@ def make_scikit_learn_step_and_test(options):
     network.set_params(batch_size=options.run.batch_size, momentum=options.run.momentum, random_state=options.run.seed)
     network.set_params(learning_rate_init=0.05)  # of 0.02, 0.05, 0.1 and 0.2, the best on held-out images
 
-    def fit_and_list_loss(x, y, lr):
+    def take_steps(x, y, lr):
         return [network.partial_fit(x.reshape(len(x), -1), y, classes=range(10)).loss_]
 
-    return fit_and_list_loss, None
+    return take_steps, None
 
 
 TOOLS = {
@@ -139,18 +139,18 @@ BATCHES = dict.fromkeys(TOOLS, 1) | {SCIKIT_LEARN: 20}  # batches in a call: sci
 # --- Measuring -------------------------------------------------------------------------------------------------------
 
 
-def prepare_call(name, argv, kind="step"):
+def prepare_call(tool, options_text, kind="step"):
     """Load the data, and return a function that takes the next training step with a tool.
 
-    name: a key of TOOLS. argv: the options of the run, as text. kind: with "test", the function tests the network
-    instead.
+    tool: a key of TOOLS. options_text: the options of the run, as text. kind: with "test", the function tests the
+    network instead.
     """
-    compile_options = ["--compile"] if name == COMPILED else []
-    options = parse_options("torch", "--device", "cpu", *argv.split(), *compile_options)
+    compile_options = ["--compile"] if tool == COMPILED else []
+    options = parse_options("torch", "--device", "cpu", *options_text.split(), *compile_options)
     dataset = data.load(options.source)
-    batch_options = with_changes(options, batch_size=options.run.batch_size * BATCHES[name])
+    batch_options = with_changes(options, batch_size=options.run.batch_size * BATCHES[tool])
     batches = data.batches(dataset, batch_options, 0, sys.maxsize)
-    step, test = TOOLS[name](options)
+    step, test = TOOLS[tool](options)
 
     def take_step_and_return_loss():
         x, y = next(batches)
@@ -173,41 +173,41 @@ def busy_process():
 def list_call_seconds(*arguments, **length):
     """Return the seconds of each call of `prepare_call(*arguments)`, without the first third, which is a warm-up.
 
-    length: `min_steps` and `min_seconds` of `timing.list_step_seconds_in_subprocess`.
+    length: `min_steps` and `min_seconds` of `timing.measure_step_seconds_in_subprocess`.
     """
-    return timing.drop_warm_up(timing.list_step_seconds_in_subprocess(prepare_call, *arguments, **length))
+    return timing.drop_warm_up(timing.measure_step_seconds_in_subprocess(prepare_call, *arguments, **length))
 
 
-def measure_step_ms(name, argv):
+def measure_step_ms(tool, options_text):
     """Return the median duration of a step in milliseconds."""
-    return 1000 * np.median(list_call_seconds(name, argv)) / BATCHES[name]
+    return 1000 * np.median(list_call_seconds(tool, options_text)) / BATCHES[tool]
 
 
-def measure_test_seconds(name, argv):
-    return np.median(list_call_seconds(name, argv, "test"))
+def measure_test_seconds(tool, options_text):
+    return np.median(list_call_seconds(tool, options_text, "test"))
 
 
-def measure_busy_step_ms(name, argv):
+def measure_busy_step_ms(tool, options_text):
     """Return the mean duration of 100 steps beside a busy process, in milliseconds.
 
     It is the mean, because the delay comes from a few slow steps.
     """
     with busy_process():
-        return 1000 * np.mean(list_call_seconds(name, argv, min_steps=150))
+        return 1000 * np.mean(list_call_seconds(tool, options_text, min_steps=150))
 
 
-def measure_first_epoch_seconds(name):
+def measure_first_epoch_seconds(tool):
     return np.sum(
-        timing.list_step_seconds_in_subprocess(prepare_call, name, "", min_steps=468 // BATCHES[name], min_seconds=0)
+        timing.measure_step_seconds_in_subprocess(prepare_call, tool, "", min_steps=468 // BATCHES[tool], min_seconds=0)
     )
 
 
-def measure_training_loop_seconds(name, argv):
-    output = results.run_program(f"{PROGRAMS[name]} {argv}", results.ROOT / "learning_curves" / "others")
+def measure_training_loop_seconds(tool, options_text):
+    output = results.run_program(f"{PROGRAMS[tool]} {options_text}", results.ROOT / "learning_curves" / "others")
     return results.parse_seconds(output)
 
 
-def iter_threads_keys_and_functions():
+def iter_measurements():
     """Yield (number of threads, the parts of the result's key, a function that measures it) for each measurement."""
     for threads, argv in product(THREADS, RUNS):
         tools = PROGRAMS if argv else TOOLS
@@ -236,9 +236,9 @@ def measure_results_entry():
     missing = {}
     for round_number in range(1, ROUNDS + 1):
         print(f"round {round_number} of {ROUNDS}", file=sys.stderr)
-        for threads, key, measure in iter_threads_keys_and_functions():
+        for threads, key, measure in iter_measurements():
             try:
-                with worker_threads(threads):
+                with subprocess_threads(threads):
                     value = round(float(measure()), 3)
                 rounds.setdefault(make_key(*key), []).append(value)
             except UserError as error:

@@ -48,7 +48,7 @@ def iter_logits_and_gradients(model, x, y):
     yield model.backward(mlp_np.softmax_cross_entropy(logits, y)[1])
 
 
-def make_comparisons():
+def make_variants_by_name():
     """Return {name: [by hand, on the tape]}, each a function that returns a generator of the two passes' results."""
     rng = np.random.default_rng(0)
 
@@ -79,17 +79,17 @@ def make_comparisons():
     }
 
 
-def prepare_passes(name, variant):
-    """Return a function that runs both passes of a comparison. variant: 0 for by hand, 1 for on the tape."""
+def prepare_passes(name, variant_index):
+    """Return a function that runs both passes of a comparison. variant_index: 0 for by hand, 1 for on the tape."""
     data.load()  # as in a run: without it, the memory of large arrays is freed and allocated again at every step
-    make = make_comparisons()[name][variant]
+    make = make_variants_by_name()[name][variant_index]
     return lambda: [*make()]
 
 
 def measure_bytes_kept_by_forward(start_passes):
     """Return the bytes that the forward pass keeps for the backward pass.
 
-    start_passes: a function of `make_comparisons`.
+    start_passes: a function of `make_variants_by_name`.
     """
     gc.collect()
     tracemalloc.start()
@@ -103,20 +103,20 @@ def measure_bytes_kept_by_forward(start_passes):
 def measure_cost(rounds=timing.ROUNDS, **length):
     """Measure both variants of each comparison, in turns.
 
-    length: the options of `timing.list_step_seconds_in_subprocess`.
+    length: the options of `timing.measure_step_seconds_in_subprocess`.
     Return {name: {"by hand": costs, "on the tape": costs}}, where the costs are {"ms": milliseconds, "MB": megabytes}.
     """
     costs = {}
     ways = ("by hand", "on the tape")
-    for name, factories in make_comparisons().items():
+    for name, factories in make_variants_by_name().items():
         times = {way: [] for way in ways}
-        with timing.worker_threads(1):
+        with timing.subprocess_threads(1):
             for _ in range(rounds):
                 for number, way in enumerate(ways):
                     times[way].append(
                         np.median(
                             timing.drop_warm_up(
-                                timing.list_step_seconds_in_subprocess(prepare_passes, name, number, **length)
+                                timing.measure_step_seconds_in_subprocess(prepare_passes, name, number, **length)
                             )
                         )
                     )

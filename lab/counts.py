@@ -37,20 +37,20 @@ ROWS = {  # for a text; the coarser table uses one letter fewer
 SEEN = (0, 10, 100, 1000)  # lower ends of the ranges of how often four letters occurred
 
 
-def extract_word_triples(dataset, batch, options):
+def extract_target_arrays(dataset, batch, options):
     """Return (position, previous token, token), three arrays with an entry for each target in the texts."""
     x, y = data.encode(*batch, options)
     return tuple(array[y != -1] for array in (np.broadcast_to(np.arange(y.shape[1]), y.shape), x, y))
 
 
-def compute_probabilities(context, token_ids, coarser_table):
-    """Return the probabilities of the next token for each context: (..., V).
+def make_probability_table(context_arrays, token_ids, coarser_table):
+    """Return the probabilities of the next token for each context_arrays: (..., V).
 
-    context: a tuple of arrays (N,), such as positions or previous tokens; token_ids (N,): the tokens in these contexts;
-    coarser_table (..., V): the distribution of the imaginary token that is added to the counts.
+    context_arrays: a tuple of arrays (N,), such as positions or previous tokens; token_ids (N,): the tokens in these
+    contexts; coarser_table (..., V): the distribution of the imaginary token that is added to the counts.
     """
     counts = np.zeros(coarser_table.shape)
-    np.add.at(counts, (*context, token_ids), 1)
+    np.add.at(counts, (*context_arrays, token_ids), 1)
     return (counts + coarser_table) / (counts.sum(axis=-1, keepdims=True) + 1)
 
 
@@ -63,23 +63,23 @@ def make_tables_and_contexts_by_name(positions, previous_ids, token_ids, sizes):
     T = sizes["context_length"]
     W = sizes["vocab_size"] + sizes["n_start_tokens"]
     uniform = np.full(V, 1 / V)
-    overall = compute_probabilities((), token_ids, uniform)
-    by_place = compute_probabilities((positions,), token_ids, np.tile(overall, (T, 1)))
-    by_previous = compute_probabilities((previous_ids,), token_ids, np.tile(overall, (W, 1)))
-    by_both = compute_probabilities((positions, previous_ids), token_ids, by_place[:, np.newaxis].repeat(W, axis=1))
+    overall = make_probability_table((), token_ids, uniform)
+    by_place = make_probability_table((positions,), token_ids, np.tile(overall, (T, 1)))
+    by_previous = make_probability_table((previous_ids,), token_ids, np.tile(overall, (W, 1)))
+    by_both = make_probability_table((positions, previous_ids), token_ids, by_place[:, np.newaxis].repeat(W, axis=1))
     return dict(
         zip(TABLES, [(uniform, ""), (overall, ""), (by_place, "p"), (by_previous, "b"), (by_both, "pb")], strict=True)
     )
 
 
-def measure_table_losses_and_accuracies(dataset):
+def measure_table_losses_and_accuracies(dataset_name):
     """Return {table: {"loss", "accuracy"}} on all test texts of a dataset."""
-    options = parse_options("np", "--model", "gpt", "--dataset", dataset)
+    options = parse_options("np", "--model", "gpt", "--dataset", dataset_name)
     examples = data.load(options.source)
     all_rows = slice(None)
-    train_pairs = extract_word_triples(examples, examples.get_train_examples_and_labels(all_rows), options)
+    train_pairs = extract_target_arrays(examples, examples.get_train_examples_and_labels(all_rows), options)
     results_by_table = {}
-    positions, previous_ids, token_ids = extract_word_triples(
+    positions, previous_ids, token_ids = extract_target_arrays(
         examples, examples.get_test_examples_and_labels(all_rows), options
     )
     for name, (table, conditions) in make_tables_and_contexts_by_name(
@@ -94,7 +94,7 @@ def measure_table_losses_and_accuracies(dataset):
     return results_by_table
 
 
-def iter_text_tables(source):
+def iter_letter_predictions(source):
     """Yield (name, p (N, V), times (N,), targets (N,)) for each of ROWS, for the N letters of the test.
 
     p: the probabilities of each letter; times: how often the letters before it occurred in training; targets: the right
@@ -124,10 +124,10 @@ def iter_text_tables(source):
         yield name, p, times, token_ids[positions]
 
 
-def measure_text_losses_and_accuracies(dataset):
+def measure_text_losses_and_accuracies(dataset_name):
     """Return {row of ROWS: {"loss", "accuracy"}} of the tables for a text."""
     results_by_row = {}
-    for name, p, _, targets in iter_text_tables(data.SOURCES[dataset]):
+    for name, p, _, targets in iter_letter_predictions(data.SOURCES[dataset_name]):
         loss = -np.log(p[np.arange(len(targets)), targets])
         is_right = p.argmax(axis=1) == targets
         results_by_row[name] = {"loss": float(loss.mean()), "accuracy": float(is_right.mean())}
@@ -140,7 +140,7 @@ def compute_share_and_losses_by_frequency(source, network_loss):
     network_loss (N,): the network's loss of each letter. Return {lower end of a range of SEEN: [percentage of letters,
     loss of the table there, loss of the network there]}.
     """
-    *_, (_, p, times, targets) = iter_text_tables(source)
+    *_, (_, p, times, targets) = iter_letter_predictions(source)
     table_loss = -np.log(p[np.arange(len(targets)), targets])
     rows = {}
     for low, high in pairwise((*SEEN, np.inf)):

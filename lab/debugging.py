@@ -32,7 +32,7 @@ FAULT = "shifted labels"  # the fault of the last history
 HISTORIES = ("main_np.py --lr 0.8", "main_np.py --hold-out 30000 --epochs 20", "main_np.py --augment elastic")
 
 
-def measure_first_losses_and_rates(model_name):
+def measure_network_numbers(model_name):
     """Return a network's numbers for the table, as a dict.
 
     "log K": the loss of K equal scores; "by heart": {step: loss} of a batch learned by heart; "lowest" and "suggested":
@@ -40,7 +40,7 @@ def measure_first_losses_and_rates(model_name):
     """
     options = parse_options("np", "--model", model_name)
     losses, uniform_loss, _ = by_heart.learn_batch(options)
-    suggested_rate, lowest_rate = find_lr.find_suggested_and_lowest_rate(find_lr.list_rates_losses_and_means(options))
+    suggested_rate, lowest_rate = find_lr.find_suggested_and_lowest_rate(find_lr.list_search_rows(options))
     return {
         "name": options.network.name, "lr": options.run.lr, "lowest": lowest_rate, "suggested": suggested_rate,
         "by heart": {str(step): losses[step - 1] for step in HEARTS},
@@ -48,13 +48,13 @@ def measure_first_losses_and_rates(model_name):
     }  # fmt: skip
 
 
-def diagnose_first_steps(options_text, steps):
+def measure_first_steps(options_text, steps):
     """Return what look.py --training says about the first steps of a run, and its numbers.
 
     options_text: the run's options.
     """
     options = parse_options("np", *options_text.split())
-    diagnosis = training.examine_first_steps(options, steps)
+    diagnosis = training.diagnose_first_steps(options, steps)
     if options_text == PICTURED:
         figure = training_picture.draw_training(
             diagnosis, options.network.title(options.run), training.describe_marks(diagnosis["marks"])
@@ -118,8 +118,8 @@ def draw_history(run):
 def main():
     Parser(description=__doc__).parse_args()
     result = {
-        "networks": {model: measure_first_losses_and_rates(model) for model in NETWORKS if model in TOLD},
-        "looked at": {words: diagnose_first_steps(words, steps) for words, steps in LOOKED_AT.items()},
+        "networks": {model: measure_network_numbers(model) for model in NETWORKS if model in TOLD},
+        "looked at": {words: measure_first_steps(words, steps) for words, steps in LOOKED_AT.items()},
         "wrong labels": measure_run_with_fault(FAULT),
         "machine": get_machine_facts(),
     }

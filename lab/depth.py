@@ -28,12 +28,13 @@ with program.import_guard("requirements.txt"):
 BLOCKS = (1, 3, 5, 9)  # in each of the three stages: 8 to 56 layers
 
 
-def build_model_optimizer_and_options(blocks, shortcuts):
-    """Return (a ResNet, its optimizer, the options from which both were built). shortcuts: whether it has shortcuts."""
-    argv = ["--model", "resnet", "--blocks", blocks, "--batch-size", 128, "--epochs", 1, "--augment", "none"]
+def build_model_optimizer_and_options(n_blocks, has_shortcuts):
+    """Return (a ResNet, its optimizer, the options from which both were built). has_shortcuts: whether it has
+    shortcuts."""
+    argv = ["--model", "resnet", "--blocks", n_blocks, "--batch-size", 128, "--epochs", 1, "--augment", "none"]
     options = parse_options("torch", *argv, "--device", "cpu")
     model, optimizer = main_torch.build(options)
-    if not shortcuts:
+    if not has_shortcuts:
         for block in model.blocks:
             del block.shortcut
             block.shortcut = lambda x: 0
@@ -41,9 +42,9 @@ def build_model_optimizer_and_options(blocks, shortcuts):
     return model, optimizer, options
 
 
-def compute_conv_gradient_norms(dataset, blocks, shortcuts):
+def compute_conv_gradient_norms(dataset, n_blocks, has_shortcuts):
     """Return |dW| of each 3 x 3 convolution, from the first to the last, in the untrained network for one batch."""
-    model, _, options = build_model_optimizer_and_options(blocks, shortcuts)
+    model, _, options = build_model_optimizer_and_options(n_blocks, has_shortcuts)
     x = torch.from_numpy(data.scale_pixels(dataset.train_images[:512], options))
     y = torch.from_numpy(dataset.train_labels[:512].astype(np.int64))
     F.cross_entropy(model(x), y).backward()
@@ -51,8 +52,8 @@ def compute_conv_gradient_norms(dataset, blocks, shortcuts):
     return [float(conv.weight.grad.norm()) for conv in convolutions]
 
 
-def measure_accuracy(dataset, blocks, shortcuts):
-    model, optimizer, options = build_model_optimizer_and_options(blocks, shortcuts)
+def measure_accuracy(dataset, n_blocks, has_shortcuts):
+    model, optimizer, options = build_model_optimizer_and_options(n_blocks, has_shortcuts)
     plan = make_plan(options, len(dataset.train_images))
     for step, (x, y) in enumerate(data.batches(dataset, options, 0, plan.steps)):
         x = torch.from_numpy(x)

@@ -115,7 +115,7 @@ def describe_symptom(look, status, text, healthy):
     return ""
 
 
-def measure_healthy(options):
+def measure_healthy_numbers(options):
     """Return {look: {name: numbers of copies without a fault, one for each seed}}."""
     numbers = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -165,7 +165,7 @@ def compute_suspect_entropy(fault_names):
     return -sum(n / len(fault_names) * math.log2(n / len(fault_names)) for n in ordered_counts if n)
 
 
-def rank_bits_by_look(content):
+def compute_bits_by_look(content):
     """Return {look: the bits by which it narrows down the suspects, on average over all faults}, best first."""
     names = [*content["faults"]]
     gains = {}
@@ -198,7 +198,7 @@ def make_table(content):
     return format_table(["suspect", "fault", *LOOKS], rows)
 
 
-def name_look(look):
+def format_look(look):
     """Return a look the way a sentence names it: "1, 2, 5 look" as "steps 1, 2 and 5 (look)"."""
     numbers, name = re.fullmatch(r"([\d, ]+) (.+)", look).groups()
     first, comma, last = numbers.rpartition(", ")
@@ -213,8 +213,8 @@ def make_summary(content):
         for look in LOOKS:
             counts[look] += bool(symptoms.get(look))
     silent_faults = [FAULTS[name].why for name, symptoms in answers.items() if not any(symptoms.values())]
-    steps = "; ".join(f"{name_look(look)}, {count}" for look, count in counts.items())
-    ranking = "; ".join(f"{name_look(look)}, {bits:.2f} bits" for look, bits in rank_bits_by_look(content).items())
+    steps = "; ".join(f"{format_look(look)}, {count}" for look, count in counts.items())
+    ranking = "; ".join(f"{format_look(look)}, {bits:.2f} bits" for look, bits in compute_bits_by_look(content).items())
     lines = [
         f"Number of the {len(answers)} faults noticed by each step: {steps}.",
         f"How far each step by itself narrows down the {len(SUSPECTS)} suspects, best first: {ranking}.",
@@ -229,7 +229,7 @@ def main():
     for options in dict.fromkeys(fault.options for fault in FAULTS.values()):
         healthy = content["healthy"].setdefault(options, {})
         if not healthy.keys() - {"said"}:
-            healthy |= measure_healthy(options)
+            healthy |= measure_healthy_numbers(options)
             save_symptoms(content)
         if healthy.get("said", {}).keys() != LOOKS.keys():
             no_fault = next(iter(FAULTS.values()))._replace(right="", options=options)

@@ -56,10 +56,10 @@ class Page:
         self.axes.set_axis_off()
         self.draw_text((26, 32, title), size=18, ha="left")
 
-    def draw_text(self, *rows, size=16, color=INK, ha="center", **text_options):
-        """Draw texts. rows: (x, y, string), where y is the middle of the string's first line."""
+    def draw_text(self, *x_y_texts, size=16, color=INK, ha="center", **text_options):
+        """Draw texts. x_y_texts: (x, y, string), where y is the middle of the string's first line."""
         text_options |= {"ha": ha, "va": "center"}
-        for x, y, string in rows:
+        for x, y, string in x_y_texts:
             for i, line in enumerate(string.split("\n")):
                 self.axes.text(x, y + round(1.42 * i * size), line, fontsize=size, color=color, **text_options)
 

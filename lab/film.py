@@ -33,19 +33,19 @@ SHADES = 12
 TIMES = {"still": 600, "first": 1200, "each": 160, "last": 1800}  # milliseconds
 
 
-def choose_steps(steps):
+def choose_frame_steps(n_steps):
     """Return the numbers of the steps that get a frame: at first every step, then fewer and fewer.
 
-    steps: the number of steps of the run.
+    n_steps: the number of steps of the run.
     """
-    return sorted({0, *np.geomspace(1, steps, FRAMES - 1).round().astype(int).tolist()})
+    return sorted({0, *np.geomspace(1, n_steps, FRAMES - 1).round().astype(int).tolist()})
 
 
 def iter_states(options, dataset):
     """Train, and yield (step, losses so far, params, predictions on test images) at each step that gets a frame."""
     plan = make_plan(options, len(dataset.train_images))
     network, optimizer = main_np.build(options)
-    frame_steps = choose_steps(plan.steps)
+    frame_steps = choose_frame_steps(plan.steps)
     losses = []
     x = data.scale_pixels(dataset.test_images, options)
     batches = data.batches(dataset, options, 0, plan.steps)
@@ -59,10 +59,10 @@ def iter_states(options, dataset):
 
 
 @plot_style()
-def render_frame(step, losses, params, answers, dataset, limit, steps):
+def render_frame(step, losses, params, answers, dataset, limit, n_steps):
     """Return one frame of the animation, as an RGB image.
 
-    limit: the weight whose colour is the darkest; steps: the number of steps of the run.
+    limit: the weight whose colour is the darkest; n_steps: the number of steps of the run.
     """
     page = Page(HEIGHT, "")
     large_text = {"size": 21}
@@ -78,11 +78,11 @@ def render_frame(step, losses, params, answers, dataset, limit, steps):
         (774, 88, f"{losses[-1]:.2f}" if losses else ""), ha="right", color=TRAIN, weight="bold", **large_text
     )
     page.axes.plot((424, 774), (226, 226), color=GRID, linewidth=1.5)
-    page.axes.plot(compute_x(np.arange(1, len(losses) + 1), steps), 226 - 122 * np.minimum(losses, 2.6) / 2.6,
+    page.axes.plot(compute_x(np.arange(1, len(losses) + 1), n_steps), 226 - 122 * np.minimum(losses, 2.6) / 2.6,
                    color=TRAIN, linewidth=3)  # fmt: skip
-    for tick in (1, 10, 100, steps):
+    for tick in (1, 10, 100, n_steps):
         page.draw_text(
-            (compute_x(tick, steps), 243, str(tick)), size=17, ha="right" if tick == steps else "center", **NOTE
+            (compute_x(tick, n_steps), 243, str(tick)), size=17, ha="right" if tick == n_steps else "center", **NOTE
         )
 
     page.draw_text((424, 278, "its answers"), ha="left", **large_text)
@@ -113,9 +113,9 @@ def draw_weights(page, array, x, y, size, limit):
     page.draw_box(x, y, size, size, fill="none", edge=FRAME, line=0.8, corner=0)
 
 
-def compute_x(step, steps):
+def compute_x(step, n_steps):
     """Return the x of a step on the loss axis, which is logarithmic, as is the choice of frames."""
-    return 424 + 350 * np.log(step) / np.log(steps)
+    return 424 + 350 * np.log(step) / np.log(n_steps)
 
 
 def render_page(page):
@@ -153,8 +153,8 @@ def main():
     dataset = data.load()
     states = list(iter_states(options, dataset))
     limit = 0.2 * np.abs(states[-1][2]["W1"]).max()
-    steps = states[-1][0]
-    frames = [render_frame(*state, dataset, limit, steps) for state in states]
+    n_steps = states[-1][0]
+    frames = [render_frame(*state, dataset, limit, n_steps) for state in states]
     times = [TIMES["still"], TIMES["first"], *[TIMES["each"]] * (len(frames) - 2), TIMES["last"]]
     save_film([frames[-1], *frames], times, ROOT / "png" / "learning.gif")
 

@@ -37,7 +37,7 @@ LOST = 2  # times the first loss: above that, the search ends
 FALL = 0.9  # the fraction of its way down that the loss has fallen at the suggested rate
 
 
-def list_rates_losses_and_means(options):
+def list_search_rows(options):
     """Train with a growing learning rate. Return [(rate, loss, running mean of the loss)] of the steps."""
     dataset = data.load(options.source, options.run.hold_out)
     network, optimizer = main_np.build(options)
@@ -56,7 +56,7 @@ def list_rates_losses_and_means(options):
 
 
 def find_suggested_and_lowest_rate(rows):
-    """Return (the rate to try, the rate with the lowest mean loss). rows: what `list_rates_losses_and_means` returns.
+    """Return (the rate to try, the rate with the lowest mean loss). rows: what `list_search_rows` returns.
 
     The rate to try is the first one, rounded to one digit, at which the mean loss has fallen nine tenths of the way to
     its lowest value. Larger steps would gain little, and a longer training needs a margin below the rate at which the
@@ -91,7 +91,7 @@ def main(argv=None):
     options = parse_options("np", *argv)
     file = create_output_folder(options.call.out) / f"find_lr_{options.name}.png"
     check_output("--out", file, ".png")
-    rows = list_rates_losses_and_means(options)
+    rows = list_search_rows(options)
     if len(rows) < 2:
         raise UserError("the loss grows from the first step on: python -m lab.by_heart and look.py --training say more")
     suggested_rate, lowest_rate = find_suggested_and_lowest_rate(rows)

@@ -27,11 +27,11 @@ SIZES = {"1": lambda inputs: 1.0, "0.01": lambda inputs: 0.01, "sqrt(2 / inputs)
 COLORS = dict(zip(SIZES, (TEST, INK, TRAIN), strict=True))
 
 
-def train_for_spread_loss_and_accuracy(compute_deviation):
+def measure_run(compute_weight_std):
     """Train the MLP from first weights of this size.
 
     Return {"sum": the standard deviation of z1 before training, "loss": [of each step], "accuracy": [after each
-    epoch]}. compute_deviation(inputs): the standard deviation of a layer's weights.
+    epoch]}. compute_weight_std(inputs): the standard deviation of a layer's weights.
     """
     options = parse_options("np", "--epochs", EPOCHS)
     dataset = data.load()
@@ -42,7 +42,7 @@ def train_for_spread_loss_and_accuracy(compute_deviation):
     accuracies = []
     for name, p in network.params.items():
         if name.startswith("W"):
-            p[...] = rng.normal(0, compute_deviation(len(p)), p.shape)
+            p[...] = rng.normal(0, compute_weight_std(len(p)), p.shape)
     network.forward(data.scale_pixels(dataset.train_images[:1000], options))
     spread = float(np.std(get_kept_array(network, "z1")))
     for step, (x, y) in enumerate(data.batches(dataset, options, 0, plan.steps)):
@@ -57,7 +57,7 @@ def train_for_spread_loss_and_accuracy(compute_deviation):
 def draw_runs(runs):
     """Draw the loss of the first batches, and the test accuracy after each epoch.
 
-    runs: {name: what `train_for_spread_loss_and_accuracy` returns}.
+    runs: {name: what `measure_run` returns}.
     """
     figure = new_figure(8, 3.8)
     left, right = figure.subplots(1, 2)
@@ -76,7 +76,7 @@ def main():
     Parser(description=__doc__).parse_args()
     runs = {}
     for name, size in SIZES.items():
-        run = train_for_spread_loss_and_accuracy(size)
+        run = measure_run(size)
         runs[name] = run
         first_loss = run["loss"][0]
         last_accuracy = run["accuracy"][-1]

@@ -111,27 +111,27 @@ class InNumPy:
 
     def get_state_arrays(self):
         """Return {group: {name: array}} of the state that a run keeps from step to step."""
-        return main_np.get_arrays(self.network, self.optimizer)
+        return main_np.get_all_arrays_by_group(self.network, self.optimizer)
 
 
-def describe_tampering(network, optimizer, x, y, lr):
+def describe_tampering(recorded_network, recorded_optimizer, x, y, lr):
     """Return a text on the first array that `main_np.train_step` changed between two calls; "" if there is none."""
-    dlogits, dlogits_again = (main_np.compute_loss(network.logits.copy(), y.copy())[1] for _ in range(2))
+    dlogits, dlogits_again = (main_np.compute_loss(recorded_network.logits.copy(), y.copy())[1] for _ in range(2))
     is_same_each_time = np.array_equal(dlogits, dlogits_again, equal_nan=True)
-    if not np.array_equal(network.x, x, equal_nan=x.dtype.kind == "f"):
+    if not np.array_equal(recorded_network.x, x, equal_nan=x.dtype.kind == "f"):
         return "does not pass the x of the batch to forward"
-    if is_same_each_time and not np.array_equal(network.dlogits, dlogits, equal_nan=True):
+    if is_same_each_time and not np.array_equal(recorded_network.dlogits, dlogits, equal_nan=True):
         return "changes the gradients: backward does not get the dlogits that compute_loss finds"
-    name = find_first_different_array_name(network.grads, optimizer.grads)
+    name = find_first_different_array_name(recorded_network.grads, recorded_optimizer.grads)
     if name:
         return f"changes the gradients: the optimizer does not get the gradient of {name} that backward finds"
-    if optimizer.lr != lr:
+    if recorded_optimizer.lr != lr:
         return "does not pass its own learning rate to the optimizer"
-    before = {} if network.changes_params else network.params_before
-    name = find_first_different_array_name(before, optimizer.params_before)
+    before = {} if recorded_network.changes_params else recorded_network.params_before
+    name = find_first_different_array_name(before, recorded_optimizer.params_before)
     if name:
         return f"changes {name} before the optimizer does"
-    name = find_first_different_array_name(optimizer.params_after, network.params)
+    name = find_first_different_array_name(recorded_optimizer.params_after, recorded_network.params)
     if name:
         return f"changes {name} after the optimizer"
     return ""
@@ -208,9 +208,9 @@ class InPyTorch:
 
     def get_state_arrays(self):
         """Return {group: {name: array}} of the state that a run keeps from step to step, in NumPy's layout."""
-        from support.torch_names import to_numpy
+        from support.torch_names import to_numpy_by_group
 
-        return to_numpy(self.model, self.optimizer)
+        return to_numpy_by_group(self.model, self.optimizer)
 
 
 def keep_gradient(gradients, name, gradient):

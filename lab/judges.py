@@ -12,7 +12,7 @@ import numpy as np
 
 import main_np
 from lab.forms import InPyTorch
-from loading.network import group_arrays, make_network
+from loading.network import get_arrays_by_group, make_network
 from support.errors import UserError
 from support.lockstep import Departure, describe_difference, find_largest_and_departure
 from support.options import with_changes
@@ -69,7 +69,7 @@ class Vote(NamedTuple):
     is_slope_too_rough: bool  # whether the slope has no vote, because its error exceeds a third of the difference
 
 
-def hold_vote(values, slope=None, error=0.0):
+def make_vote(values, slope=None, slope_error=0.0):
     """Return the `Vote` of judges with these values, of which the first two differ.
 
     slope: the measured slope of the loss, if there is one, with its error.
@@ -78,7 +78,7 @@ def hold_vote(values, slope=None, error=0.0):
     difference = abs(first_value - second_value)
     if not np.isfinite(difference):  # one of them is not finite
         difference = max(abs(value) for value in (first_value, second_value, slope or 0.0) if np.isfinite(value))
-    is_too_rough = slope is not None and not error <= difference / 3
+    is_too_rough = slope is not None and not slope_error <= difference / 3
     if slope is not None and not is_too_rough:
         values = values | {SLOPE: slope}
     return Vote(values, list_outvoted_judges(values, difference), is_too_rough)
@@ -207,7 +207,7 @@ class Twin:
                     groups[group][name] = np.where(self.roundings[name], arrays[group][name], groups[group][name])
         return groups
 
-    def vote_on_first_difference(self, twins, slopes, expected_loss):
+    def record_first_difference_vote(self, twins, slopes, expected_loss):
         """Let all judges vote on the first entry that differs, and store the `Vote` in self.vote.
 
         slopes: `Slopes` at the weights before the step; expected_loss: the loss by definition.
@@ -220,11 +220,11 @@ class Twin:
             twin.file: float(twin.arrays[group][name][entry]) for twin in other_twins if group not in twin.shared_groups
         }
         if group == "loss":
-            self.vote = hold_vote(values | {DEFINITION: expected_loss})
+            self.vote = make_vote(values | {DEFINITION: expected_loss})
         else:
             direction = one_hot(self.arrays[group][name].shape, entry)
             self.slope, error = slopes.measure_slope_and_error({name or "dlogits": direction})
-            self.vote = hold_vote(values, self.slope, error)
+            self.vote = make_vote(values, self.slope, error)
 
     @property
     def values(self):
@@ -284,7 +284,7 @@ def make_slopes(options, saved_arrays, x, y, autograd=False):
     saved_arrays: {group: {name: array}}. autograd: use the network on the tape instead.
     """
     model = make_network("autograd" if autograd else "np", with_changes(options, autograd=autograd))
-    for group, arrays in group_arrays(model).items():
+    for group, arrays in get_arrays_by_group(model).items():
         for name, array in arrays.items():
             array[...] = saved_arrays[group][name]
     return Slopes(model, main_np.compute_loss, x, y)
@@ -373,7 +373,7 @@ def compare_gradient_with_slopes(slopes, name, gradient, rng):
     return largest_error if size > 0 else 0.0, None, None
 
 
-def vote_on_wrong_gradient(differences, twins, options, saved_arrays, x, y):
+def make_gradient_vote(differences, twins, options, saved_arrays, x, y):
     """Return the `Vote` on the first gradient that is not the slope of the loss; None if all of them are.
 
     The twins vote with their gradients for the same batch.
@@ -391,10 +391,10 @@ def vote_on_wrong_gradient(differences, twins, options, saved_arrays, x, y):
         else:
             grads = make_slopes(options, saved_arrays, x, y, autograd=True).compute_gradients_by_hand()
         values[twin.file] = float((grads[departure.name] * direction).sum())
-    return hold_vote(values)
+    return make_vote(values)
 
 
-def find_flat_arrays(slopes):
+def list_flat_array_names(slopes):
     """Return the names of the arrays whose gradients are 0, both by hand and by central differences."""
     grads = slopes.compute_gradients_by_hand()
     rng = np.random.default_rng(0)
@@ -403,7 +403,7 @@ def find_flat_arrays(slopes):
     return [name for name, line in lines.items() if slopes.compare_slope(0.0, {name: line}, 0.0)[0]]
 
 
-class OptimizersStep:
+class OptimizerInPyTorch:
     """A judge: PyTorch's optimizer, which in every step starts from the same weights, gradients and state as ours."""
 
     def __init__(self, options, make_optimizer):
@@ -412,7 +412,7 @@ class OptimizersStep:
         self.largest = 0.0
         self.failure = None
 
-    def record_update_difference(self, step_number, before, arrays, lr, steps):
+    def record_update_difference(self, step_number, before, arrays, lr, n_earlier_steps):
         import torch
 
         if self.failure:
@@ -424,7 +424,7 @@ class OptimizersStep:
             p.grad = torch.from_numpy(arrays["gradient"][name].astype(float))
             for numpy_name, torch_name in state_names.items():
                 optimizer.state[p][torch_name] = torch.from_numpy(before[numpy_name][name].copy())
-            optimizer.state[p]["step"] = torch.tensor(float(steps))
+            optimizer.state[p]["step"] = torch.tensor(float(n_earlier_steps))
         for group in optimizer.param_groups:
             group["lr"] = lr
         optimizer.step()

@@ -26,7 +26,7 @@ with program.import_guard("requirements-np.txt"):
     import loading.network
     import write
     from lab import results, timing
-    from lab.writing import get_last_test_loss_and_accuracy, load_or_train
+    from lab.writing import get_last_test_metrics, load_or_train_run
     from loading import gguf_file
     from support import drawing
     from support.drawing import INK, TEST, TRAIN, new_figure, plot_style, style_axes
@@ -46,10 +46,10 @@ def train_and_print_text_runs():
         result = results.load_results().get("llama", {"command": "python -m lab.llama texts", "runs": {}})
         runs = result["runs"].setdefault(name, {})
         if seed not in runs:
-            model, options, history = load_or_train(f"{arguments} --seed {seed}")
+            model, options, history = load_or_train_run(f"{arguments} --seed {seed}")
             size = sum(p.size for p in model.params.values())
             details = {"parameters": size, "lr": options.run.lr, "machine": history["machine"]}
-            runs[seed] = get_last_test_loss_and_accuracy(history) | details | {"steps": len(history["train_loss"])}
+            runs[seed] = get_last_test_metrics(history) | details | {"steps": len(history["train_loss"])}
             results.save_result("llama", result)
             print(time.strftime("%H:%M"), name, "seed", seed, runs[seed], flush=True)
     print(make_text_networks_table(results.load_results()["llama"]))
@@ -150,7 +150,7 @@ def measure_speed_and_memory_by_hand(path, threads):
     Return {"prompt": seconds for the prompt, "words": tokens per second after it, "memory": bytes}.
     """
     model, _, file = loading.gguf_file.load_model_and_options(path)
-    token_ids = np.array([file.prompt(PROMPT)])
+    token_ids = np.array([file.encode_prompt(PROMPT)])
     position = 0
     times = []
     for _ in range(MANY):
@@ -220,7 +220,7 @@ def measure_speed_and_memory_in_pytorch(path, threads):
             a = a + block.mlp(block.norm2(a))
         return F.linear(twin.norm(a[:, -1]), twin.embed.weight)
 
-    words = torch.tensor([file.prompt(PROMPT)])
+    words = torch.tensor([file.encode_prompt(PROMPT)])
     position = 0
     for _ in range(MANY):
         start = time.perf_counter()
@@ -239,7 +239,7 @@ def measure_speed_in_llama_cpp(path, threads):
     with tempfile.TemporaryDirectory() as folder:
         unpacked_path = Path(folder) / "unpacked.gguf"
         write_unpacked(path, unpacked_path)
-        token_ids = ModelFile(unpacked_path).prompt(PROMPT)
+        token_ids = ModelFile(unpacked_path).encode_prompt(PROMPT)
         llama_cpp_model = load_in_llama_cpp(unpacked_path, threads)
         position = 0
         times = []
@@ -269,7 +269,7 @@ def measure_and_save_speed(path):
     import_llama_cpp()
     runs = {name: [] for name in WAYS}
     for _, (name, (function, threads)) in product(range(ROUNDS), WAYS.items()):
-        with timing.worker_threads(threads):
+        with timing.subprocess_threads(threads):
             runs[name].append(timing.run_in_subprocess(function, path, threads))
         print(name, runs[name][-1], flush=True)
     result = {"command": "python -m lab.llama speed FILE", "runs": runs, "machine": get_machine_facts()}
@@ -280,12 +280,12 @@ def measure_and_save_speed(path):
 def make_speed_table(runs_by_way):
     """Return the medians of all rounds as a Markdown table."""
 
-    def cell(runs, key, unit, digits):
+    def format_median(runs, key, unit, digits):
         return f"{np.median([run[key] for run in runs]) / unit:.{digits}f}" if key in runs[0] else ""
 
     rows = []
     for name, runs in runs_by_way.items():
-        rows.append([name, *(cell(runs, *column) for column in COLUMNS)])
+        rows.append([name, *(format_median(runs, *column) for column in COLUMNS)])
     return results.format_table(["", "tokens per second", "seconds for the prompt", "GB of memory"], rows)
 
 
@@ -361,7 +361,7 @@ def compare_answers_with_llama_cpp(question, model, model_file, llama_cpp_model)
     Return {"apart": the largest difference of their logits after it, "largest": the largest logit, "same": whether the
     answers are equal, "by hand" and "llama.cpp": the answers}. The answers are the likeliest tokens, one after another.
     """
-    token_ids = model_file.prompt(question)
+    token_ids = model_file.encode_prompt(question)
     logits = model.decode_step(np.array([token_ids]), 0)[0]
     n_prompt = len(token_ids)
     llama_cpp_model.reset()
@@ -449,7 +449,7 @@ def save_fine_tuning(path, output, processor_seconds, memory):
 
 def generate_answer(model, model_file):
     """Return the model's answer to PROMPT, generated with the likeliest token each time."""
-    batches = model.generate(np.array([model_file.prompt(PROMPT)]), 0, np.random.default_rng(0))
+    batches = model.generate(np.array([model_file.encode_prompt(PROMPT)]), 0, np.random.default_rng(0))
     return "".join(write.iter_letters((word for (word,) in islice(batches, ANSWERED)), model_file))
 
 

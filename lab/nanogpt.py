@@ -119,7 +119,7 @@ def compute_rate(step):
 # --- Training: step(number, x, y), and test(), which returns the mean test loss of a letter ---------------------------
 
 
-def prepare_pytorch(options, dataset, threads):
+def prepare_training_in_pytorch(options, dataset, threads):
     """Return (step, test, number of parameters) for nanoGPT's recipe in PyTorch.
 
     step(number, x, y) takes a training step; test() returns the mean test loss of a letter.
@@ -132,7 +132,7 @@ def prepare_pytorch(options, dataset, threads):
     def loss_of(x, y):
         return F.cross_entropy(model(torch.from_numpy(x)).flatten(0, 1), torch.from_numpy(y).flatten())
 
-    def step(step_number, x, y):
+    def update_params(step_number, x, y):
         for group in optimizer.param_groups:
             group["lr"] = compute_rate(step_number)
         optimizer.zero_grad()
@@ -145,23 +145,27 @@ def prepare_pytorch(options, dataset, threads):
         batches = data.test_batches(dataset, options)
         return sum(loss_of(x, y).item() * y.size for x, y in batches) / dataset.test_tokens[:, 1:].size
 
-    return step, compute_test_loss, sum(p.numel() for p in model.parameters())
+    return update_params, compute_test_loss, sum(p.numel() for p in model.parameters())
 
 
-def prepare_by_hand(options, dataset, threads):
-    """Return (step, test, number of parameters) for the GPT by hand: see `prepare_pytorch`."""
+def prepare_training_by_hand(options, dataset, threads):
+    """Return (step, test, number of parameters) for the GPT by hand: see `prepare_training_in_pytorch`."""
     network, optimizer = main_np.build(options)
     steps = make_plan(options, dataset.n_train).steps
 
-    def step(step_number, x, y):
+    def update_params(step_number, x, y):
         main_np.train_step(network, optimizer, x, y, learning_rate(step_number, steps, options))
 
-    return step, lambda: main_np.evaluate(network, dataset, options)[0], sum(p.size for p in network.params.values())
+    return (
+        update_params,
+        lambda: main_np.evaluate(network, dataset, options)[0],
+        sum(p.size for p in network.params.values()),
+    )
 
 
 TOOLS = {
-    "PyTorch": ("nanoGPT's recipe, in PyTorch", prepare_pytorch),
-    "NumPy": ("gpt_np.py, by hand", prepare_by_hand),
+    "PyTorch": ("nanoGPT's recipe, in PyTorch", prepare_training_in_pytorch),
+    "NumPy": ("gpt_np.py, by hand", prepare_training_by_hand),
 }
 
 
@@ -176,14 +180,14 @@ def prepare_step(tool, threads):
     """Return a function that takes the next step of a run, to be timed."""
     batches, step, _, _ = prepare_run(tool, 0, threads)
 
-    def take_step():
+    def take_next_step():
         number, (x, y) = next(batches)
         step(number, x, y)
 
-    return take_step
+    return take_next_step
 
 
-def train_for_seconds_and_losses(tool, seed, threads):
+def measure_training(tool, seed, threads):
     """Train one of TOOLS with a seed, in this process.
 
     Return {"seconds": of all steps, without testing, "losses": {step: test loss after it}, "parameters": number}.
@@ -205,7 +209,7 @@ def choose_pytorch_thread_count():
     """Return the number of threads, 1 or 2, with which a step in PyTorch is faster."""
     times = {
         n: np.median(
-            timing.drop_warm_up(timing.list_step_seconds_in_subprocess(prepare_step, "PyTorch", n, min_seconds=3.0))
+            timing.drop_warm_up(timing.measure_step_seconds_in_subprocess(prepare_step, "PyTorch", n, min_seconds=3.0))
         )
         for n in (1, 2)
     }
@@ -250,7 +254,7 @@ def main():
     for number in seeds:
         for tool, (name, _) in TOOLS.items():
             result["runs"][tool][str(number)] = run = timing.run_in_subprocess(
-                train_for_seconds_and_losses, tool, number, result["threads"] or 1
+                measure_training, tool, number, result["threads"] or 1
             )
             run |= {"seconds": None} if arguments.busy else {}
             print(f"{name}, seed {number}: {run['seconds']} s, loss {run['losses'][str(STEPS)]:.3f}", flush=True)

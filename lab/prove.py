@@ -75,9 +75,8 @@ def check_step_is_reproducible(options, checkpoint, batch):
     if departure:
         place = f"{format_array_name(departure.group, departure.name)}{format_index(departure.entry)}"
         values = f"{departure.one:.6g}, then {departure.other:.6g}"
-        message = (
-            f"{get_file_name(options)} gives a different result every time, with the same weights and the same batch"
-        )
+        file_name = get_network_file_name(options)
+        message = f"{file_name} gives a different result every time, with the same weights and the same batch"
         raise UserError(f"{message} ({place}: {values}): see CONTRIBUTING.md for networks that draw random numbers")
 
 
@@ -88,7 +87,7 @@ def check_finite(step_number, arrays, options):
             if not np.isfinite(array).all():
                 entry = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
                 is_moved = group in ("params", *options.rule.state_names)
-                file = options.rule.by_hand if is_moved else get_file_name(options)
+                file = options.rule.by_hand if is_moved else get_network_file_name(options)
                 value = f"{format_index(entry) or 'it'} is {array[entry]}"
                 description = f"{format_array_name(group, name)}, in step {step_number} ({value})"
                 raise UserError(
@@ -104,18 +103,18 @@ def save_run(options, form, history, path):
     )
 
 
-def extend_history_by_zeros(checkpoint, steps):
-    """Return the `History` of a checkpoint's run after `steps` further steps, with 0 for their losses and
+def make_extended_history(checkpoint, n_steps):
+    """Return the `History` of a checkpoint's run after `n_steps` further steps, with 0 for their losses and
     accuracies."""
     numbers = checkpoint.history.numbers_by_name() if checkpoint else History().numbers_by_name()
-    added_values = dict.fromkeys(("train_loss", "train_accuracy"), [0.0] * steps)
+    added_values = dict.fromkeys(("train_loss", "train_accuracy"), [0.0] * n_steps)
     return History(**{name: [*values, *added_values.get(name, [])] for name, values in numbers.items()})
 
 
-def make_resume_check_row(path, dataset, options, start, n_saved, steps, by_hand):
+def make_resume_check_row(path, dataset, options, start, n_saved, n_steps, by_hand):
     """Resume the run saved in `path`, and return the `Row` that compares it with the run that did not stop, `by_hand`.
 
-    start: the step at which the proof began; n_saved: how many steps after that the run was saved; steps: how many it
+    start: the step at which the proof began; n_saved: how many steps after that the run was saved; n_steps: how many it
     has in all.
     """
     if not path.exists():
@@ -123,7 +122,7 @@ def make_resume_check_row(path, dataset, options, start, n_saved, steps, by_hand
     try:
         _, checkpoint = read_options_and_checkpoint("np", path)
         form = InNumPy(options, checkpoint)
-        for batch in iter_x_y_and_learning_rates(options, dataset, start + n_saved, start + steps):
+        for batch in iter_x_y_and_learning_rates(options, dataset, start + n_saved, start + n_steps):
             form.step_and_get_arrays(*batch)
         _, departure = find_largest_and_departure(by_hand.get_state_arrays(), form.get_state_arrays(), 0.0)
     except UserError as error:
@@ -131,7 +130,7 @@ def make_resume_check_row(path, dataset, options, start, n_saved, steps, by_hand
     if departure:
         values = {"the run that did not stop": departure.one, "resumed": departure.other}
         return Row(
-            "resumed", f"saved after {n_saved} steps: {judges.describe_departure(steps, departure, values)}", False
+            "resumed", f"saved after {n_saved} steps: {judges.describe_departure(n_steps, departure, values)}", False
         )
     return Row("resumed", f"saved after {n_saved} steps and resumed, no array {describe_difference(0.0)}")
 
@@ -159,7 +158,7 @@ def judge_run(options, checkpoint=None, steps=STEPS):
         parts = Twin(
             "in parts", "", InNumPy(with_changes(options, parts=1 if options.run.parts > 1 else 2), checkpoint)
         )
-        twins, optimizer = make_twins_and_optimizers_step(options, checkpoint)
+        twins, optimizer = make_twins_and_optimizer_judge(options, checkpoint)
         path = Path(folder) / "checkpoint.npz"
         step_fault = None
         flat = []
@@ -167,7 +166,7 @@ def judge_run(options, checkpoint=None, steps=STEPS):
             arrays_before = {group: copy_arrays(arrays) for group, arrays in by_hand.get_state_arrays().items()}
             # With a base model, one of the two LoRA matrices begins with zeros, so the other's gradients are 0.
             if number == 1 and not options.base_model:
-                flat = judges.find_flat_arrays(judges.make_slopes(options, arrays_before, x[:FEW], y[:FEW]))
+                flat = judges.list_flat_array_names(judges.make_slopes(options, arrays_before, x[:FEW], y[:FEW]))
             arrays = by_hand.step_and_get_arrays(x, y, lr)
             if not loss.failure:
                 check_finite(number, {"logits": arrays["logits"]}, options)
@@ -180,7 +179,7 @@ def judge_run(options, checkpoint=None, steps=STEPS):
             for twin in twins:
                 if twin.first and twin.step == number and twin.first.group in ("loss", "dlogits", "gradient"):
                     expected_loss = true_loss(arrays["logits"][""], y)
-                    twin.vote_on_first_difference(
+                    twin.record_first_difference_vote(
                         twins, judges.make_slopes(options, arrays_before, x, y), expected_loss
                     )
             if optimizer:
@@ -190,7 +189,7 @@ def judge_run(options, checkpoint=None, steps=STEPS):
                 )
             if number == middle:
                 with contextlib.suppress(UserError):  # numbers that are not finite: other judges report them
-                    save_run(options, by_hand, extend_history_by_zeros(checkpoint, number), path)
+                    save_run(options, by_hand, make_extended_history(checkpoint, number), path)
             progress.update()
 
         slopes = judges.make_slopes(options, by_hand.get_state_arrays(), x[:FEW], y[:FEW])
@@ -207,18 +206,20 @@ def judge_run(options, checkpoint=None, steps=STEPS):
         rows.append(make_resume_check_row(path, dataset, options, start, middle, steps, by_hand))
         vote = None
         if not loss.failure:  # the twins have the gradients of another loss
-            vote = judges.vote_on_wrong_gradient(
+            vote = judges.make_gradient_vote(
                 differences, twins, options, by_hand.get_state_arrays(), slopes.x, slopes.y
             )
         torch_form = twins[1].form if optimizer else None
-        rows.append(judges.make_torchrun_check_row(get_file_name(options, "torch"), torch_form, slopes.model, x[:FEW]))
+        rows.append(
+            judges.make_torchrun_check_row(get_network_file_name(options, "torch"), torch_form, slopes.model, x[:FEW])
+        )
         if options.network.writes:
-            rows += judges.list_writing_check_rows(get_file_name(options), slopes.model, x)
+            rows += judges.list_writing_check_rows(get_network_file_name(options), slopes.model, x)
     findings = Findings(rows, twins, differences, vote, step_fault, flat)
     return rows, *make_conclusions_and_status(findings, options)
 
 
-def make_twins_and_optimizers_step(options, checkpoint):
+def make_twins_and_optimizer_judge(options, checkpoint):
     """Return (a list of the `Twin` on the tape and the one in PyTorch, PyTorch's optimizer).
 
     Without PyTorch, the list has only the first, and the optimizer is None.
@@ -226,14 +227,14 @@ def make_twins_and_optimizers_step(options, checkpoint):
     on_tape = with_changes(options, autograd=True)
     shared_groups = ("loss", "dlogits")
     tape_twin = Twin.make(
-        "the tape", get_file_name(options, "autograd"), lambda: InNumPy(on_tape, checkpoint), shared_groups
+        "the tape", get_network_file_name(options, "autograd"), lambda: InNumPy(on_tape, checkpoint), shared_groups
     )
     if not has_pytorch():
         return [tape_twin], None
     import main_torch
 
-    torch_twin = Twin.make("PyTorch", get_file_name(options, "torch"), lambda: InPyTorch(options, checkpoint))
-    return [tape_twin, torch_twin], judges.OptimizersStep(options, main_torch.make_optimizer)
+    torch_twin = Twin.make("PyTorch", get_network_file_name(options, "torch"), lambda: InPyTorch(options, checkpoint))
+    return [tape_twin, torch_twin], judges.OptimizerInPyTorch(options, main_torch.make_optimizer)
 
 
 # --- What follows -----------------------------------------------------------------------------------------------------
@@ -254,7 +255,7 @@ def find_step_fault(step_number, form, options):
     """Return the `StepFault` of the latest step by hand; None if it has none."""
     if form.changes_params:
         return StepFault(
-            step_number, get_file_name(options), f"its {form.changes_params}, but only the optimizer should"
+            step_number, get_network_file_name(options), f"its {form.changes_params}, but only the optimizer should"
         )
     if form.tampering:
         return StepFault(step_number, form.name_of_step, f"it {form.tampering}")
@@ -274,11 +275,11 @@ class Findings(NamedTuple):
 
 def make_conclusions_and_status(findings, options):
     """Return (the conclusions from the findings, as a list of sentences; the program's exit status)."""
-    file = get_file_name(options)
+    file = get_network_file_name(options)
     rule = options.rule
     failed_judges = {row.judge for row in findings.rows if not row.holds}
     other_networks = [twin.file for twin in findings.twins if twin.is_another_network]
-    sentences, is_wrong = conclude_differences(findings, options)
+    sentences, is_wrong = conclude_from_central_differences(findings, options)
     if "the loss" in failed_judges:
         sentences.insert(0, "The loss is wrong: it is not the mean of -log p[y].")
     if findings.step_fault:
@@ -310,7 +311,7 @@ def make_conclusions_and_status(findings, options):
         )
     if findings.flat:
         verb = "gradients of {} are" if len(findings.flat) > 1 else "gradient of {} is"
-        subject = verb.format(make_short_names_text(findings.flat))
+        subject = verb.format(join_first_four_names(findings.flat))
         sentences.append(f"The {subject} 0 by hand and by differences: are all units equal?")
     is_measured = findings.differences.is_measured
     if not is_measured and "the loss" not in failed_judges:
@@ -329,11 +330,11 @@ def make_conclusions_and_status(findings, options):
     return sentences, 1 if failed_judges or not is_measured else 0
 
 
-def conclude_differences(findings, options):
+def conclude_from_central_differences(findings, options):
     """Return (the conclusions from central differences, as sentences; whether the gradients by hand are wrong)."""
     _, wrong_names, *_ = findings.differences
     vote = findings.vote
-    file = get_file_name(options)
+    file = get_network_file_name(options)
     if not wrong_names:
         return [], False
     if vote and SLOPE in vote.outvoted:
@@ -343,9 +344,9 @@ def conclude_differences(findings, options):
     if vote and len(vote.values) > 2 and not vote.outvoted:
         return [describe_no_majority(wrong_names[0], vote)], False
     subject = (
-        f"its gradients of {make_short_names_text(wrong_names)} are"
+        f"its gradients of {join_first_four_names(wrong_names)} are"
         if len(wrong_names) > 1
-        else f"its gradient of {make_short_names_text(wrong_names)} is"
+        else f"its gradient of {join_first_four_names(wrong_names)} is"
     )
     if "dlogits" in wrong_names:
         file = find_loss_file_name()
@@ -356,16 +357,16 @@ def conclude_differences(findings, options):
     return [f"{file} is wrong: {subject} not the derivative of its own loss.{addition}"], True
 
 
-def iter_vote_conclusions(twin, judged_names, is_wrong, options):
+def iter_vote_conclusions(twin, wrong_names, is_hand_wrong, options):
     """Yield the conclusions from the vote on a twin's first difference, as sentences.
 
-    judged_names: the gradients that central differences found wrong; is_wrong: whether the lines by hand are known to
-    be wrong.
+    wrong_names: the gradients that central differences found wrong; is_hand_wrong: whether the lines by hand are known
+    to be wrong.
     """
-    file = get_file_name(options)
+    file = get_network_file_name(options)
     departure = twin.first
     vote = twin.vote
-    if twin.blames_hand and not is_wrong:
+    if twin.blames_hand and not is_hand_wrong:
         culprit = file if departure.group == "gradient" else find_loss_file_name()
         agreeing = {judge for judge in vote.values if judge not in vote.outvoted}
         slope = ["central differences"] if SLOPE in agreeing else []
@@ -373,11 +374,11 @@ def iter_vote_conclusions(twin, judged_names, is_wrong, options):
         subject = f"gradient of {departure.name}" if departure.name else departure.group
         yield f"{culprit} is wrong: in step {twin.step}, its {subject} is not that of {agreeing}, which agree."
     if twin.file in vote.outvoted:
-        is_alone = not is_wrong and not twin.blames_hand
+        is_alone = not is_hand_wrong and not twin.blames_hand
         suffix = f", and {file} is right: their logits are the same" if is_alone else ", too"
         helper = " (autograd_np.py finds its derivatives.)" if twin.judge == "the tape" else ""
         yield f"{twin.culprit} is wrong{suffix}.{helper}"
-    if not vote.outvoted and (departure.name or departure.group) not in judged_names:
+    if not vote.outvoted and (departure.name or departure.group) not in wrong_names:
         yield describe_no_majority(departure.name or departure.group, vote)
 
 
@@ -388,7 +389,7 @@ def describe_no_majority(name, vote):
     return f"{message}: {judges.describe_values(vote.values)}{too_rough}."
 
 
-def make_short_names_text(names):
+def join_first_four_names(names):
     """Return the first four names of a list as text, and the number of others."""
     n_more = len(names) - 4
     return ", ".join(names[:4]) + (f" and {n_more} more" if n_more > 0 else "")
@@ -400,7 +401,7 @@ def join_names(names):
     return f"{', '.join(first_names)} and {last_name}" if first_names else last_name
 
 
-def get_file_name(options, framework="np"):
+def get_network_file_name(options, framework="np"):
     """Return the name of the network's file, such as "mlp_np.py"."""
     return f"{options.network.classes.split('.')[0]}_{framework}.py"
 

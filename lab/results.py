@@ -100,7 +100,7 @@ def name_run(network, recipe, framework):
     return f"{name}, {FRAMEWORKS[framework]}"
 
 
-def get_stated_commands_and_seed_counts(model, network):
+def get_stated_runs_by_name(model, network):
     """Return {name: (command, number of seeds)} of a network's runs in STATED, or else of its default runs.
 
     Return {} for networks that write: lab/writing.py evaluates those.
@@ -114,10 +114,7 @@ def get_stated_commands_and_seed_counts(model, network):
 
 def get_commands_and_seeds_by_name(model, network):
     """Return {name: (command, seeds)} of a network's stated runs, and of each recipe that occurs in none of them."""
-    runs = {
-        name: (command, range(seeds))
-        for name, (command, seeds) in get_stated_commands_and_seed_counts(model, network).items()
-    }
+    runs = {name: (command, range(seeds)) for name, (command, seeds) in get_stated_runs_by_name(model, network).items()}
     if network.writes:
         return runs
     for recipe in network.recipes:
@@ -148,7 +145,7 @@ def list_drawn_commands(model, network):
     Return [] if one of them is not among the stated runs.
     """
     names = [name_run(network, "default", framework) for framework in FRAMEWORKS]
-    runs = get_stated_commands_and_seed_counts(model, network)
+    runs = get_stated_runs_by_name(model, network)
     return [runs[name][0] for name in names if runs.keys() >= {*names}]
 
 
@@ -182,10 +179,10 @@ def save_result(section, content):
         file.write((json.dumps(load_results() | {section: content}, indent=1, sort_keys=True) + "\n").encode())
 
 
-def run_program(command, folder):
-    """Run a program as a user would, and return its output. Raises UserError if it fails. folder: for --out."""
+def run_program(command, out_folder):
+    """Run a program as a user would, and return its output. Raises UserError if it fails. out_folder: for --out."""
     arguments = command.replace("torchrun", "-m torch.distributed.run").split()
-    argv = [sys.executable, *arguments, "--out", str(folder)]
+    argv = [sys.executable, *arguments, "--out", str(out_folder)]
     process = subprocess.run(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     if process.returncode:
         raise UserError(f"{command} failed (its message is above); the runs that finished are kept")
@@ -312,7 +309,7 @@ def make_default_runs_table(result):
     return format_table(["network", "parameters", *FRAMEWORKS.values()], rows)
 
 
-def make_elsewhere_table(result):
+def make_published_comparison_table(result):
     """Return a Markdown table of our numbers beside published ones or PyTorch's. Times are those of two cores."""
     twins = result["twins"]
     rounds = result["bench"][PROCESSOR]["rounds"]
@@ -355,14 +352,20 @@ def make_elsewhere_table(result):
     return format_table(["what", "here", "elsewhere", "command"], rows)
 
 
-def make_choices_table(result):
+def make_held_out_accuracy_table(result):
     """Return a Markdown table of the runs that were compared on held-out images."""
     rows = [[f"`python {name}`", f"{get_values(result['choices'][name])[0]:.4f}"] for name in CHOICES]
     return format_table(["options", "held-out accuracy"], rows)
 
 
 SECTIONS = {"accuracy": RUNS, "inits": INITS, "choices": CHOICES}
-TABLES = (make_default_runs_table, make_accuracy_table, make_recipes_table, make_inits_table, make_choices_table)
+TABLES = (
+    make_default_runs_table,
+    make_accuracy_table,
+    make_recipes_table,
+    make_inits_table,
+    make_held_out_accuracy_table,
+)
 
 
 def main():

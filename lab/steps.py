@@ -59,18 +59,18 @@ class Residual:
         return dy + self.layers["layer"].backward(dy)
 
 
-def build_network(make_middle_layer, sizes, seed=0):
+def build_network(make_middle_layer, tokenizer_sizes, seed=0):
     """Return a network: a token embedding, a position embedding, a layer that looks back, and a linear layer.
 
-    make_middle_layer(rng): makes that layer. sizes: {"vocab_size", "n_start_tokens", "context_length"}, of the
-    tokenizer.
+    make_middle_layer(rng): makes that layer. tokenizer_sizes: {"vocab_size", "n_start_tokens", "context_length"}, of
+    the tokenizer.
     """
     rng = np.random.default_rng(seed)
     layers = {
-        "embed": Embedding(rng, sizes["vocab_size"] + sizes["n_start_tokens"], WIDTH),
-        "positions": Positions(rng, sizes["context_length"], WIDTH),
+        "embed": Embedding(rng, tokenizer_sizes["vocab_size"] + tokenizer_sizes["n_start_tokens"], WIDTH),
+        "positions": Positions(rng, tokenizer_sizes["context_length"], WIDTH),
         "back": Residual(make_middle_layer(rng)),
-        "linear": Linear(rng, WIDTH, sizes["vocab_size"]),
+        "linear": Linear(rng, WIDTH, tokenizer_sizes["vocab_size"]),
     }
     return Network(layers, np.float32)
 

@@ -17,7 +17,7 @@ ROUNDS = 3
 VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NPROC")
 
 
-def list_step_seconds_here(min_steps, min_seconds, prepare_step, *arguments):
+def measure_step_seconds(min_steps, min_seconds, prepare_step, *arguments):
     """Return the seconds that each step takes, as an array, in this process.
 
     prepare_step(*arguments) prepares everything and returns a function that takes one step. There are at least
@@ -31,9 +31,9 @@ def list_step_seconds_here(min_steps, min_seconds, prepare_step, *arguments):
     return np.diff(times)
 
 
-def list_step_seconds_in_subprocess(prepare_step, *arguments, min_steps=12, min_seconds=1.0):
-    """Call `list_step_seconds_here` in its own process, and return its result."""
-    return run_in_subprocess(list_step_seconds_here, min_steps, min_seconds, prepare_step, *arguments)
+def measure_step_seconds_in_subprocess(prepare_step, *arguments, min_steps=12, min_seconds=1.0):
+    """Call `measure_step_seconds` in its own process, and return its result."""
+    return run_in_subprocess(measure_step_seconds, min_steps, min_seconds, prepare_step, *arguments)
 
 
 def run_in_subprocess(function, *arguments):
@@ -56,9 +56,9 @@ def drop_warm_up(times):
     return times[len(times) // 3 :]
 
 
-def worker_threads(threads):
+def subprocess_threads(n_threads):
     """Context manager: processes started inside use this many threads.
 
     The libraries read the number from the environment.
     """
-    return mock.patch.dict(os.environ, dict.fromkeys(VARIABLES, str(threads)))
+    return mock.patch.dict(os.environ, dict.fromkeys(VARIABLES, str(n_threads)))

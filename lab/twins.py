@@ -58,7 +58,7 @@ class State(NamedTuple):
     """The loss and the arrays of a network at one step."""
 
     loss: float  # of the batch, before the step
-    arrays: dict  # the groups that main_np.get_arrays gives
+    arrays: dict  # the groups that main_np.get_all_arrays_by_group gives
 
 
 class Step(NamedTuple):
@@ -94,15 +94,15 @@ def make_relu_disagreement_counter(network, twin, layers_by_sum):
     """
     torch_sums = {}
 
-    def keep(name):
+    def make_recording_hook(name):
         return lambda layer, inputs, output: torch_sums.update({name: output.detach().numpy()})
 
     for name, layer in layers_by_sum.items():
-        twin.get_submodule(layer).register_forward_hook(keep(name))
+        twin.get_submodule(layer).register_forward_hook(make_recording_hook(name))
     return lambda: sum(int(((get_kept_array(network, name) > 0) != (z > 0)).sum()) for name, z in torch_sums.items())
 
 
-def record_losses_and_differences(options):
+def measure_losses_and_differences(options):
     """Return {name: array with a number for each step} of a run, for `draw_proof`.
 
     "difference" is the largest difference between a weight by hand and the same weight in PyTorch, "tape" that on the
@@ -127,7 +127,7 @@ def record_losses_and_differences(options):
     return dict(zip(names, np.transpose(steps), strict=True))
 
 
-def draw_and_save_proof(model_name):
+def train_and_save_proof(model_name):
     """Train a network in both precisions, draw png/twins.png (or twins_resnet.png and so on) and save the numbers.
 
     Raises UserError if the runs differ in float64.
@@ -135,7 +135,7 @@ def draw_and_save_proof(model_name):
     runs = {}
     differences = {}
     for kind in ("float64", "float32"):
-        run = runs[kind] = record_losses_and_differences(
+        run = runs[kind] = measure_losses_and_differences(
             parse_options("torch", "--model", model_name, *PROVEN.get(model_name, "").split(), "--dtype", kind)
         )
         of_torch, of_tape = (
@@ -179,7 +179,7 @@ def draw_banner(runs):
 def draw_proof(runs):
     """Draw the whole proof: the last losses on top of each other, and the differences between the weights.
 
-    runs: {"float64": what `record_losses_and_differences` returns, "float32": the same}.
+    runs: {"float64": what `measure_losses_and_differences` returns, "float32": the same}.
     """
     figure = new_figure(7, 7.4)
     figure.suptitle("By hand, by our own autograd, in PyTorch: the same run", **TITLE)
@@ -273,7 +273,7 @@ def main():
     choice = parser.parse_args().what
     models = NETWORKS if choice == "all" else [choice]
     for model in models:
-        draw_and_save_proof(model)
+        train_and_save_proof(model)
 
 
 if __name__ == "__main__":

@@ -37,17 +37,17 @@ WIDE = 0.602  # the width of a letter of code, relative to the font size
 TIMES = {"said": 4500, "passed": 3500, "digit": 5000, "asked": 2200, "key": 130}  # milliseconds
 
 
-def iter_outputs(lines):
+def iter_practice_outputs(code_lines):
     """Yield the output of practice.py for each of these lines in the exercise's file."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "practice.py", EXERCISE.name, "--folder", folder, "--seed", "0"]
-        for line in lines:
+        for line in code_lines:
             Path(folder, f"{EXERCISE.name}.py").write_text(EXERCISE.stub.replace(DOTS, line), encoding="utf-8")
             process = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True, encoding="utf-8")
             yield process.stdout
 
 
-def extract_first_sentence_and_rest(output):
+def extract_verdict_parts(output):
     """Return (the first sentence, the rest in one line) of the verdict in an output.
 
     The count of passed exercises is left out, so that the picture does not change with each new exercise.
@@ -61,7 +61,7 @@ def extract_first_sentence_and_rest(output):
 def draw_scene_image(line, verdict=None, is_passed=False):
     """Return an RGB image of the exercise with this line in it.
 
-    verdict: what `extract_first_sentence_and_rest` returns, or None.
+    verdict: what `extract_verdict_parts` returns, or None.
     """
     page = Page(HEIGHT, "")
     large = {"size": 25, "ha": "left"}
@@ -106,7 +106,7 @@ def draw_network_image(image, weights, z1, da1, dz1):
     return film.render_page(page)
 
 
-def compute_drawn_arrays():
+def compute_network_image_inputs():
     """Return (image, W1, z1, da1, dz1) for `draw_network_image`, the last four for the first UNITS hidden units."""
     options = parse_options("np", *film.OPTIONS)
     dataset = data.load()
@@ -124,13 +124,13 @@ def compute_drawn_arrays():
 
 def main():
     Parser(description=__doc__).parse_args()
-    failed_verdict, passed_verdict = map(extract_first_sentence_and_rest, iter_outputs((SLIP, RIGHT)))
+    failed_verdict, passed_verdict = map(extract_verdict_parts, iter_practice_outputs((SLIP, RIGHT)))
     frames = [(draw_scene_image(SLIP, failed_verdict), TIMES["said"])]
     for end in range(len("dz1 = da1 * "), len(RIGHT) + 1):
         frames.append((draw_scene_image(RIGHT[:end]), TIMES["key"]))
     frames += [
         (draw_scene_image(RIGHT, passed_verdict, is_passed=True), TIMES["passed"]),
-        (draw_network_image(*compute_drawn_arrays()), TIMES["digit"]),
+        (draw_network_image(*compute_network_image_inputs()), TIMES["digit"]),
     ]
     frames.append((draw_scene_image(DOTS), TIMES["asked"]))
     for end in range(len("dz1 = "), len(SLIP) + 1):

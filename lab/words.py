@@ -29,12 +29,12 @@ def find_words(images, n_words):
 
     The blank patch comes first, the others are sorted by their ink, least first.
     """
-    patches = cut_patches(images)
+    patches = cut_patches_with_ink(images)
     words = k_means(patches, choose_first_words(patches, n_words, np.random.default_rng(0)))
     return words[words.sum(axis=1).argsort(kind="stable")]
 
 
-def cut_patches(images):
+def cut_patches_with_ink(images):
     """Return the patches with ink of images (B, 28, 28) uint8, as an array (N, 16)."""
     side = images.shape[1] // texts.PATCH
     patches = images.reshape(-1, side, texts.PATCH, side, texts.PATCH).swapaxes(2, 3).reshape(-1, texts.PATCH**2)

@@ -44,26 +44,27 @@ WRITER = next(model for model, network in NETWORKS.items() if network.writes)
 ASKED = np.arange(10).repeat(EACH)
 
 
-def load_or_train(arguments):
+def load_or_train_run(options_text):
     """Return (model, options, history) of a run of main_np.py.
 
-    The run is trained first or, if it was stopped, continued. arguments: its options, as text.
+    The run is trained first or, if it was stopped, continued. options_text: its options, as text.
     """
-    options = loading.options.parse_options("np", *arguments.split())
+    options = loading.options.parse_options("np", *options_text.split())
     folder = FOLDER / f"{options.name}_{options.run.recipe}_{options.run.seed}"
     checkpoint = folder / f"checkpoint_{options.name}.npz"
     history = folder / f"history_{options.name}.json"
     results.run_program(
-        f"main_np.py --resume {checkpoint}" if checkpoint.exists() else f"main_np.py {arguments}", folder
+        f"main_np.py --resume {checkpoint}" if checkpoint.exists() else f"main_np.py {options_text}", folder
     )
     return *loading.checkpoint.load_network(checkpoint, options.network.writes)[:2], json.loads(
         history.read_text(encoding="utf-8")
     )
 
 
-def classify_digits(images, classifier):
-    """Return the digits (B,) that a network predicts for images (B, 28, 28). classifier: (model, options)."""
-    model, options = classifier
+def classify_digits(images, classifier_and_options):
+    """Return the digits (B,) that a network predicts for images (B, 28, 28). classifier_and_options: (model,
+    options)."""
+    model, options = classifier_and_options
     logits = [loading.checkpoint.compute_logits(model, options, part) for part in split_into_batches(images)]
     return np.concatenate(logits).argmax(axis=1)
 
@@ -83,7 +84,7 @@ def find_nearest_and_distances(images, candidates):
     return indices, np.sqrt(((x - y[indices]).astype(float) ** 2).mean(axis=1))
 
 
-def measure_median_and_equal_share(images, candidates):
+def summarise_nearest_distances(images, candidates):
     """Measure how far images are from the nearest of the candidates.
 
     Return {"median": the median distance, "equal": the fraction of images that equal a candidate}.
@@ -97,23 +98,23 @@ def round_to_words(images):
     return texts.decode_images(texts.encode_images(images))
 
 
-def measure_digits(model, options, classifier, train_images):
+def measure_digits(model, options, classifier_and_options, train_images):
     """Return how the digits that a network writes are classified, as a dict.
 
-    "read" and "blank" have, by temperature, the fraction that `classifier` reads as requested and the fraction without
-    ink; "nearest" is what `measure_median_and_equal_share` returns.
+    "read" and "blank" have, by temperature, the fraction that `classifier_and_options` reads as requested and the
+    fraction without ink; "nearest" is what `summarise_nearest_distances` returns.
     """
     images_at = {t: generate_digits(model, options, ASKED, t, np.random.default_rng(0)) for t in TEMPERATURES}
     has_ink = {t: images.any(axis=(1, 2)) for t, images in images_at.items()}
     read_shares = {
-        str(t): float(((classify_digits(images, classifier) == ASKED) & has_ink[t]).mean())
+        str(t): float(((classify_digits(images, classifier_and_options) == ASKED) & has_ink[t]).mean())
         for t, images in images_at.items()
     }
     blank_shares = {str(t): float(1 - has_ink[t].mean()) for t in TEMPERATURES}
     return {
         "read": read_shares,
         "blank": blank_shares,
-        "nearest": measure_median_and_equal_share(images_at[AT], train_images),
+        "nearest": summarise_nearest_distances(images_at[AT], train_images),
     }
 
 
@@ -127,17 +128,17 @@ def measure_known_name_shares(model, options):
     return {"in the list": shares}
 
 
-def measure_real_digits(classifier, dataset, train_images):
+def measure_real_digits(classifier_and_options, dataset, train_images):
     """Return the same numbers for test digits, which a perfect network would reach: see `measure_digits`."""
     images = dataset.test_images
     labels = dataset.test_labels
     word_images = round_to_words(images)
     shares = {
-        f"read{kind}": float((classify_digits(x, classifier) == labels).mean())
+        f"read{kind}": float((classify_digits(x, classifier_and_options) == labels).mean())
         for kind, x in (("", word_images), (" as they are", images))
     }
     return shares | {
-        "nearest": measure_median_and_equal_share(word_images[:: len(word_images) // len(ASKED)], train_images)
+        "nearest": summarise_nearest_distances(word_images[:: len(word_images) // len(ASKED)], train_images)
     }
 
 
@@ -146,7 +147,7 @@ def make_table(result):
     real = result["real"]
     runs = list(result["runs"].values())
 
-    def row(label, get_number, real_value, number_format):
+    def make_cells(label, get_number, real_value, number_format):
         return [
             label,
             results.format_spread([get_number(run) for run in runs], number_format),
@@ -154,10 +155,10 @@ def make_table(result):
         ]
 
     rows = [
-        row("test loss per patch", lambda run: run["loss"], None, ".3f"),
-        row("patches predicted correctly", lambda run: run["accuracy"], None, ".3f"),
+        make_cells("test loss per patch", lambda run: run["loss"], None, ".3f"),
+        make_cells("patches predicted correctly", lambda run: run["accuracy"], None, ".3f"),
         *(
-            row(
+            make_cells(
                 f"recognised as requested, at temperature {t}",
                 lambda run, t=t: run["read"][str(t)],
                 real["read"],
@@ -166,13 +167,13 @@ def make_table(result):
             for t in TEMPERATURES
             if t >= 0.6
         ),
-        row(
+        make_cells(
             "distance from the nearest training image, median",
             lambda run: run["nearest"]["median"],
             real["nearest"]["median"],
             ".1f",
         ),
-        row("equal to a training image", lambda run: run["nearest"]["equal"], real["nearest"]["equal"], ".3f"),
+        make_cells("equal to a training image", lambda run: run["nearest"]["equal"], real["nearest"]["equal"], ".3f"),
     ]
     return results.format_table(["", make_mean_over_seeds_label(runs), "test digits built from these patches"], rows)
 
@@ -213,10 +214,10 @@ def get_text_runs_by_name(result):
 
 
 @plot_style()
-def draw_digits(images):
+def draw_digits(image_rows):
     """Digits that the GPT wrote, asked for 0 to 9"""
-    page = figures.Page(62 + 76 * len(images), draw_digits.__doc__)
-    for row, row_images in enumerate(images):
+    page = figures.Page(62 + 76 * len(image_rows), draw_digits.__doc__)
+    for row, row_images in enumerate(image_rows):
         for digit, image in enumerate(row_images):
             page.draw_pixels(image, 26 + 75.6 * digit, 62 + 76 * row, 68)
     return page.figure
@@ -234,10 +235,10 @@ def draw_nearest(images, neighbours):
 
 
 @plot_style()
-def draw_temperatures(rows, digit):
-    """Draw a digit that was written ten times at each temperature. rows: {temperature: images}."""
-    page = figures.Page(62 + 76 * len(rows), f"A {digit}, written ten times at each temperature")
-    for row, (t, images) in enumerate(rows.items()):
+def draw_temperatures(images_by_temperature, digit):
+    """Draw a digit that was written ten times at each temperature. images_by_temperature: {temperature: images}."""
+    page = figures.Page(62 + 76 * len(images_by_temperature), f"A {digit}, written ten times at each temperature")
+    for row, (t, images) in enumerate(images_by_temperature.items()):
         page.draw_text((62, 100 + 76 * row, f"{t}"), size=18)
         for column, image in enumerate(images):
             page.draw_pixels(image, 98 + 68.4 * column, 66 + 76 * row, 64)
@@ -274,7 +275,7 @@ def draw_patches(words):
     return page.figure
 
 
-def save_packed(model, path):
+def save_as_float16(model, path):
     """Save the weights of a network as float16, for the site: half the size, with results of the same quality."""
     with atomic_write(path) as file:
         np.savez_compressed(file, **{name: p.astype(np.float16) for name, p in model.params.items()})
@@ -298,28 +299,28 @@ def draw_and_save_pictures(model, options, train_images):
 
 def train_and_save_missing_digit_runs():
     """Train and measure the missing runs of networks that write digits, and draw the pictures."""
-    *classifier, _ = load_or_train("")
+    *classifier_and_options, _ = load_or_train_run("")
     dataset = data.load()
     train_images = round_to_words(dataset.train_images)
     for seed in map(str, SEEDS):
         result = results.load_results().get("writing", {"command": "python -m lab.writing", "runs": {}})
         if seed not in result["runs"]:
-            model, options, history = load_or_train(f"--model {WRITER} --seed {seed}")
+            model, options, history = load_or_train_run(f"--model {WRITER} --seed {seed}")
             run = (
-                get_last_test_loss_and_accuracy(history)
-                | measure_digits(model, options, classifier, train_images)
+                get_last_test_metrics(history)
+                | measure_digits(model, options, classifier_and_options, train_images)
                 | {"machine": history["machine"]}
             )
-            result["real"] = measure_real_digits(classifier, dataset, train_images)
+            result["real"] = measure_real_digits(classifier_and_options, dataset, train_images)
             result["runs"][seed] = run
             results.save_result("writing", result)
             print(time.strftime("%H:%M"), "seed", seed, run, flush=True)
-    model, options, _ = load_or_train(f"--model {WRITER} --seed {SEEDS[0]}")
+    model, options, _ = load_or_train_run(f"--model {WRITER} --seed {SEEDS[0]}")
     draw_and_save_pictures(model, options, train_images)
     figures.save_figure(
         draw_temperature_curve(results.load_results()["writing"]), results.ROOT / "png" / "temperature.png"
     )
-    save_packed(model, results.ROOT / "page" / f"{WRITER}.npz")
+    save_as_float16(model, results.ROOT / "page" / f"{WRITER}.npz")
 
 
 def train_and_save_missing_name_runs():
@@ -327,16 +328,16 @@ def train_and_save_missing_name_runs():
     for seed in map(str, NAME_SEEDS):
         result = results.load_results().get("names", {"command": "python -m lab.writing", "runs": {}})
         if seed not in result["runs"]:
-            model, options, history = load_or_train(f"--model {WRITER} --recipe names --seed {seed}")
+            model, options, history = load_or_train_run(f"--model {WRITER} --recipe names --seed {seed}")
             result["runs"][seed] = (
-                get_last_test_loss_and_accuracy(history)
+                get_last_test_metrics(history)
                 | measure_known_name_shares(model, options)
                 | {"machine": history["machine"]}
             )
             results.save_result("names", result)
             print(time.strftime("%H:%M"), "names, seed", seed, result["runs"][seed], flush=True)
-    model, *_ = load_or_train(f"--model {WRITER} --recipe names --seed {NAME_SEEDS[0]}")
-    save_packed(model, results.ROOT / "page" / "names.npz")
+    model, *_ = load_or_train_run(f"--model {WRITER} --recipe names --seed {NAME_SEEDS[0]}")
+    save_as_float16(model, results.ROOT / "page" / "names.npz")
 
 
 def train_and_save_missing_text_runs():
@@ -346,18 +347,18 @@ def train_and_save_missing_text_runs():
             result = results.load_results().get("texts", {"command": "python -m lab.writing", "runs": {}})
             runs = result["runs"].setdefault(recipe, {})
             if seed not in runs:
-                model, options, history = load_or_train(f"--model {WRITER} --recipe {recipe} --seed {seed}")
+                model, options, history = load_or_train_run(f"--model {WRITER} --recipe {recipe} --seed {seed}")
                 by_frequency = counts.compute_share_and_losses_by_frequency(
                     options.source, compute_test_letter_losses(model, options)
                 )
-                runs[seed] = get_last_test_loss_and_accuracy(history) | {
+                runs[seed] = get_last_test_metrics(history) | {
                     "seen": by_frequency,
                     "machine": history["machine"],
                 }
                 results.save_result("texts", result)
                 print(time.strftime("%H:%M"), recipe, "seed", seed, runs[seed], flush=True)
-    model, *_ = load_or_train(f"--model {WRITER} --recipe texts --seed {TEXT_SEEDS['texts'][0]}")
-    save_packed(model, results.ROOT / "page" / "text.npz")
+    model, *_ = load_or_train_run(f"--model {WRITER} --recipe texts --seed {TEXT_SEEDS['texts'][0]}")
+    save_as_float16(model, results.ROOT / "page" / "text.npz")
 
 
 def compute_test_letter_losses(model, options):
@@ -369,7 +370,7 @@ def compute_test_letter_losses(model, options):
     return np.concatenate(losses)
 
 
-def get_last_test_loss_and_accuracy(history):
+def get_last_test_metrics(history):
     """Return {"loss", "accuracy"} of the last test in a run's history."""
     return {name: history[f"test_{name}"][-1] for name in ("loss", "accuracy")}
 

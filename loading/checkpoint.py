@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from data import SOURCES, encode
-from loading.network import group_arrays, make_network
+from loading.network import get_arrays_by_group, make_network
 from loading.options import read_options_and_checkpoint
 from networks import NETWORKS, format_model_option
 from support.checkpoint import load_options_and_facts
@@ -14,38 +14,38 @@ from support.errors import UserError
 FOLDER = Path("learning_curves")  # the default of --out, where runs save their networks
 
 
-def load_network(path=None, writes=False, text=None, start=None):
+def load_network(path=None, writes=False, prompt=None, start=None):
     """Return (model, options, checkpoint): a trained network from a checkpoint, in NumPy, in testing mode.
 
     path: the checkpoint; None for the newest one in learning_curves whose network fits the other arguments. writes:
-    True for a network that generates, False for one that classifies images, None for either. text: the prompt that the
-    network must be able to continue, or None. start: see `read_options_and_checkpoint`. Raises UserError if there is no
-    such network, or if the file is damaged.
+    True for a network that generates, False for one that classifies images, None for either. prompt: the prompt that
+    the network must be able to continue, or None. start: see `read_options_and_checkpoint`. Raises UserError if there
+    is no such network, or if the file is damaged.
     """
-    options, checkpoint = read_options_and_checkpoint("np", path or find_newest(writes, text), start)
+    options, checkpoint = read_options_and_checkpoint("np", path or find_newest(writes, prompt), start)
     if writes not in (None, options.network.writes):
         raise UserError(
             f"{checkpoint.path} holds a network that {describe_kind(not writes)}; name one that {describe_kind(writes)}"
         )
-    reason = options.source.tokenizer.find_problem(text)
+    reason = options.source.tokenizer.describe_problem(prompt)
     if reason:
         raise UserError(f"{options.network.title(options.run)} of {checkpoint.path} {reason}")
     model = make_network("np", options, checkpoint)
-    checkpoint.copy_to(group_arrays(model))
+    checkpoint.copy_to(get_arrays_by_group(model))
     model.training = False
     return model, options, checkpoint
 
 
-def find_newest(writes, text=None):
-    """Return the path of the newest checkpoint in learning_curves whose network fits `writes` and `text`.
+def find_newest(writes, prompt=None):
+    """Return the path of the newest checkpoint in learning_curves whose network fits `writes` and `prompt`.
 
     For both, see `load_network`. Only the options of the checkpoints are read. Checkpoints that need the GGUF file that
     they were fine-tuned from are skipped. Raises UserError if none fits.
     """
     wanted_dataset = next(iter(SOURCES))
     kind = None
-    if text is not None:
-        wanted_dataset = next(name for name, source in SOURCES.items() if source.tokenizer.accepts(text))
+    if prompt is not None:
+        wanted_dataset = next(name for name, source in SOURCES.items() if source.tokenizer.accepts(prompt))
         kind = SOURCES[wanted_dataset].singular_noun
     unknown = []
     for path in sorted(FOLDER.glob("checkpoint_*.npz"), key=lambda path: path.stat().st_mtime, reverse=True):
@@ -58,8 +58,8 @@ def find_newest(writes, text=None):
         if model not in NETWORKS or not (facts or dataset in SOURCES):
             return path
         if writes in (None, NETWORKS[model].writes):
-            source = SOURCES.find_source(dataset, **facts)
-            reason = source.tokenizer.find_problem(text)
+            source = SOURCES.get_source_with_facts(dataset, **facts)
+            reason = source.tokenizer.describe_problem(prompt)
             if not reason:
                 return path
             if source.has_same_kind(SOURCES[wanted_dataset]):
@@ -80,7 +80,7 @@ def compute_logits(model, options, images):
     return model.forward(x)
 
 
-def add_weights(parser, writes=False):
+def add_weights_option(parser, writes=False):
     """Add the option --weights, the `path` of `load_network`, to a parser. writes: as in `load_network`."""
     help_text = f"the checkpoint of a network that {describe_kind(writes)} (default: the newest in {FOLDER})"
     help_text += ", or the GGUF file of a published model" if writes else ""

@@ -44,7 +44,7 @@ class BaseModel:
 
         self.file = ModelFile(path)
         self.known = read_options(self.file)
-        map_array_names(self.file, self.known)  # UserError if its sizes are not those of its arrays
+        map_own_to_gguf_names(self.file, self.known)  # UserError if its sizes are not those of its arrays
         if self.known.run.model != model:
             self.file.refuse(f"holds a network of --model {self.known.run.model}, not of --model {model}")
         self.sizes = self.known.sizes
@@ -90,7 +90,7 @@ def load_arrays(model_file, options):
 
     Raises UserError if the arrays do not fit the sizes in the file, or if there is not enough memory.
     """
-    names = map_array_names(model_file, options)
+    names = map_own_to_gguf_names(model_file, options)
     network = find_class(options, "np")(**options.sizes, seed=None)
     shapes = {
         own_name: np.broadcast_to(np.float32(0), model_file.shapes[gguf_name]) for own_name, gguf_name in names.items()
@@ -135,7 +135,7 @@ def read_options(model_file):
     return options
 
 
-def map_array_names(model_file, options):
+def map_own_to_gguf_names(model_file, options):
     """Return {name in params: name in the file} for all arrays of the network in a `ModelFile`.
 
     Raises UserError if the file has other arrays or lacks one, or if its sizes do not fit its arrays.

@@ -71,11 +71,11 @@ def select_argument_names(network_class, options, framework):
     return names & {*takes}
 
 
-def group_arrays(model):
+def get_arrays_by_group(model):
     """Return {"params": {name: array}, "statistics": {name: array}} of a network in NumPy. Statistics may be {}."""
     return {"params": model.params, "statistics": getattr(model, "statistics", {})}
 
 
-def get_frozen_arrays(options):
+def get_frozen_arrays_by_group(options):
     """Return {"frozen": {name: array}} of the weights that do not learn in a run with --start; {} for other runs."""
     return {"frozen": options.base_model.arrays(options.run.dtype)} if options.base_model else {}

@@ -160,7 +160,7 @@ def make_parser(framework, argv, description, model, recipe_name, recipe, saved_
         | network.options
         | (tables.WHAT_IT_KNOWS if network.gguf else {})
         | tables.define_run_options(SOURCES),
-        "how to train": tables.how_to_train(OPTIMIZERS),
+        "how to train": tables.define_training_options(OPTIMIZERS),
         "whether it is right": tables.WHETHER_IT_IS_RIGHT,
         "where it goes": tables.WHERE_IT_GOES,
     }
@@ -220,7 +220,7 @@ def make_options(arguments, framework, facts, base_model):
     read_as = {name: value for name, value in vars(arguments).items() if name in ("ink", "context_length") and value}
     if base_model:
         read_as |= {"byte_pairs": base_model.byte_pairs, "cut_by": base_model.sha256}
-    source = SOURCES.find_source(arguments.dataset, **(facts or {}) | read_as)
+    source = SOURCES.get_source_with_facts(arguments.dataset, **(facts or {}) | read_as)
     call = {name: value for name, value in vars(arguments).items() if name in tables.OF_A_CALL}
     run = {name: value for name, value in vars(arguments).items() if name not in tables.OF_A_CALL}
     name = file_prefix(arguments.model) + ("lora_" if base_model else source.prefix) + framework

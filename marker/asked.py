@@ -1,7 +1,7 @@
 """Call the functions of a learner's file from another process: python -m marker.asked FILE GIGABYTES.
 
 A file can make up what it reports about itself. So the marker calls some of its functions again, from the process that
-judges: `load_in_subprocess` starts a process with the file, sends it the arguments of a call, and receives the results.
+judges: `open_in_subprocess` starts a process with the file, sends it the arguments of a call, and receives the results.
 Only arrays, numbers and text are sent in either direction (marker/nests.py), and the inputs are drawn on this side.
 
 Params stay in the other process. On this side they are {"kept": their number, path: array}, which is a nest like any
@@ -24,8 +24,8 @@ from pathlib import Path
 import numpy as np
 
 from marker import runner
-from marker.derivatives import match_gradients
-from marker.nests import floats_by_path, make_plan_and_arrays, replace_leaves, unpack
+from marker.derivatives import gradients_by_path
+from marker.nests import copy_floats_by_path, make_plan_and_arrays, replace_leaves, unpack
 from marker.trial import load_learner_module
 
 LARGEST = 2**28  # bytes of one message
@@ -37,7 +37,7 @@ class Failed(Exception):
 
 
 @contextmanager
-def load_in_subprocess(learner_path, seconds, hidden_folders=(), result_kinds=None, needs_torch=False):
+def open_in_subprocess(learner_path, seconds, hidden_folders=(), result_kinds=None, needs_torch=False):
     """Context manager: start a process with a learner's file, and yield a `Functions` that calls its functions there.
 
     seconds: the process is killed after `runner.CLOCK` times this. result_kinds: {a function: what it returns}, for
@@ -60,7 +60,7 @@ def load_in_subprocess(learner_path, seconds, hidden_folders=(), result_kinds=No
 
 
 class Functions:
-    """The functions of a file in another process, as attributes: see `load_in_subprocess`."""
+    """The functions of a file in another process, as attributes: see `open_in_subprocess`."""
 
     def __init__(self, process, result_kinds):
         self._process = process
@@ -142,8 +142,8 @@ def call_and_list_results(module, stored_params, name, result_kinds, arguments):
     for result_kind, value in zip(result_kinds, output if len(result_kinds) > 1 else (output,), strict=True):
         if result_kind == "params":
             stored_params.append(value)
-            value = {"kept": len(stored_params) - 1, **floats_by_path(value)}
-        results.append(match_gradients(arguments[0], value) if result_kind == "gradients" else value)
+            value = {"kept": len(stored_params) - 1, **copy_floats_by_path(value)}
+        results.append(gradients_by_path(arguments[0], value) if result_kind == "gradients" else value)
     return results
 
 

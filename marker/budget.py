@@ -7,12 +7,12 @@ from functools import lru_cache
 LINES = 20_000  # lines that a mistake may run; every right answer runs far fewer
 
 
-def hide_name(name):
+def make_hidden_name(name):
     """Return a variable name for generated code that no learner can type, because it contains a space."""
     return f"size {name}"
 
 
-SPEND = hide_name("lines")
+SPEND = make_hidden_name("lines")
 
 
 class Stopped(BaseException):

@@ -17,7 +17,7 @@ def reroute(owner, name, handler):
 
 
 @contextmanager
-def watch(module, name, handler):
+def intercept_calls(module, name, handler):
     """Context manager: each call of the function `name` of a module becomes handler(original, its bound arguments).
 
     That includes calls by other names, such as those in modules that have imported the function.

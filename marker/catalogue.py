@@ -84,7 +84,7 @@ class Catalogue:
         try:
             with importing(self.path):
                 exercise = Exercise(exercise_path, self.folder)
-            exercise.kind.check_is_complete(exercise)
+            exercise.kind.check_needed_files(exercise)
         except (Exception, SystemExit) as error:  # a file that is still being written may raise anything
             relative_path = exercise_path.relative_to(self.path.parent)
             kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
@@ -102,7 +102,7 @@ class Catalogue:
         return {exercise.name: exercise for exercise in self.exercises}
 
     @cached_property
-    def by_folder(self):
+    def exercises_by_folder(self):
         """{subfolder: its exercises}"""
         subfolders = sorted({subfolder for _, subfolder, _ in self.order})
         exercises_by_folder = {}
@@ -131,7 +131,7 @@ class Catalogue:
         _, part = self.find_part_name_and_exercises(exercise)
         return self.exercises.index(part[0] if is_passed else exercise) + (not is_passed)
 
-    def find_exercise(self, name_or_number):
+    def get_exercise(self, name_or_number):
         """Return the exercise with this number or name.
 
         `DZ1` and `my_practice/dz1.py` mean dz1, too. Raises UserError if there is none.

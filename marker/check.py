@@ -34,7 +34,12 @@ from marker.finders.edits import apply_edit_temporarily, iter_edits
 from marker.finders.repair import suppress_side_effects
 from marker.function import Notes
 from marker.kind import Kind, Outcome
-from marker.trial import as_array, call_for_results_and_changes, convert_result_to_dict, find_right_result_names
+from marker.trial import (
+    call_for_results_and_changes,
+    convert_number_to_array,
+    find_right_result_names,
+    make_result_record,
+)
 from support.errors import UserError
 
 SECONDS = 1  # of computing, within which the inputs must be drawn
@@ -53,7 +58,7 @@ LINES = 20_000  # lines that an edited answer may run in a trial
 EDITS_NOT_TRIED = "Not tried: edits of the answer, which needs PyTorch. `python practice.py NAME` marks what you write."
 
 
-def report_problems(catalogue, path_or_name, seed=0):
+def print_problems(catalogue, path_or_name, seed=0):
     """Print the problems of an exercise's file and return the exit status: 1 if there are any, else 0.
 
     path_or_name: the file, or the exercise's name. Raises UserError if the file is not in the catalogue's folder.
@@ -241,7 +246,7 @@ def iter_wrong_results(exercise, seed):
     yield from iter_wrong_slopes(exercise, seed)
     answer = compile_tree(parse_counting_lines(exercise.fill_stub(exercise.answer)))
     for draw_seed in range(seed, seed + SEEDS):
-        if not is_right_in_all(exercise, answer, [[*exercise.iter_uncached_trials(draw_seed)]]):
+        if not is_always_right(exercise, answer, [[*exercise.iter_uncached_trials(draw_seed)]]):
             reason = explain_wrong_answer(exercise, answer, draw_seed)
             yield f"the answer is not right for the inputs that are drawn (seed {draw_seed}): {reason}"
             return
@@ -260,7 +265,7 @@ def explain_wrong_answer(exercise, code, seed):
                     if text:
                         return text
                 trials.append(
-                    {"results": [convert_result_to_dict(result) for result in results], "changed": changed_inputs}
+                    {"results": [make_result_record(result) for result in results], "changed": changed_inputs}
                 )
     except Stopped:
         return f"it runs more than {LINES:,} lines"
@@ -277,7 +282,7 @@ def explain_wrong_result(exercise, g, name, result):
     """
     if result is None:
         return explain_none(name, exercise.answer)
-    actual = as_array(result)
+    actual = convert_number_to_array(result)
     expected = np.asarray(getattr(g, name))
     if type(actual) is not np.ndarray:
         kind = "an array of numbers" if expected.ndim or isinstance(result, (list, tuple)) else "a number"
@@ -377,7 +382,7 @@ def iter_misnamed_mistakes(exercise, seed, n_seeds=SEEDS):
         for mistake in own:
             verdict = judge_values(exercise, draw_seed, partial(exercise.wrong_results_with_mistake, mistake))
             if verdict.passed:
-                error = find_mistake_error(exercise, mistake, draw_seed)
+                error = find_raised_error(exercise, mistake, draw_seed)
                 text = f"raises {error}" if error else "gives the right numbers"
                 wrong.setdefault(mistake.name, f"the mistake {mistake.name!r} {text} (seed {draw_seed})")
             elif verdict.name != mistake.name:
@@ -387,7 +392,7 @@ def iter_misnamed_mistakes(exercise, seed, n_seeds=SEEDS):
     yield from wrong.values()
 
 
-def find_mistake_error(exercise, mistake, seed):
+def find_raised_error(exercise, mistake, seed):
     """Return, as text, the error that a mistake's code raises on some draw; "" if it raises none."""
     for g in exercise.draw_trials(seed):
         try:
@@ -413,7 +418,7 @@ def judge_values(exercise, seed, compute_values):
     trials = []
     for g in exercise.draw_trials(seed):
         results = {name: getattr(g, name) for name in exercise.gives} | compute_values(g)
-        trials.append({"results": [convert_result_to_dict(result) for result in results.values()], "changed": []})
+        trials.append({"results": [make_result_record(result) for result in results.values()], "changed": []})
     return exercise.kind.judge(exercise, seed, Outcome(Notes(trials, follows=True)))
 
 
@@ -456,15 +461,15 @@ class Survivor(NamedTuple):
         return f"line {self.line} of the answer, `{self.before}` -> `{self.after}`: right in {self.draws} draws"
 
 
-def iter_survivors(exercise, seed=0, draws=DRAWS):
+def iter_survivors(exercise, seed=0, n_draws=DRAWS):
     """Mutation test: yield a `Survivor` for each single edit of the answer that is right in all draws.
 
-    draws: how many seeds.
+    n_draws: how many seeds.
     """
     source = exercise.fill_stub(exercise.answer)
     tree = parse_counting_lines(source)
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-    all_draws = [list(exercise.iter_uncached_trials(seed + i)) for i in range(draws)]
+    all_draws = [list(exercise.iter_uncached_trials(seed + i)) for i in range(n_draws)]
     names = sorted(set.intersection(*(set(sizes(g)) for g in all_draws[0])) - set(exercise.takes))
     edits = []
     for function in functions:
@@ -483,10 +488,10 @@ def iter_survivors(exercise, seed=0, draws=DRAWS):
                 continue
             seen_codes.add(code)
             with suppress(SyntaxError, ValueError, TypeError):
-                if is_right_in_all(exercise, compile_tree(tree), all_draws):
+                if is_always_right(exercise, compile_tree(tree), all_draws):
                     reason = harmless.get(code) or arbitrary_inputs.find_equality_reason(compile_tree(tree))
                     texts = [shorten_code(part) for part in (before, edit.new)]
-                    yield Survivor(edit.place[0] - shift, *texts, reason, draws)
+                    yield Survivor(edit.place[0] - shift, *texts, reason, n_draws)
 
 
 def compile_tree(tree):
@@ -527,13 +532,13 @@ def load_function_and_budget(exercise, code):
         yield names[exercise.function.name], budget
 
 
-def is_right_in_all(exercise, code, draws):
+def is_always_right(exercise, code, draws_by_seed):
     """Return True if the function in `code` is right in all trials.
 
-    draws: a list of lists of draws, one draw for each trial.
+    draws_by_seed: a list of lists of draws, one draw for each trial.
     """
     with suppress(Exception, Stopped), load_function_and_budget(exercise, code) as (function, budget):
-        for g in chain.from_iterable(draws):
+        for g in chain.from_iterable(draws_by_seed):
             budget.limit = budget.lines = LINES
             results, changed_inputs = call_for_results_and_changes(exercise, function, g)
             if find_right_result_names(exercise, g, results, changed_inputs) != set(exercise.gives):
@@ -563,7 +568,9 @@ class ArbitraryInputs:
         """Return the results of the function in `code` on one draw, as a list; None if it fails."""
         with suppress(Exception, Stopped), load_function_and_budget(self.exercise, code) as (function, _):
             results = function(*self.exercise.copy_arguments_by_name(g).values())
-            return [as_array(result) for result in (results if isinstance(results, tuple) else [results])]
+            return [
+                convert_number_to_array(result) for result in (results if isinstance(results, tuple) else [results])
+            ]
         return None
 
 

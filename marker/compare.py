@@ -27,7 +27,7 @@ class Answer(NamedTuple):
 
     exercise: Any
     draws: list  # the inputs and right results of each trial, then of each further trial
-    trials: list  # the results of each trial, as `convert_result_to_dict` gives them, and as "numbers"
+    trials: list  # the results of each trial, as `make_result_record` gives them, and as "numbers"
     further: list  # the same for further trials, which confirm a diagnosis
     typed: str  # the learner's own lines
 
@@ -43,9 +43,9 @@ def judge_trials(exercise, seed, outcome):
             also = said("also changes", names=", ".join(trial["changed"]))
             verdict = verdict._replace(text=f"{verdict.text}\n{also}")
         if verdict:
-            return judge_hardcoded_size(answer, verdict, t)
+            return refine_for_hardcoded_size(answer, verdict, t)
     if outcome.error:
-        return judge_hardcoded_size(answer, outcome.error, len(trials))
+        return refine_for_hardcoded_size(answer, outcome.error, len(trials))
     if len(trials) < len(exercise.draw_trials(seed)):
         raise ValueError("a trial is missing: the file wrote its result by itself")
     if exercise.tool and not outcome.notes.follows:
@@ -58,9 +58,9 @@ def judge_trials(exercise, seed, outcome):
     return Verdict(True, "passed", "")
 
 
-def list_assigned_names(lines):
+def list_assigned_names(code_text):
     """Return the names that are assigned in some lines, in order."""
-    return re.findall(r"^\s*(\w+) *[-+*/@]?=(?!=)", lines, re.MULTILINE)
+    return re.findall(r"^\s*(\w+) *[-+*/@]?=(?!=)", code_text, re.MULTILINE)
 
 
 def make_answer(exercise, seed, outcome):
@@ -81,7 +81,7 @@ def collect_result_arrays(exercise, results):
     return {name: np.array(r["data"], np.float64).reshape(r["shape"]) for name, r in pairs if "data" in r}
 
 
-def judge_hardcoded_size(answer, verdict, t):
+def refine_for_hardcoded_size(answer, verdict, t):
     """Return `verdict`, or "a size written as a number" if that is likelier.
 
     It is likelier if trial t has other sizes than trial t - 1, and the file contains a size of trial t - 1 as a number.
@@ -94,13 +94,13 @@ def judge_hardcoded_size(answer, verdict, t):
     return verdict
 
 
-def find_whole_numbers(lines):
+def find_whole_numbers(code_text):
     """Return the set of integers in some lines.
 
     Not counted: integers in comments, single items in brackets, [3], and exponents, 1e-3.
     """
-    lines = re.sub(r"#.*|\[\d+\]|\d[\d.]*e-\d+", "", lines)
-    return {int(number) for number in re.findall(r"(?<![\w.])\d{1,9}(?![\w.])", lines)}
+    code_text = re.sub(r"#.*|\[\d+\]|\d[\d.]*e-\d+", "", code_text)
+    return {int(number) for number in re.findall(r"(?<![\w.])\d{1,9}(?![\w.])", code_text)}
 
 
 def judge_trial(answer, t):
@@ -136,7 +136,7 @@ def judge_trial(answer, t):
 def judge_result(answer, t, name, result):
     """Return the `Verdict` on one result of the trial with index t; None if it is right.
 
-    answer: an `Answer`; name: the result's name; result: what `convert_result_to_dict` returns for it. Checks the shape
+    answer: an `Answer`; name: the result's name; result: what `make_result_record` returns for it. Checks the shape
     first, then type, then values.
     """
     exercise = answer.exercise
@@ -162,7 +162,7 @@ def judge_result(answer, t, name, result):
     shape = tuple(result["shape"])
     dtype = result["dtype"]
     actual = answer.trials[t]["numbers"].get(name)
-    known_verdict = None if actual is None or agree(actual, reference) else recognise_mistake(answer, t, name)
+    known_verdict = None if actual is None or agree(actual, reference) else judge_known_mistake(answer, t, name)
     if known_verdict and (shape != reference.shape or dtype in ("bool", "int64")):
         return known_verdict
     if shape != reference.shape:
@@ -186,7 +186,7 @@ def judge_result(answer, t, name, result):
     return judge_unknown_mistake(answer, t, name)
 
 
-def recognise_mistake(answer, t, name):
+def judge_known_mistake(answer, t, name):
     """Return the `Verdict` that names a known mistake which gives exactly this result's numbers in all trials, or None.
 
     name: the result, which is wrong in trial t. If there are several such mistakes, the one that explains the most

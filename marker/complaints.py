@@ -27,16 +27,16 @@ def read_source(path):
 IN_PLACE = "sort", "partition", "fill", "put", "reverse", "append", "extend", "insert", "remove", "clear", "shuffle"
 
 
-def find_in_place_method(name, lines):
+def find_in_place_method(name, code_text):
     """Return the method in a line `name = ...` that works in place and returns None; "" if there is none."""
     method = rf"^\s*{name} *=(?!=).*(?<!np)\.({'|'.join(IN_PLACE)})\([^()]*\) *(?:#.*)?$"
-    changing = re.search(method, lines, re.MULTILINE)
+    changing = re.search(method, code_text, re.MULTILINE)
     return changing[1] if changing else ""
 
 
-def explain_none(name, lines):
-    """Return a sentence about a result that is None. lines: the source lines of the function that returned it."""
-    method = find_in_place_method(name, lines)
+def explain_none(name, code_text):
+    """Return a sentence about a result that is None. code_text: the source lines of the function that returned it."""
+    method = find_in_place_method(name, code_text)
     if method:
         return f"{name} is None: `.{method}()` changes its array in place, and returns None"
     return f"{name} is None"
@@ -50,7 +50,7 @@ def make_error_report(error, learner_path, words=WORDS, name_hints=None):
     """
     line = None
     source_line = ""
-    own_frame = find_own_frame_and_line(error, learner_path)
+    own_frame = find_own_frame_and_lineno(error, learner_path)
     if isinstance(error, SyntaxError) and error.filename == learner_path:
         line = error.lineno
         source_line = (error.text or "").strip()
@@ -78,7 +78,7 @@ def find_error_class_name(error):
     return next(kind.__name__ for kind in type(error).__mro__ if is_error_name(kind.__name__))
 
 
-def find_own_frame_and_line(error, learner_path):
+def find_own_frame_and_lineno(error, learner_path):
     """Return (the innermost frame in the learner's file, its line number); None if there is none."""
     frames = [pair for pair in traceback.walk_tb(error.__traceback__) if pair[0].f_code.co_filename == learner_path]
     return frames[-1] if frames else None
@@ -96,7 +96,7 @@ def find_advice(words, kinds, message, source_line):
     return None
 
 
-def read_message(error):
+def get_error_message(error):
     """Return the message of an exception; "" if its own `__str__` fails."""
     try:
         return str(error)
@@ -114,7 +114,7 @@ def explain_exception(error, variables=(), source_line="", words=WORDS, name_hin
         return str(error)
     if isinstance(error, NameError) and not isinstance(error, UnboundLocalError):
         return explain_name(getattr(error, "name", None) or "", variables, source_line, words, name_hints or {})
-    message = re.sub(r"\S*<locals>\.", "", read_message(error).strip().split("\n")[0])[:300] or said("no message")
+    message = re.sub(r"\S*<locals>\.", "", get_error_message(error).strip().split("\n")[0])[:300] or said("no message")
     match = re.search("'(.*?)'", message)
     if isinstance(error, UnboundLocalError) and match:
         name = match[1]
@@ -188,39 +188,43 @@ def explain_misfit_in_line(source, line, variables, operand_questions):
     return None
 
 
-def explain_misfit_of_shapes(left_node, a, sign, right_node, b, operand_questions):
-    """Return a text that says why arrays of shapes a and b cannot be operands of `sign`; None if they can."""
+def explain_misfit_of_shapes(left_node, left_shape, sign, right_node, right_shape, operand_questions):
+    """Return a text that says why arrays of these shapes cannot be operands of `sign`; None if they can."""
     if sign == "@":
-        m = a[-1]
-        n = b[-2:][0]
+        m = left_shape[-1]
+        n = right_shape[-2:][0]
         if m != n:
             text = said("inner numbers", m=m, n=n)
-            if a == b:
+            if left_shape == right_shape:
                 text += f" {said('inner numbers: alike')}"
-        elif not can_broadcast(a[:-2], b[:-2]):
+        elif not can_broadcast(left_shape[:-2], right_shape[:-2]):
             text = said("axes before")
         else:
             return None
-        sides = (left_node, a), (right_node, b)
+        sides = (left_node, left_shape), (right_node, right_shape)
         is_transposed = any(getattr(side, "attr", "") == "T" and len(shape) > 2 for side, shape in sides)
         return f"{text} {said('turned')}" if is_transposed else text
-    if can_broadcast(a, b):
+    if can_broadcast(left_shape, right_shape):
         return None
     text = said("entry by entry")
     for side in (left_node, right_node):
         question = operand_questions.get(ast.unparse(side))
         if question:
             return f"{text} {question}"
-    short, long = sorted((a, b), key=len)
+    short, long = sorted((left_shape, right_shape), key=len)
     if short == long[:-1]:
         text += f" {said('entry by entry: an axis', shape=(*short, 1))}"
-    if sign == "*" and len(a) == len(b) == 2 and (a[0] == b[0] or a[1] in b):
+    if (
+        sign == "*"
+        and len(left_shape) == len(right_shape) == 2
+        and (left_shape[0] == right_shape[0] or left_shape[1] in right_shape)
+    ):
         text += f" {said('entry by entry: a product')}"
     return text
 
 
-def can_broadcast(a, b):
+def can_broadcast(left_shape, right_shape):
     with suppress(ValueError):
-        np.broadcast_shapes(a, b)
+        np.broadcast_shapes(left_shape, right_shape)
         return True
     return False

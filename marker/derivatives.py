@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from marker.factors import find_sign_and_powers
-from marker.nests import floats_by_path, format_paths, leaves_by_path, replace_leaves
-from marker.trial import find_changed, has_same_bits
+from marker.nests import copy_floats_by_path, format_paths, leaves_by_path, replace_leaves
+from marker.trial import is_exactly_equal, list_changed_names
 from marker.verdict import OF_DERIVATIVES, Sentences, Wrong
 from marker.words import SAID
 
@@ -25,7 +25,7 @@ EXACT = (1e-5, 1e-4), (1e-6, 1e-4), (1e-7, 1e-3)
 ROUNDED = (1e-2, 0.06), (3e-2, 0.06), (3e-3, 0.06)
 
 
-class Off(NamedTuple):
+class Mismatch(NamedTuple):
     """A difference between a gradient and the slope of the loss, at one entry or, if index is None, along a
     direction."""
 
@@ -58,31 +58,40 @@ def compute_checked_loss(loss, params, batch, examples_name="examples"):
 
 @np.errstate(all="ignore")
 def compute_checked_gradients(
-    loss, gradients, params, batches, rng, examples="examples", thorough=True, terms=None, asks=None
+    loss,
+    gradients,
+    params,
+    batches,
+    rng,
+    examples_name="examples",
+    thorough=True,
+    term_counters=None,
+    factor_questions=None,
 ):
     """Return the gradients of the first batch, {path: array}. Raises `Wrong` if they are not right in all batches.
 
-    loss(params, *batch) -> the mean loss of a batch, a number. It must not change its arguments.
-    gradients(params, *batch) -> a nest of the same structure as params; what the loss does not depend on may be None or
-    left out.
-    params: a nest as in marker/nests.py. The slopes are computed at slightly different params, so that no ReLU is at 0.
+    loss(params, *batch) -> the mean loss of a batch, a number. It must not change its arguments. gradients(params,
+    *batch) -> a nest of the same structure as params; what the loss does not depend on may be None or left out. params:
+    a nest as in marker/nests.py. The slopes are computed at slightly different params, so that no ReLU is at 0.
     batches: tuples of arrays, with a row for each example. Two batches of different sizes make it possible to
-    distinguish a factor that is the batch size from a constant.
-    examples: what to call the examples, in the plural. thorough: also check single entries, not only directions.
-    terms: {what the loss might be a mean over: a function of a batch that counts them}. The first one is right. Without
-    it, the loss is a mean over the examples. asks: {a wrong factor: the question to ask about it}.
+    distinguish a factor that is the batch size from a constant. examples_name: what to call the examples, in the
+    plural. thorough: also check single entries, not only directions. term_counters: {what the loss might be a mean
+    over: a function of a batch that counts them}. The first one is right. Without it, the loss is a mean over the
+    examples. factor_questions: {a wrong factor: the question to ask about it}.
     """
-    first_gradients = compute_gradients(gradients, params, batches[0])
-    arrays = floats_by_path(params)
+    first_gradients = compute_gradients_by_path(gradients, params, batches[0])
+    arrays = copy_floats_by_path(params)
     nearby = {k: arrays[k] for k, g in first_gradients.items() if g is not None}
     nearby = {k: a + rng.normal(size=a.shape) * (1e-3 * root_mean_square(a) or 1e-2) for k, a in nearby.items()}
     params = replace_leaves(params, nearby)
-    all_offs = []
+    mismatches_by_batch = []
     for batch in batches:
-        batch_gradients = compute_gradients(gradients, params, batch)
-        place = Place(loss, params, batch)
+        batch_gradients = compute_gradients_by_path(gradients, params, batch)
+        local_loss = LocalLoss(loss, params, batch)
         try:
-            all_offs.append(find_wrong_gradients(place, batch_gradients, rng, thorough and not all_offs))
+            mismatches_by_batch.append(
+                find_mismatches_by_path(local_loss, batch_gradients, rng, thorough and not mismatches_by_batch)
+            )
         except Wrong as error:
             if (
                 error.mark != "no gradient"
@@ -92,21 +101,30 @@ def compute_checked_gradients(
             raise make_form_error(
                 gradients(replace_leaves(params), *batch), arrays
             ) from None  # the gradient may exist under another path
-        if not place.n_known and np.isfinite(place.value):
+        if not local_loss.n_known and np.isfinite(local_loss.value):
             raise wrong("loss in jumps")
-        if len(all_offs) == 1:
+        if len(mismatches_by_batch) == 1:
             first_gradients = batch_gradients  # at the params where the slopes are taken
-    if any(all_offs):
+    if any(mismatches_by_batch):
         raise make_error(
-            loss, gradients, params, batches, all_offs, first_gradients, rng, examples, terms or {}, asks or {}
+            loss,
+            gradients,
+            params,
+            batches,
+            mismatches_by_batch,
+            first_gradients,
+            rng,
+            examples_name,
+            term_counters or {},
+            factor_questions or {},
         )
     return {k: g for k, g in first_gradients.items() if g is not None}
 
 
-def compute_gradients(gradients, params, batch):
+def compute_gradients_by_path(gradients, params, batch):
     """Return {path: gradient as float64, or None for a constant}. Raises `Wrong` if they do not match params."""
     params_copy = replace_leaves(params)
-    arrays = floats_by_path(params)
+    arrays = copy_floats_by_path(params)
     if not arrays:
         dtypes = {k: np.asarray(a).dtype for k, a in leaves_by_path(params).items() if a is not None}
         reason = next((said("numbers of a type", type=kind) for kind in dtypes.values()), "")
@@ -115,12 +133,12 @@ def compute_gradients(gradients, params, batch):
     nest = gradients(params_copy, *batch)
     if nest is None or nest is ...:
         raise wrong("returns None", name="gradients")
-    by_path = match_gradients(params, nest)
-    after = floats_by_path(params_copy)
+    by_path = gradients_by_path(params, nest)
+    after = copy_floats_by_path(params_copy)
     with_gradient = [k for k, g in by_path.items() if g is not None]
     if not with_gradient:
         raise make_form_error(nest, arrays)
-    changed_names = find_changed(after, {k: arrays[k] for k in with_gradient if k in after}, has_same_bits)
+    changed_names = list_changed_names(after, {k: arrays[k] for k in with_gradient if k in after}, is_exactly_equal)
     if changed_names:
         raise wrong("gradients changes params", names=format_paths(changed_names))
     for k in with_gradient:
@@ -135,12 +153,12 @@ def make_form_error(gradients, arrays):
     return wrong("gradients of another form", what=description, names=format_paths(arrays))
 
 
-def match_gradients(params, gradients):
+def gradients_by_path(params, gradients):
     """Return {path of params: gradient as float64, or None}.
 
     If the paths differ, arrays are matched by order and shape.
     """
-    arrays = floats_by_path(params)
+    arrays = copy_floats_by_path(params)
     by_path = leaves_by_path(gradients)
     if not by_path.keys() <= leaves_by_path(params).keys():
         shapes = {k: a for k, a in arrays.items() if a.ndim}
@@ -149,14 +167,14 @@ def match_gradients(params, gradients):
     return {k: a if a is None else np.asarray(a, np.float64) for k, a in by_path.items() if k in arrays}
 
 
-class Place:
+class LocalLoss:
     """The loss of a batch as a function near some params."""
 
     def __init__(self, loss, params, batch):
         self.loss = loss
         self.params = params
         self.batch = batch
-        self.arrays = floats_by_path(params)
+        self.arrays = copy_floats_by_path(params)
         self.value = float(loss(params, *batch))
         self.n_known = 0  # how many slopes could be determined so far
         line = self.make_loss_along({k: np.ones(a.shape) for k, a in self.arrays.items()})
@@ -170,27 +188,27 @@ class Place:
             self.loss(replace_leaves(self.params, {k: self.arrays[k] + t * v for k, v in moves.items()}), *self.batch)
         )
 
-    def find_claim_or_slope(self, k, v, claim, scale):
-        """Return `claim` if it is the slope of the loss along v, else the slope; None if that cannot be determined.
+    def find_slope(self, path, direction, claimed_slope, scale):
+        """Return `claimed_slope` if it is the loss's slope along `direction`, else the slope; None if neither is known.
 
-        k: an array's path; v: a direction for that array. scale: errors are relative to at least this size. The slope
-        cannot be determined near a kink or below rounding error.
+        path: an array's path; direction: a direction for that array. scale: errors are relative to at least this size.
+        The slope cannot be determined near a kink or below rounding error.
         """
-        slope = self.measure_claim_or_slope(k, v, claim, scale)
+        slope = self.measure_slope(path, direction, claimed_slope, scale)
         self.n_known += slope is not None
         return slope
 
-    def measure_claim_or_slope(self, k, v, claim, scale):
-        """Return what `find_claim_or_slope` returns, without counting it in `n_known`."""
-        f = self.make_loss_along({k: v})
+    def measure_slope(self, path, direction, claimed_slope, scale):
+        """Return what `find_slope` returns, without counting it in `n_known`."""
+        f = self.make_loss_along({path: direction})
         for h, tolerance in self.lengths:
             loss_above = f(h)
             loss_below = f(-h)
             slope = (loss_above - loss_below) / (2 * h)
             rounding = (4e-7 if self.lengths is ROUNDED else 1e-13) * max(1, abs(self.value)) / h  # of long sums
-            tolerance = max(tolerance * max(abs(slope), abs(claim), scale), rounding)
-            if abs(slope - claim) <= tolerance:
-                return claim
+            tolerance = max(tolerance * max(abs(slope), abs(claimed_slope), scale), rounding)
+            if abs(slope - claimed_slope) <= tolerance:
+                return claimed_slope
             half_step_slope = (f(h / 2) - f(-h / 2)) / h
             if (
                 abs(slope - half_step_slope) <= tolerance / 3
@@ -199,12 +217,12 @@ class Place:
                 return slope if abs(slope) > rounding else 0.0  # to report 0, not 1e-11
         return None
 
-    def is_gradient(self, k, g, rng):
-        """Return True if g is the gradient of the array with path k, along two random directions."""
+    def is_gradient(self, path, g, rng):
+        """Return True if g is the gradient of the array with this path, along two random directions."""
         directions = [normalise(rng.normal(size=g.shape)) for _ in range(2)]
         for v in directions:
             claim = float((g * v).sum())
-            if not g.any() or self.find_claim_or_slope(k, v, claim, 1e-7) != claim:
+            if not g.any() or self.find_slope(path, v, claim, 1e-7) != claim:
                 return False
         return True
 
@@ -213,56 +231,56 @@ def root_mean_square(a):
     return np.sqrt(np.mean(np.square(a))) if a.size else 0.0
 
 
-def find_wrong_gradients(place, gradients, rng, thorough, entries=()):
-    """Return {path: [`Off`]} of the gradients that differ from the slope of the loss, for one batch.
+def find_mismatches_by_path(local_loss, gradients, rng, thorough, entries=()):
+    """Return {path: [`Mismatch`]} of the gradients that differ from the slope of the loss, for one batch.
 
-    place: the loss of that batch. entries: {path: [index]} to check in addition. thorough: check the largest and some
-    random entries, too. Raises `Wrong` if the loss depends on an array that has no gradient.
+    local_loss: the loss of that batch. entries: {path: [index]} to check in addition. thorough: check the largest and
+    some random entries, too. Raises `Wrong` if the loss depends on an array that has no gradient.
     """
-    offs = {}
-    for k, a in place.arrays.items():
+    mismatches_by_path = {}
+    for k, a in local_loss.arrays.items():
         g = gradients.get(k)
         if g is None:
-            if k not in gradients and a.ndim and place.find_claim_or_slope(k, rng.normal(size=a.shape), 0.0, 1e-4):
+            if k not in gradients and a.ndim and local_loss.find_slope(k, rng.normal(size=a.shape), 0.0, 1e-4):
                 raise wrong("no gradient", name=format_paths([k]))
             continue
         if not np.isfinite(g).all():
-            if np.isfinite(place.value):
-                raise wrong("not finite: a gradient", name=format_paths([k]), loss=place.value)
+            if np.isfinite(local_loss.value):
+                raise wrong("not finite: a gradient", name=format_paths([k]), loss=local_loss.value)
             continue
         size = max(1e-2 * root_mean_square(g), 1e-7)
 
-        def list_offs_along(v, k=k, g=g, size=size, index=None):
+        def list_mismatches_along(v, k=k, g=g, size=size, index=None):
             claim = float((g * v).sum())
-            slope = place.find_claim_or_slope(k, v, claim, size)
-            return [] if slope is None or slope == claim else [Off(index, claim, slope)]
+            slope = local_loss.find_slope(k, v, claim, size)
+            return [] if slope is None or slope == claim else [Mismatch(index, claim, slope)]
 
         random = rng.normal(size=a.shape)
         # With few digits, only large slopes are visible: along the gradient, part of it, and the weights (for a decay).
-        directions = (g, g * (random > 0), a, random) if place.lengths is ROUNDED else (g, random)
+        directions = (g, g * (random > 0), a, random) if local_loss.lengths is ROUNDED else (g, random)
         directions = [normalise(v) for v in directions if np.any(v)]
         bad = []
         for v in directions:
-            bad += list_offs_along(v)
+            bad += list_mismatches_along(v)
         indices = [*np.argsort(-np.abs(g), axis=None)[:3], *rng.integers(g.size, size=4)] if thorough else []
-        if place.lengths is EXACT:
+        if local_loss.lengths is EXACT:
             for i in {*map(int, indices), *dict(entries).get(k, ())}:
-                bad += list_offs_along(unit_vector(i, a), index=i)
-        if bad and place.lengths is EXACT and all(off_entry.index is None for off_entry in bad):
-            i = find_wrong_entry_index(place, k, g, normalise(random))
-            bad = list_offs_along(unit_vector(i, a), index=i) + bad
+                bad += list_mismatches_along(unit_vector(i, a), index=i)
+        if bad and local_loss.lengths is EXACT and all(off_entry.index is None for off_entry in bad):
+            i = find_wrong_entry_index(local_loss, k, g, normalise(random))
+            bad = list_mismatches_along(unit_vector(i, a), index=i) + bad
         if bad:
-            offs[k] = bad
-    return offs
+            mismatches_by_path[k] = bad
+    return mismatches_by_path
 
 
-def is_right_for_single_example(place, gradients, rng, nonzero_paths=(), entries=()):
+def is_right_for_single_example(local_loss, gradients, rng, nonzero_paths=(), entries=()):
     """Return True if the gradients for a single example are right, and not 0 in the arrays of `nonzero_paths`.
 
-    place: the loss of that example. entries: {path: [index]} to check in addition.
+    local_loss: the loss of that example. entries: {path: [index]} to check in addition.
     """
-    return all(np.any(gradients[k]) for k in nonzero_paths) and not find_wrong_gradients(
-        place, gradients, rng, True, entries
+    return all(np.any(gradients[k]) for k in nonzero_paths) and not find_mismatches_by_path(
+        local_loss, gradients, rng, True, entries
     )
 
 
@@ -275,17 +293,17 @@ def unit_vector(i, a):
     return (np.arange(a.size) == i).reshape(a.shape).astype(float)
 
 
-def find_wrong_entry_index(place, k, g, v):
+def find_wrong_entry_index(local_loss, k, g, v):
     """Return the index of an entry of g that is not the slope, by bisection: it keeps the half with the larger error.
 
     g, v: a gradient, and a direction along which it is wrong; k: the array's path.
     """
     remaining = np.arange(g.size)
-    h = place.lengths[0][0]
+    h = local_loss.lengths[0][0]
 
     def slope_error(part):
         w = np.where(np.isin(np.arange(g.size), part), v.ravel(), 0).reshape(g.shape)
-        f = place.make_loss_along({k: w})
+        f = local_loss.make_loss_along({k: w})
         return abs((f(h) - f(-h)) / (2 * h) - (g * w).sum())
 
     while len(remaining) > 1:
@@ -296,7 +314,7 @@ def find_wrong_entry_index(place, k, g, v):
 def collect_sentence_values(bad, gradients, format_names):
     """Return the values for a sentence about wrong gradients: their names, those that are right, and one example.
 
-    bad: what `find_wrong_gradients` returns; gradients: {path: array or None}; format_names(paths) returns them as
+    bad: what `find_mismatches_by_path` returns; gradients: {path: array or None}; format_names(paths) returns them as
     text. The example is one entry, or one direction, with the claimed and the right slope.
     """
     *_, k = bad
@@ -321,50 +339,62 @@ def format_distinct_pair(a, b):
     return next((pair for pair in texts if pair[0] != pair[1]), texts[0])
 
 
-def find_first_wrong_batch_and_factors(wrong_entries):
+def find_batch_index_and_factors(mismatches_by_batch):
     """Return (the index of the first batch with wrong entries, the factor in each batch by which these arrays are off).
 
-    wrong_entries: for each batch, {an array's path: its wrong entries}. A factor is None if it is not the same for all
-    entries.
+    mismatches_by_batch: for each batch, {an array's path: its wrong entries}. A factor is None if it is not the same
+    for all entries.
     """
-    first_index = next(i for i, bad in enumerate(wrong_entries) if bad)
+    first_index = next(i for i, bad in enumerate(mismatches_by_batch) if bad)
     factors = []
-    for bad in wrong_entries:
-        entries = [bad.get(key, ()) for key in wrong_entries[first_index]]
+    for bad in mismatches_by_batch:
+        entries = [bad.get(key, ()) for key in mismatches_by_batch[first_index]]
         factors.append(find_factor([*chain.from_iterable(entries)]))
     return first_index, factors
 
 
 def make_error(
-    loss, gradients, params, batches, all_offs, first_gradients, rng, examples, term_counters, factor_questions
+    loss,
+    gradients,
+    params,
+    batches,
+    mismatches_by_batch,
+    first_gradients,
+    rng,
+    examples_name,
+    term_counters,
+    factor_questions,
 ):
     """Return the exception that says which gradients are wrong, with one entry as an example, and by which factor.
 
-    all_offs: for each batch, what `find_wrong_gradients` returns. Other arguments: see `compute_checked_gradients`.
+    mismatches_by_batch: for each batch, what `find_mismatches_by_path` returns. Other arguments: see
+    `compute_checked_gradients`.
     """
-    batch_index, factors = find_first_wrong_batch_and_factors(all_offs)
-    bad = all_offs[batch_index]
+    batch_index, factors = find_batch_index_and_factors(mismatches_by_batch)
+    bad = mismatches_by_batch[batch_index]
     sizes = [len(batch[0]) for batch in batches]
     values = collect_sentence_values(bad, first_gradients, format_paths) | {
         "n": sizes[batch_index],
-        "examples": examples,
+        "examples": examples_name,
     }
     if is_same_for_other_params(gradients, params, batches[batch_index]):
         return wrong("other gradients", more=f" {said('the same for others')}", **values)
     if not all(factors) or abs(factors[batch_index] - 1) < 0.05:  # nearly right: a term may also be missing
         remark = explain_exchange_or_decay(loss, params, batches, bad, first_gradients, rng)
         if remark or not all(factors) or factors[batch_index] == 1:
-            small = describe_smallest_wrong_case(loss, gradients, params, batches[batch_index], examples)
+            small = describe_smallest_wrong_case(loss, gradients, params, batches[batch_index], examples_name)
             remark = remark + small or explain_right_alone(
-                loss, gradients, params, batches[batch_index], bad, rng, examples
+                loss, gradients, params, batches[batch_index], bad, rng, examples_name
             )
             return wrong("other gradients", more=remark, **values)
     also = ""
     for n, r in zip(sizes, factors, strict=True):
         if n != sizes[batch_index] and abs(r / factors[batch_index] - 1) > 0.03:
-            also = f" {said('also' if r != 1 else 'also: right', n=n, examples=examples, times=r)}"
-    questions = {power: f" {said(text, examples=examples)}" for power, text in OF_EXAMPLES.items()}
-    remark = explain_factor(factors, sizes, questions) or explain_constant(factors, sizes, examples, factor_questions)
+            also = f" {said('also' if r != 1 else 'also: right', n=n, examples=examples_name, times=r)}"
+    questions = {power: f" {said(text, examples=examples_name)}" for power, text in OF_EXAMPLES.items()}
+    remark = explain_factor(factors, sizes, questions) or explain_constant(
+        factors, sizes, examples_name, factor_questions
+    )
     remark = remark or explain_mean(factors, batches, term_counters)
     times = f"{factors[batch_index]:.{5 if abs(factors[batch_index] - 1) < 0.01 else 3}g}"  # 1.0005 is not 1
     return wrong("gradients times a number", times=times, also=also, more=remark, **values)
@@ -377,12 +407,12 @@ def describe_smallest_wrong_case(loss, gradients, params, batch, examples_name, 
     """
 
     def find_wrong_entry(batch):
-        """Return (path, `Off`, gradient) of a wrong entry; None if there is none."""
-        place = Place(loss, params, batch)
-        batch_gradients = compute_gradients(gradients, params, batch)
+        """Return (path, `Mismatch`, gradient) of a wrong entry; None if there is none."""
+        local_loss = LocalLoss(loss, params, batch)
+        batch_gradients = compute_gradients_by_path(gradients, params, batch)
         bad = (
-            find_wrong_gradients(place, batch_gradients, np.random.default_rng(0), True)
-            if place.lengths is EXACT
+            find_mismatches_by_path(local_loss, batch_gradients, np.random.default_rng(0), True)
+            if local_loss.lengths is EXACT
             else {}
         )
         for k, offs in bad.items():
@@ -423,11 +453,11 @@ def describe_smallest_wrong_case(loss, gradients, params, batch, examples_name, 
     return "\n" + said("alone", examples=examples_name, that=description, **values)
 
 
-def find_factor(offs):
+def find_factor(mismatches):
     """Return the factor by which all these wrong entries are off; None if it varies, 1 if there are no entries."""
-    if not offs:
+    if not mismatches:
         return 1.0
-    ratios = [entry.mine / entry.slope if entry.slope else np.inf for entry in offs]
+    ratios = [entry.mine / entry.slope if entry.slope else np.inf for entry in mismatches]
     r = float(np.median(ratios))
     tolerance = min(0.03 * abs(r), 0.1 * abs(r - 1))  # 0.966 and 0.972 are not one factor
     return r if len(ratios) > 1 and np.isfinite(r) and np.ptp(ratios) < tolerance else None
@@ -483,7 +513,7 @@ def explain_mean(factors, batches, term_counters):
     return ""
 
 
-def describe_exchange(gradients, bad, place, rng, format_names):
+def describe_exchange(gradients, bad, local_loss, rng, format_names):
     """Return a sentence if one of the wrong gradients is right for another array, or is transposed; else ""."""
     for k in bad:
         same_shape_gradients = {
@@ -496,16 +526,16 @@ def describe_exchange(gradients, bad, place, rng, format_names):
         if np.ndim(gradients[k]) == 2 and len({*gradients[k].shape}) == 1:
             candidates.append((gradients[k].T, said("swapped: axes", names=format_names([k]))))
         for g, text in candidates:
-            if place.is_gradient(k, g, rng):
+            if local_loss.is_gradient(k, g, rng):
                 return f" {text}"
     return ""
 
 
 def is_same_for_other_params(gradients, params, batch):
     """Return True if the gradients are equal bit for bit at other params: then they do not depend on params."""
-    moved_params = {k: 1.01 * a + 0.01 for k, a in floats_by_path(params).items()}
-    gradients_here = compute_gradients(gradients, params, batch)
-    gradients_there = compute_gradients(gradients, replace_leaves(params, moved_params), batch)
+    moved_params = {k: 1.01 * a + 0.01 for k, a in copy_floats_by_path(params).items()}
+    gradients_here = compute_gradients_by_path(gradients, params, batch)
+    gradients_there = compute_gradients_by_path(gradients, replace_leaves(params, moved_params), batch)
     gradients_here = {k: g for k, g in gradients_here.items() if g is not None and g.any()}
     gradients_there = {k: g for k, g in gradients_there.items() if g is not None and g.any()}
     return gradients_here.keys() == gradients_there.keys() != set() and all(
@@ -515,15 +545,15 @@ def is_same_for_other_params(gradients, params, batch):
 
 def explain_exchange_or_decay(loss, params, batches, bad, first_gradients, rng):
     """Return a sentence if wrong gradients belong to another array, or contain a weight decay; else ""."""
-    place = Place(loss, params, batches[0])
-    if place.lengths is EXACT:
-        remark = describe_exchange({k: first_gradients[k] for k in bad}, bad, place, rng, format_paths)
+    local_loss = LocalLoss(loss, params, batches[0])
+    if local_loss.lengths is EXACT:
+        remark = describe_exchange({k: first_gradients[k] for k in bad}, bad, local_loss, rng, format_paths)
         if remark:
             return remark
         decays = []
         for k, offs in bad.items():
             for entry in offs:
-                w = 0.0 if entry.index is None else place.arrays[k].ravel()[entry.index]
+                w = 0.0 if entry.index is None else local_loss.arrays[k].ravel()[entry.index]
                 if w:
                     decays.append((entry.mine - entry.slope) / w)
         if len(decays) > 2 and np.ptp(decays) < 0.03 * abs(np.mean(decays)):
@@ -536,11 +566,11 @@ def explain_right_alone(loss, gradients, params, batch, bad, rng, examples_name)
     """Return a sentence if gradients that are wrong for a batch are right for one example alone; else ""."""
     single_example = tuple(a[:1] for a in batch)
     if len(batch[0]) > 1:
-        first_gradients = compute_gradients(gradients, params, single_example)
-        place = Place(loss, params, single_example)
+        first_gradients = compute_gradients_by_path(gradients, params, single_example)
+        local_loss = LocalLoss(loss, params, single_example)
         entries = {}
         for k, offs in bad.items():
             entries[k] = [entry.index for entry in offs if entry.index is not None]
-        if is_right_for_single_example(place, first_gradients, rng, bad, entries):
+        if is_right_for_single_example(local_loss, first_gradients, rng, bad, entries):
             return f" {said('right alone', examples=examples_name)}"
     return ""

@@ -27,7 +27,13 @@ from marker.budget import LINES, SPEND, Budget, Stopped, compile_with_budget
 from marker.equal import agree, sizes
 from marker.function import Function
 from marker.kind import Kind
-from marker.statement import check_one_return, extract_body, parse_blocks, parse_shapes, split_stub_and_answer
+from marker.statement import (
+    check_one_return,
+    extract_lines_before_return,
+    parse_blocks,
+    parse_shapes,
+    split_stub_and_answer,
+)
 from marker.verdict import OF_PYTHON
 from marker.words import MISTAKES, Words
 
@@ -164,8 +170,8 @@ class Exercise:
             self.stub, self.answer = split_stub_and_answer(top.rstrip() + "\n")
         else:
             self.stub = top.rstrip() + "\n"
-            self.answer = extract_body(below, self.functions.get("answer"))
-        self.formula = extract_body(below, self.functions.get("in_numpy")) or self.answer
+            self.answer = extract_lines_before_return(below, self.functions.get("answer"))
+        self.formula = extract_lines_before_return(below, self.functions.get("in_numpy")) or self.answer
         if isinstance(self.kind, Function) and not self.inputs and self.has_all_shapes:
             self.inputs = (self.draw_by_shapes,)
         self.check()
@@ -311,7 +317,7 @@ class Exercise:
         """Return the loss that belongs to the array `name` of the draw g, computed with `array` in its place."""
         function = self.loss[name]
         return function(
-            **{argument: getattr(g, argument) for argument in get_callable_parameter_names(function)} | {name: array}
+            **{argument: getattr(g, argument) for argument in get_parameter_names(function)} | {name: array}
         )
 
     def draw_by_shapes(self, rng):
@@ -478,7 +484,7 @@ def imported_names(tree):
     return names
 
 
-def get_callable_parameter_names(function):
+def get_parameter_names(function):
     """Return the names of a function's arguments."""
     return tuple(inspect.signature(function).parameters)
 

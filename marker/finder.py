@@ -45,8 +45,8 @@ class FinderInput:
 
     @cached_property
     def unread_argument_names(self):
-        """The names of the arguments that the learner's lines do not read: see `unread.unread_names`."""
-        return unread.unread_names(self.attempt)
+        """The names of the arguments that the learner's lines do not read: see `unread.list_unread_argument_names`."""
+        return unread.list_unread_argument_names(self.attempt)
 
 
 # In this order: the first one that returns a `Verdict` counts.

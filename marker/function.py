@@ -14,7 +14,7 @@ from marker.finders import typed
 from marker.finders.repair import suppress_side_effects
 from marker.kind import Kind
 from marker.nests import NotKept, make_plan_and_arrays
-from marker.trial import call_for_results_and_changes, convert_result_to_dict, find_right_result_names, list_results
+from marker.trial import call_for_results_and_changes, find_right_result_names, list_results, make_result_record
 from marker.verdict import TYPED, Wrong, is_vague, wrong_verdict
 from marker.words import join_texts
 
@@ -23,7 +23,7 @@ from marker.words import join_texts
 class Notes:
     """Notes on the trials of a function."""
 
-    # One for each trial: {"results": from `convert_result_to_dict`, "changed": names of inputs, "right": names of
+    # One for each trial: {"results": from `make_result_record`, "changed": names of inputs, "right": names of
     # results}
     trials: list = field(default_factory=list)
     further: list = field(
@@ -48,10 +48,10 @@ class Function(Kind):
         if not exercise.inputs:
             raise ValueError("it has no INPUTS, and its stub does not say the shape of each argument: `z (B, H)`")
 
-    def record_run(self, attempt, notes):
+    def fill_notes(self, attempt, notes):
         exercise = attempt.exercise
         module = attempt.module
-        rights_by_trial = []
+        right_names_by_trial = []
         function = getattr(module, exercise.function.name, None)
         if not callable(function):
             notes.missing = True
@@ -59,12 +59,12 @@ class Function(Kind):
         draws = exercise.draw_trials(attempt.seed)
         n_first = 2 * len(exercise.inputs)
         for g in draws:
-            if len(rights_by_trial) == n_first and not is_right_in_all_trials(exercise, rights_by_trial):
+            if len(right_names_by_trial) == n_first and not is_right_in_all_trials(exercise, right_names_by_trial):
                 break
-            trial = make_trial_notes(exercise, function, g)
-            rights_by_trial.append(trial["right"])
+            trial = run_trial(exercise, function, g)
+            right_names_by_trial.append(trial["right"])
             notes.trials.append(trial)
-        if is_right_in_all_trials(exercise, rights_by_trial):
+        if is_right_in_all_trials(exercise, right_names_by_trial):
             note_further_checks(exercise, module, function, attempt.seed, notes)
 
     @np.errstate(all="ignore")  # some mistakes overflow
@@ -85,7 +85,7 @@ class Function(Kind):
             function = getattr(attempt.module, exercise.function.name)
             with suppress(Exception), suppress_side_effects():  # the calls before have printed and written enough
                 for g in (*exercise.draw_trials(seed)[len(notes.trials) :], *exercise.draw_trials_of_next_seed(seed)):
-                    notes.further.append(make_trial_notes(exercise, function, g))
+                    notes.further.append(run_trial(exercise, function, g))
             verdict = judge_trials(exercise, seed, outcome)
         if is_vague(verdict):
             outcome.keep(verdict)
@@ -126,19 +126,19 @@ def ask_finders(finder_input):
     return None
 
 
-def make_trial_notes(exercise, function, g):
+def run_trial(exercise, function, g):
     """Run one trial, with the draw g, and return its notes, a dict: see `Notes.trials`."""
-    results, changed_inputs = call_for_results_and_changes(exercise, function, g)
-    right = sorted(find_right_result_names(exercise, g, results, changed_inputs))
-    return {"results": list(map(convert_result_to_dict, results)), "changed": changed_inputs, "right": right}
+    results, changed_names = call_for_results_and_changes(exercise, function, g)
+    right = sorted(find_right_result_names(exercise, g, results, changed_names))
+    return {"results": list(map(make_result_record, results)), "changed": changed_names, "right": right}
 
 
-def is_right_in_all_trials(exercise, rights_by_trial):
+def is_right_in_all_trials(exercise, right_names_by_trial):
     """Return True if all results were right in all trials so far.
 
-    rights_by_trial: the names of the right results of each.
+    right_names_by_trial: the names of the right results of each.
     """
-    return all(set(right) == set(exercise.gives) for right in rights_by_trial)
+    return all(set(right) == set(exercise.gives) for right in right_names_by_trial)
 
 
 def note_further_checks(exercise, module, function, seed, notes):
@@ -148,7 +148,7 @@ def note_further_checks(exercise, module, function, seed, notes):
     """
     first_draw, *_, last_draw = exercise.draw_trials(seed)
     if exercise.tool:
-        notes.follows = is_computed_by_tool(exercise, module, function, last_draw)
+        notes.follows = is_computed_with_required_tool(exercise, module, function, last_draw)
     # Repeat the first call twice: a sum that is kept from call to call shows up when its shapes occur again, at the
     # latest directly after a call with the same shapes.
     repeated_rights = [
@@ -158,12 +158,12 @@ def note_further_checks(exercise, module, function, seed, notes):
     notes.remembers = not is_right_in_all_trials(exercise, repeated_rights)
     for g in exercise.draw_trials(seed):
         if hasattr(g, "kinks"):  # exactly at a kink any finite slope is right
-            results, _ = call_for_results_and_changes(exercise, function, move_to_kinks(g))
+            results, _ = call_for_results_and_changes(exercise, function, make_draw_at_kinks(g))
             pairs = zip(exercise.gives, results, strict=True)
             notes.at_zero = notes.at_zero or [name for name, a in pairs if not np.isfinite(a).all()]
 
 
-def move_to_kinks(g):
+def make_draw_at_kinks(g):
     """Return a copy of a draw in which the entries that are close to a kink, at 0, are exactly 0."""
     arrays = {}
     for name in g.kinks:
@@ -172,7 +172,7 @@ def move_to_kinks(g):
     return SimpleNamespace(**vars(g) | arrays)
 
 
-def is_computed_by_tool(exercise, module, function, g):
+def is_computed_with_required_tool(exercise, module, function, g):
     """Return True if the results come from the exercise's tool: they double when its gradients are doubled.
 
     An error counts as True as well, since the function may compare its results with something.

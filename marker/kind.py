@@ -3,7 +3,7 @@
 An exercise's file names its kind by a constant, in capitals, that is a `Kind`. Without one it is a `Function` exercise,
 in which the results of a function are compared with the right ones (marker/function.py).
 
-`record_run` and `judge` are called in the process that runs the learner's file. It leaves a `Report`, plain data that
+`fill_notes` and `judge` are called in the process that runs the learner's file. It leaves a `Report`, plain data that
 the file could also have written itself. So a reported pass is only accepted after `check_by_calls`, which is called in
 the marking process, with inputs that nobody can know in advance.
 """
@@ -23,7 +23,7 @@ class Attempt(NamedTuple):
     seed: int
     module: Any
     source: str
-    tell: Callable  # tell(text): a progress callback, for long computations
+    on_progress: Callable  # on_progress(text): called with texts on the progress of long computations
 
 
 @dataclass
@@ -51,8 +51,8 @@ class Report:
 
 # Earlier names of methods, which a folder of exercises may still use.
 OLD_NAMES = {
-    "solved": "make_right_file", "titled": "format_title", "run": "record_run", "ask": "check_by_calls",
-    "can_be_asked": "can_be_checked_by_calls", "complete": "check_is_complete", "problems": "iter_problems",
+    "solved": "make_right_file", "titled": "format_title", "run": "fill_notes", "ask": "check_by_calls",
+    "can_be_asked": "can_be_checked_by_calls", "complete": "check_needed_files", "problems": "iter_problems",
     "opening": "show_introduction", "solution": "list_solution_paragraphs",
 }  # fmt: skip
 
@@ -69,7 +69,7 @@ class Kind:
 
     seconds = 8  # that a file may compute
     says = {}  # noqa: RUF012  {a setting of this kind that an exercise's file may have, in capitals: its default}
-    Notes = dict  # a dataclass for what `record_run` records
+    Notes = dict  # a dataclass for what `fill_notes` records
     marks = None  # the marks that `judge` may give, besides those of said.md; None for any
     gives = {}  # noqa: RUF012  {a function: what it returns}, as described in marker/asked.py, if not a single nest
     is_quick = False  # whether a file that fails in `check_by_calls` is marked again with those inputs
@@ -82,7 +82,7 @@ class Kind:
     def check(self, exercise):
         """Raise ValueError with an explanation if the exercise's file lacks something that this kind needs."""
 
-    def check_is_complete(self, exercise):
+    def check_needed_files(self, exercise):
         """Raise ValueError with instructions if something besides the file is missing for the exercise to be used."""
 
     def iter_problems(self, exercise, mark_text):
@@ -102,7 +102,7 @@ class Kind:
         """Return the text of a file that passes: the stub with the answer filled in."""
         return exercise.fill_stub(exercise.answer)
 
-    def record_run(self, attempt, notes):
+    def fill_notes(self, attempt, notes):
         """Call the functions of the learner's file, and record in `notes` what they return."""
         raise NotImplementedError
 

@@ -5,7 +5,7 @@ import secrets
 from itertools import product
 
 from marker import runner
-from marker.asked import Failed, load_in_subprocess
+from marker.asked import Failed, open_in_subprocess
 from marker.verdict import MARKS, PASSED, PLACES, TYPED, Verdict, Wrong, is_error_name, wrong_verdict
 from support.errors import UserError
 
@@ -18,19 +18,19 @@ OTHERS = (
 )  # fmt: skip
 
 
-def mark(exercise, learner_path, seed, seconds=None, hear=lambda text: None, hidden_folders=()):
+def mark(exercise, learner_path, seed, seconds=None, on_progress=lambda text: None, hidden_folders=()):
     """Mark a file and return its `Verdict`. Never raises because of the file.
 
-    seconds: the CPU time that the file may use; by default that of its exercise. hear(text): a progress callback.
-    hidden_folders: folders that the file must not see (see `runner.run_in_subprocess`).
+    seconds: the CPU time that the file may use; by default that of its exercise. on_progress(text): a progress
+    callback. hidden_folders: folders that the file must not see (see `runner.run_in_subprocess`).
     """
     verdict = read_verdict(
         exercise,
         runner.run_in_subprocess(
-            exercise, learner_path, seed, seconds or find_time_limit(exercise), hear, hidden_folders
+            exercise, learner_path, seed, seconds or find_time_limit(exercise), on_progress, hidden_folders
         ),
     )
-    return confirm_pass(exercise, learner_path, verdict, hear, hidden_folders) if verdict.passed else verdict
+    return confirm_pass(exercise, learner_path, verdict, on_progress, hidden_folders) if verdict.passed else verdict
 
 
 def find_time_limit(exercise):
@@ -38,7 +38,7 @@ def find_time_limit(exercise):
     return WITH_TORCH if exercise.needs_torch else exercise.kind.seconds
 
 
-def confirm_pass(exercise, learner_path, verdict_before, hear=lambda text: None, hidden_folders=()):
+def confirm_pass(exercise, learner_path, verdict_before, on_progress=lambda text: None, hidden_folders=()):
     """Confirm a reported pass: call the file's functions from this process, and return the `Verdict` after that.
 
     A file could have made up its own report. So the inputs are drawn only now, the functions run in another process,
@@ -48,9 +48,9 @@ def confirm_pass(exercise, learner_path, verdict_before, hear=lambda text: None,
     seed = secrets.randbelow(2**32)
     if not kind.can_be_checked_by_calls(exercise):
         return verdict_before
-    hear("It is asked once more")
+    on_progress("It is asked once more")
     try:
-        with load_in_subprocess(
+        with open_in_subprocess(
             learner_path, find_time_limit(exercise), hidden_folders, kind.gives, exercise.needs_torch
         ) as functions:
             kind.check_by_calls(exercise, functions, seed)
@@ -62,7 +62,9 @@ def confirm_pass(exercise, learner_path, verdict_before, hear=lambda text: None,
         if kind.is_quick:  # the mistake may show for these inputs only
             second_verdict = read_verdict(
                 exercise,
-                runner.run_in_subprocess(exercise, learner_path, seed, find_time_limit(exercise), hear, hidden_folders),
+                runner.run_in_subprocess(
+                    exercise, learner_path, seed, find_time_limit(exercise), on_progress, hidden_folders
+                ),
             )
             if not second_verdict.passed:
                 return second_verdict
@@ -77,7 +79,7 @@ def read_verdict(exercise, report):
 
     Its contents are not trusted, since a file may have written the report itself.
     """
-    failure = judge_not_run(report)
+    failure = find_run_failure(report)
     if failure:
         return failure
     try:
@@ -102,14 +104,14 @@ def is_known_mark(exercise, name):
         return True
     if exercise.kind.marks is None or exercise.folder.finders:  # the folder's own code names it
         return bool(PRINTABLE.fullmatch(name)) and name.strip().lower() not in PASSED
-    marks |= {kind.partition(":")[0] for kind in PLACES} | {*exercise.kind.marks} | list_mistake_names(exercise)
+    marks |= {kind.partition(":")[0] for kind in PLACES} | {*exercise.kind.marks} | collect_mistake_names(exercise)
     halves = (name.split(", and ", n) for n in range(1, name.count(", and ") + 1))
     pairs = [(", and ".join(parts[:-1]), parts[-1]) for parts in halves]
     marks -= {*PASSED}
     return name in marks or any(first in marks and second in marks for first, second in pairs)
 
 
-def list_mistake_names(exercise):
+def collect_mistake_names(exercise):
     """Return the set of names that an exercise's mistakes can have."""
     names = {name for name, *_ in (*exercise.mistakes, *exercise.factor_mistake_rows)}
     names |= {f"{first} in the place of {second}" for first, second in product(exercise.gives, repeat=2)}
@@ -117,7 +119,7 @@ def list_mistake_names(exercise):
     return names | {exercise.tool.mark} if exercise.tool else names
 
 
-def judge_not_run(report):
+def find_run_failure(report):
     """Return the `Verdict` on a file that did not run to its end; None if it did."""
     if report.seconds is not None:
         mark_name = "does not end: in a line" if report.line else "does not end"

@@ -45,7 +45,7 @@ def leaves_by_path(nest, prefix=""):
     return by_path
 
 
-def floats_by_path(nest):
+def copy_floats_by_path(nest):
     """Return {path: float64 copy} of the floating-point arrays and numbers in a nest.
 
     Those are what training can change. A number becomes an array without axes.
@@ -117,17 +117,17 @@ def make_plan_and_arrays(params):
     """
     arrays = []
 
-    def plan(value, nest_path):
+    def make_plan(value, nest_path):
         if isinstance(value, (np.ndarray, np.generic)) and not value.dtype.hasobject:
             arrays.append(np.asarray(value))
             return {"array" if isinstance(value, np.ndarray) else "number": len(arrays) - 1}
         if isinstance(value, WORDS):
             return {"word": value}
-        parts = [plan(inner, nest_path + part) for part, inner in list_direct_paths_and_values(value)]
+        parts = [make_plan(inner, nest_path + part) for part, inner in list_direct_paths_and_values(value)]
         kind = type(value).__name__
         if isinstance(value, dict):
             return {
-                "dict": [(plan(key, nest_path), part) for key, part in zip(value, parts, strict=True)],
+                "dict": [(make_plan(key, nest_path), part) for key, part in zip(value, parts, strict=True)],
                 "kind": kind,
             }
         if isinstance(value, (list, tuple)):
@@ -136,7 +136,7 @@ def make_plan_and_arrays(params):
             nest_path, f"an array of type {value.dtype}" if isinstance(value, np.ndarray) else f"of type {kind}"
         )
 
-    return json.dumps(plan(params, "params")), arrays
+    return json.dumps(make_plan(params, "params")), arrays
 
 
 def unpack(arrays, module=None):
@@ -146,7 +146,7 @@ def unpack(arrays, module=None):
     nest.
     """
 
-    def whole(plan):
+    def rebuild(plan):
         match plan:
             case {"array": i}:
                 return arrays[f"array{i}"]
@@ -156,14 +156,14 @@ def unpack(arrays, module=None):
                 return value
             case {"dict": pairs, **kind}:
                 kind = find_learner_class(kind.get("kind"), dict, dict)
-                return make_container(kind, [whole(key) for key, _ in pairs], [whole(value) for _, value in pairs])
+                return make_container(kind, [rebuild(key) for key, _ in pairs], [rebuild(value) for _, value in pairs])
             case {"list": parts, "kind": name}:
                 kind = find_learner_class(name, (list, tuple), list if name == "list" else tuple)
-                return make_container(kind, None, [whole(part) for part in parts])
+                return make_container(kind, None, [rebuild(part) for part in parts])
         raise ValueError("this is no nest")
 
     def find_learner_class(name, kinds, default):
         learners_kind = getattr(module, str(name), None)
         return learners_kind if isinstance(learners_kind, type) and issubclass(learners_kind, kinds) else default
 
-    return whole(json.loads(arrays["how"].item()))
+    return rebuild(json.loads(arrays["how"].item()))

@@ -17,9 +17,9 @@ class Notes:
 class Program(Kind):
     """The kind of exercise in which the learner writes a whole program.
 
-    examine(module, seed, tell) runs its functions and returns (whether it has passed, a mark, a text). ask(functions,
-    seed) raises `Wrong` if its functions, called in another process, do not do what was reported. gives: {a function:
-    what it returns}, as described in marker/asked.py.
+    examine(module, seed, on_progress) runs its functions and returns (whether it has passed, a mark, a text).
+    ask(functions, seed) raises `Wrong` if its functions, called in another process, do not do what was reported. gives:
+    {a function: what it returns}, as described in marker/asked.py.
     """
 
     seconds = 40
@@ -34,10 +34,10 @@ class Program(Kind):
         self.gives = dict(gives)
 
     def make_right_file(self, exercise):
-        return fill_stub_functions(exercise.stub, exercise.answer)
+        return replace_stub_functions(exercise.stub, exercise.answer)
 
-    def record_run(self, attempt, notes):
-        notes.passed, notes.mark, notes.text = self.examine(attempt.module, attempt.seed, attempt.tell)
+    def fill_notes(self, attempt, notes):
+        notes.passed, notes.mark, notes.text = self.examine(attempt.module, attempt.seed, attempt.on_progress)
 
     def can_be_checked_by_calls(self, exercise):
         return self.ask_functions is not None
@@ -54,6 +54,6 @@ class Program(Kind):
         return make_verdict({"name": notes.mark, "text": notes.text}, self.marks)
 
 
-def fill_stub_functions(stub, lines):
-    """Return a stub in which `lines` replace everything from the first function on."""
-    return re.sub(r"^def .*\Z", lambda _: f"{lines}\n", stub, flags=re.DOTALL | re.MULTILINE)
+def replace_stub_functions(stub, code):
+    """Return a stub in which `code` replace everything from the first function on."""
+    return re.sub(r"^def .*\Z", lambda _: f"{code}\n", stub, flags=re.DOTALL | re.MULTILINE)

@@ -40,8 +40,9 @@ HOW = "# To have this marked"  # the beginning of the line in a stub that says h
 MOST_PRINTED = 2000  # characters of the learner's output that are kept
 
 
-def run_in_subprocess(exercise, learner_path, seed, seconds, hear=lambda text: None, hidden_folders=()):
-    """Run a file in its own process and return its `Report`. hear: a callback, called with texts on the progress.
+def run_in_subprocess(exercise, learner_path, seed, seconds, on_progress=lambda text: None, hidden_folders=()):
+    """Run a file in its own process and return its `Report`. on_progress: a callback, called with texts on the
+    progress.
 
     hidden_folders: folders with hand-ins that the file must not see. If there are any, it runs in a sandbox
     (marker/sandbox.py).
@@ -57,7 +58,7 @@ def run_in_subprocess(exercise, learner_path, seed, seconds, hear=lambda text: N
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(0.3)
                 with suppress(OSError):
-                    hear(report_path.with_suffix(TOLD).read_text(encoding="utf-8", errors="replace")[:MOST_TOLD])
+                    on_progress(report_path.with_suffix(TOLD).read_text(encoding="utf-8", errors="replace")[:MOST_TOLD])
             in_time = process.poll() is not None
         status = process.returncode
         report = read_report(
@@ -194,15 +195,15 @@ def read_report(report_path, learner_path, seconds, status):
 
 
 def make_report(
-    exercise, learner_path, seed, keep=lambda report: None, tell=lambda text: None, show=lambda outcome: None
+    exercise, learner_path, seed, keep=lambda report: None, on_progress=lambda text: None, show=lambda outcome: None
 ):
     """Run and judge one file, and return its `Report`.
 
-    keep(report): called with a preliminary report before a long search. tell(text): progress callback. show(outcome):
-    returns plain data for a page.
+    keep(report): called with a preliminary report before a long search. on_progress(text): a progress callback.
+    show(outcome): returns plain data for a page.
     """
     kind = exercise.kind
-    output = Printed()
+    output = LimitedOutput()
     words = exercise.folder.words
     outcome = Outcome(kind.Notes())
     try:
@@ -212,19 +213,19 @@ def make_report(
             stub = list_code_lines(exercise.stub)
             outcome.typed = "\n".join(line for line in list_code_lines(source) if line not in stub)
             check_inputs_can_be_drawn(exercise, seed)
-            outcome.attempt = Attempt(exercise, seed, load_learner_module(learner_path), source, tell)
-            kind.record_run(outcome.attempt, outcome.notes)
+            outcome.attempt = Attempt(exercise, seed, load_learner_module(learner_path), source, on_progress)
+            kind.fill_notes(outcome.attempt, outcome.notes)
     except UserError as error:  # missing data, for example, which is not the learner's mistake
         return Report(unmarked=str(error))
     except BaseException as error:
         name_hints = exercise.size_hints | exercise.import_hints
         outcome.error = make_verdict(make_error_report(error, str(learner_path), words, name_hints), words.marks)
 
-    def complete_report(verdict):
+    def wrap_in_report(verdict):
         verdict = verdict._replace(printed=output.getvalue(), typed=outcome.typed[:2000])
         return Report(verdict._asdict(), show(outcome))
 
-    outcome.keep = lambda verdict: keep(complete_report(verdict))
+    outcome.keep = lambda verdict: keep(wrap_in_report(verdict))
     discarded_output = StringIO()  # finders call the learner's function again
     with (
         suppress(Exception),
@@ -232,7 +233,7 @@ def make_report(
         redirect_stderr(discarded_output),
         np.errstate(all="ignore"),
     ):
-        return complete_report(kind.judge(exercise, seed, outcome) if outcome.attempt else outcome.error)
+        return wrap_in_report(kind.judge(exercise, seed, outcome) if outcome.attempt else outcome.error)
     return Report()  # the results could not be judged
 
 
@@ -256,7 +257,7 @@ def list_code_lines(text):
     return list(filter(None, lines))
 
 
-class Printed(StringIO):
+class LimitedOutput(StringIO):
     """A text file in memory that keeps at most MOST_PRINTED characters."""
 
     def write(self, text):
@@ -304,18 +305,18 @@ def main():
         faulthandler.dump_traceback_later(CLOCK * float(seconds), exit=True, file=report_file)
         stop_watching = start_time_limit(float(seconds), report_file)
 
-        def keep(report):
+        def write_report(report):
             """Write a report as a line of the result. If the process is killed later, the last complete line counts."""
             faulthandler.cancel_dump_traceback_later()
             report_file.write(f"{json.dumps(asdict(report))}\n")
             report_file.flush()
 
-        def tell(text):
+        def write_progress(text):
             Path(report_path).with_suffix(TOLD).write_text(text, encoding="utf-8")
 
-        last_report = make_report(exercise, learner_path, int(seed), keep, tell)
+        last_report = make_report(exercise, learner_path, int(seed), write_report, write_progress)
         stop_watching()
-        keep(last_report)
+        write_report(last_report)
 
 
 if __name__ == "__main__":

@@ -18,14 +18,14 @@ def split_stub_and_answer(text):
 
     In place of the answer, the stub has `name = ...` for each result. If the answer has comments of the form `# dz =
     ...  # this may take several lines`, the stub has these lines instead, uncommented. Raises ValueError if the file
-    has no function, or one that `check_answer` rejects.
+    has no function, or one that `check_stub_can_be_made` rejects.
     """
     function = next((node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)), None)
     if not function:
         raise ValueError("there is no function above the line")
-    check_answer(function)
+    check_stub_can_be_made(function)
     docstring, *_, last_statement = function.body
-    names = returned_names(function)
+    names = find_returned_names(function)
     lines = text.splitlines()
     before = lines[: docstring.end_lineno]
     after = lines[last_statement.lineno - 1 :]
@@ -47,7 +47,7 @@ def split_stub_and_answer(text):
     return f"{stub}\n", textwrap.dedent("\n".join(answer + handed_out)).strip("\n")
 
 
-def check_answer(function):
+def check_stub_can_be_made(function):
     """Raise ValueError if no stub can be made from a complete function.
 
     It needs a docstring, lines after that, and a last line that returns names. No other line may return, and each of
@@ -55,7 +55,7 @@ def check_answer(function):
     """
     if not ast.get_docstring(function):
         raise ValueError(f"`{function.name}` has no docstring, which says what it returns")
-    names = returned_names(function)
+    names = find_returned_names(function)
     if not names:
         text = f"the last line of `{function.name}` should return its results by name"
         raise ValueError(f"{text}, each set in a line before it: `return dz`")
@@ -90,7 +90,7 @@ def find_defined_names(function):
     return names
 
 
-def returned_names(function):
+def find_returned_names(function):
     """Return the names in the last line of a function, `return x, y`; () if that line does not return names."""
     last_statement = function.body[-1]
     value = last_statement.value if isinstance(last_statement, ast.Return) else None
@@ -98,7 +98,7 @@ def returned_names(function):
     return tuple(node.id for node in values) if all(isinstance(node, ast.Name) for node in values) else ()
 
 
-def extract_body(text, function):
+def extract_lines_before_return(text, function):
     """Return the lines of a function in a text, dedented, without its last statement, `return`.
 
     Return "" if there are none.

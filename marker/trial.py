@@ -38,7 +38,7 @@ def call_for_results_and_changes(exercise, function, g):
     old_arrays = {name: a for name, a in copy_arrays_by_name(arguments).items() if name not in exercise.may_change}
     results = list_results(function(*arguments.values()), [np.shape(getattr(g, name)) for name in exercise.gives])
     # Compared to rounding: an entry that was increased by h and reset may have lost its last digit.
-    return results, find_changed(arguments, old_arrays)
+    return results, list_changed_names(arguments, old_arrays)
 
 
 def list_results(results, shapes):
@@ -61,24 +61,24 @@ def collect_arrays_by_name(arguments):
 
 
 def copy_arrays_by_name(arguments):
-    """Return {name: copy} of the arrays among the arguments, for `find_changed`."""
+    """Return {name: copy} of the arrays among the arguments, for `list_changed_names`."""
     return {name: a.copy() for name, a in collect_arrays_by_name(arguments).items()}
 
 
-def has_same_bits(a, b):
+def is_exactly_equal(a, b):
     return np.array_equal(a, b, equal_nan=np.asarray(a).dtype.kind == "f")
 
 
-def find_changed(arguments, old_arrays, same=agree):
+def list_changed_names(arguments, old_arrays, is_same=agree):
     """Return the names of the arrays in `arguments` that differ from their copies in `old_arrays`.
 
-    same(a, b): how to compare two arrays.
+    is_same(a, b): how to compare two arrays.
     """
     current = collect_arrays_by_name(arguments)
-    return [name for name, a in old_arrays.items() if name not in current or not same(current[name], a)]
+    return [name for name, a in old_arrays.items() if name not in current or not is_same(current[name], a)]
 
 
-def as_array(value):
+def convert_number_to_array(value):
     """Return a number or an array as an array, an int as float64; anything else unchanged."""
     if type(value) is int:
         with suppress(OverflowError):
@@ -86,9 +86,9 @@ def as_array(value):
     return np.asarray(value) if isinstance(value, (float, np.generic)) else value
 
 
-def convert_result_to_dict(value):
+def make_result_record(value):
     """Return a result as plain data, a dict: an array's type, shape and numbers, or the name of another type."""
-    value = as_array(value)
+    value = convert_number_to_array(value)
     if type(value) is not np.ndarray:
         return {"type": type(value).__name__}
     dtype = str(value.dtype.newbyteorder("="))
@@ -98,19 +98,19 @@ def convert_result_to_dict(value):
     return description
 
 
-def find_right_result_names(exercise, g, results, changed_inputs, rounding=ROUNDING):
+def find_right_result_names(exercise, g, results, changed_names, rounding=ROUNDING):
     """Return the set of names of the right results; empty if their number is wrong or an input was changed.
 
     g: the draw, whose attributes are the right results. rounding: the relative tolerance.
     """
-    results = [as_array(result) for result in results]
-    if len(results) != len(exercise.gives) or changed_inputs:
+    results = [convert_number_to_array(result) for result in results]
+    if len(results) != len(exercise.gives) or changed_names:
         return set()
     pairs = [(name, result, np.asarray(getattr(g, name))) for name, result in zip(exercise.gives, results, strict=True)]
-    return {name for name, result, right in pairs if has_right_type(result, right) and agree(result, right, rounding)}
+    return {name for name, result, right in pairs if has_right_dtype(result, right) and agree(result, right, rounding)}
 
 
-def has_right_type(result, right):
+def has_right_dtype(result, right):
     """Return True if a result is an array of the right type: float64, or integers of any size."""
     return type(result) is np.ndarray and (
         result.dtype.kind == right.dtype.kind == "i" or result.dtype.newbyteorder("=") == right.dtype

@@ -9,15 +9,15 @@ OWN = Path(__file__).resolve().parent
 
 
 @cache
-def tables(path):
+def read_tables_by_heading(path):
     """Return {heading: rows} of the tables in a Markdown file; {} if there is no such file."""
     if not path.exists():
         return {}
     sections = path.read_text(encoding="utf-8").split("\n## ")[1:]
-    return {text.split("\n")[0]: parse_table(text[text.index("\n|") :]) for text in sections if "\n|" in text}
+    return {text.split("\n")[0]: parse_table_rows(text[text.index("\n|") :]) for text in sections if "\n|" in text}
 
 
-def parse_table(text):
+def parse_table_rows(text):
     """Return the rows of a Markdown table as lists of cells. An empty last cell repeats that of the row above."""
     rows = []
     for line in text.strip().splitlines()[2:]:
@@ -27,8 +27,8 @@ def parse_table(text):
     return rows
 
 
-SAID = tables(OWN / "said.md")
-MISTAKES = tables(OWN / "mistakes.md")
+SAID = read_tables_by_heading(OWN / "said.md")
+MISTAKES = read_tables_by_heading(OWN / "mistakes.md")
 COMMON = ("Errors", "Names", "Operands")  # tables whose first cells are not marks
 
 
@@ -47,7 +47,7 @@ class Words(NamedTuple):
 
     @classmethod
     def from_folder(cls, folder=None):
-        own_tables = tables(folder / "said.md") if folder else {}
+        own_tables = read_tables_by_heading(folder / "said.md") if folder else {}
         own_marks = set()
         for name, rows in own_tables.items():
             if name not in COMMON:

@@ -26,7 +26,7 @@ with program.import_guard("requirements-np.txt"):
     from mlp_np import MLP, softmax_cross_entropy
     from page import data_file
     from page.bundle import FOLDER, bundle_with_esbuild, fill, iter_licence_names_and_texts, make_icon_address
-    from page.shown import load_mlp
+    from page.shown import load_mlp_run
     from support.errors import UserError
     from support.files import atomic_write, check_output, check_writable
     from support.options import Parser
@@ -56,7 +56,9 @@ def main(argv=None):
     check_output("--out", arguments.out, ".html", FOLDER / "template.html", arguments.weights)
     check_writable(arguments.out)
     arrays = (
-        data_file.make_page_arrays(*load_mlp(arguments.weights)) if arguments.weights else data_file.load_arrays(DATA)
+        data_file.make_page_arrays(*load_mlp_run(arguments.weights))
+        if arguments.weights
+        else data_file.load_arrays(DATA)
     )
     page = make_single_file(arrays).encode()
     if len(page) > MAX_BYTES:

@@ -31,10 +31,10 @@ from gpt_np import GPT, sample
 from marker import compare, marking, runner
 from marker.equal import agree
 from marker.kind import Report
-from marker.nests import floats_by_path
+from marker.nests import copy_floats_by_path
 from marker.trial import collect_arrays_by_name, load_learner_module
 from mlp_np import MLP, softmax
-from page.shown import load_mlp
+from page.shown import load_mlp_run
 from support.errors import UserError
 from support.texts import LETTERS, decode_names, encode_names
 
@@ -63,8 +63,8 @@ def run_and_write_report():
         file,
         int(seed),
         keep=lambda known: send_to_page(outcome=json.dumps(asdict(known))),  # in case the search takes too long
-        tell=lambda text: send_to_page(told=text),
-        show=lambda outcome: compare_first_wrong(exercise, int(seed), outcome),
+        on_progress=lambda text: send_to_page(told=text),
+        show=lambda outcome: describe_first_wrong_array(exercise, int(seed), outcome),
     )
     Path(result).write_text(json.dumps(asdict(outcome)), encoding="utf-8")
 
@@ -125,14 +125,14 @@ MOST_SHOWN = 14  # most rows, and most columns, of an array that are shown
 
 
 @np.errstate(all="ignore")
-def compare_first_wrong(exercise, seed, outcome):
+def describe_first_wrong_array(exercise, seed, report):
     """Return the first wrong array beside the right one, for page/lessons/comparison.jsx; None if there is none.
 
     Of an array that is large or has more than two axes, it is a part that contains the largest error. "isTelling" is
     True if the numbers may give the answer away: a single number, or an array among the inputs.
     """
     try:
-        for inputs, trial in zip(exercise.draw_trials(seed), outcome.notes.trials, strict=False):
+        for inputs, trial in zip(exercise.draw_trials(seed), report.notes.trials, strict=False):
             numbers = compare.collect_result_arrays(exercise, trial["results"])
             for name, result in zip(exercise.gives, trial["results"], strict=False):
                 expected = np.asarray(getattr(inputs, name), np.float64)
@@ -190,7 +190,7 @@ def run_blocks_for_last_output(blocks):
     files = [f"/tmp/block{i}.py" for i in range(len(blocks))]
     start_reporting_lines(*files)
     for i, (text, file) in enumerate(zip(blocks, files, strict=True)):
-        output = runner.Printed()
+        output = runner.LimitedOutput()
         Path(file).write_text(text, encoding="utf-8")
         try:
             with redirect_stdout(output):
@@ -203,7 +203,7 @@ def run_blocks_for_last_output(blocks):
         except BaseException as error:
             return {
                 "printed": output.getvalue(),
-                "error": make_block_prefix(i, blocks) + make_error_report(error, file)["text"],
+                "error": make_block_error_prefix(i, blocks) + make_error_report(error, file)["text"],
             }
     return {"printed": output.getvalue()}
 
@@ -212,9 +212,9 @@ def make_module_node(statements):
     return ast.Module(statements, [])
 
 
-def make_block_prefix(i, blocks):
-    """Return the beginning of a sentence about block i: "" for the last one."""
-    return "" if i == len(blocks) - 1 else f"In block {i + 1} above: "
+def make_block_error_prefix(index, blocks):
+    """Return the beginning of a sentence about block index: "" for the last one."""
+    return "" if index == len(blocks) - 1 else f"In block {index + 1} above: "
 
 
 def make_early_end_result(blocks=None, seconds=None, stuck=None, status=None):
@@ -223,8 +223,8 @@ def make_early_end_result(blocks=None, seconds=None, stuck=None, status=None):
     status: the exit status of Python, if it ended.
     """
     outcome = Report(seconds=seconds, line=stuck.get("line")) if status is None else Report(died=status)
-    prefix = make_block_prefix(stuck["file"], blocks) if stuck else ""
-    return {"printed": "", "error": prefix + marking.judge_not_run(outcome).text}
+    prefix = make_block_error_prefix(stuck["file"], blocks) if stuck else ""
+    return {"printed": "", "error": prefix + marking.find_run_failure(outcome).text}
 
 
 def write_work_archive():
@@ -376,7 +376,7 @@ def load_packed_network(name):
     Raises UserError if it holds no such MLP.
     """
     try:
-        model, options, history = load_mlp(FOLDER / name)
+        model, options, history = load_mlp_run(FOLDER / name)
     except UserError as error:
         raise UserError(str(error).replace(f"{FOLDER}/", "")) from None
     tests = history.test_accuracy
@@ -394,7 +394,7 @@ def train_learner_network(name):
     with open_learner_module(FOLDER / f"{name}.py") as module:
         content, claim, accuracy = own.train_and_test(module, images, labels, test_images, test_labels)
         words = f"reads {accuracy:.2f} of {len(test_labels):,} test images"
-        packed_network, proof = make_mlp_and_explanation(module, own.unpack_params(module, content), test_images, words)
+        packed_network, proof = pack_network_and_explain(module, own.unpack_params(module, content), test_images, words)
         return {
             "claimed": claim,
             "right": float(accuracy),
@@ -405,7 +405,7 @@ def train_learner_network(name):
 
 
 @np.errstate(all="ignore")  # raw pixels can overflow a network trained on small ones
-def make_mlp_and_explanation(module, params, images, words):
+def pack_network_and_explain(module, params, images, caption):
     """Return (the learner's own network for index.html, or None; a text that says why it can be shown or not).
 
     It can be shown if mlp_np.py's network with the learner's weights predicts the same digits. The scaling of the
@@ -414,7 +414,7 @@ def make_mlp_and_explanation(module, params, images, words):
     """
     arrays = network.find_two_layer_params(params)
     if not arrays:
-        n = sum(a.ndim == 2 and min(a.shape) > 1 for a in floats_by_path(params).values())
+        n = sum(a.ndim == 2 and min(a.shape) > 1 for a in copy_floats_by_path(params).values())
         description = "keeps its weights in an unknown form" if n == 2 else f"has {n} layers of weights"
         return (
             None,
@@ -426,7 +426,7 @@ def make_mlp_and_explanation(module, params, images, words):
     for pixels in ("unit", "standardised", "raw"):
         x = scale_pixels(images, SimpleNamespace(run=SimpleNamespace(pixels=pixels, dtype="float64"), source=MNIST))
         if np.array_equal(model.forward(x).argmax(axis=1), predictions):
-            return pack_network(arrays, pixels, words, "Your own network"), (
+            return pack_network(arrays, pixels, caption, "Your own network"), (
                 f"It is the network of `mlp_np.py`: with your weights, that network reads all {len(images):,} "
                 f"test images "
                 "the same way. Only your file knows which batches it drew and when it took a step, so its "
@@ -455,7 +455,7 @@ def write_digit_to_page(digit, temperature, seed):
     Sent to the page: the pictures of its vocabulary, and for each position the results of `describe_choice` and
     `list_attention_of_latest_token`.
     """
-    ink, model = load_writer()
+    ink, model = load_vocabulary_and_writer()
     send_to_page(ink=encode_base64(ink))
     for _, (details,) in iter_tokens_and_details(model, [[len(ink) + digit]], temperature, np.random.default_rng(seed)):
         send_to_page(**details)
@@ -485,15 +485,15 @@ def iter_tokens_and_details(model, token_ids, temperature, rng):
         )
 
 
-def describe_choice(logits, temperature, word):
+def describe_choice(logits, temperature, token_id):
     """Return {"word": the token that was drawn, "likely": [(token, probability)]}.
 
     The list has the LIKELY likeliest tokens, and the drawn one.
     """
     p = softmax(logits / (temperature or 1e-6))  # at temperature 0, the likeliest has probability 1
     likely = np.argsort(-p, kind="stable")[:LIKELY].tolist()
-    likely += [] if word in likely else [word]
-    return {"word": word, "likely": [(k, float(p[k])) for k in likely]}
+    likely += [] if token_id in likely else [token_id]
+    return {"word": token_id, "likely": [(k, float(p[k])) for k in likely]}
 
 
 def list_attention_of_latest_token(model, text_index):
@@ -514,7 +514,7 @@ def write_text_to_page(beginning, count, temperature, seed):
     and `list_attention_of_latest_token`. When the context is full, the network starts again with the last half of it,
     as write.py does.
     """
-    letter_codes, model = load_writer()
+    letter_codes, model = load_vocabulary_and_writer()
     letters = "".join(map(chr, letter_codes))
     T = len(model.params["positions.P"])
     prompt = "".join(letter for letter in beginning if letter in letters) or "\n"
@@ -539,7 +539,7 @@ def generate_names_with_details(beginning, count, temperature, seed):
     Return {"names": [(name, whether it is a training name, details of each new letter and of the end)]}. The details
     are those of `describe_choice` and `list_attention_of_latest_token`.
     """
-    known_tokens, model = load_writer()
+    known_tokens, model = load_vocabulary_and_writer()
     prompt = "".join(letter for letter in beginning.lower() if letter in LETTERS)[: NAMES.context_length - 1]
     token_ids = np.hstack([NAMES.tokenizer.start_tokens([0]), encode_names([prompt])[:, : len(prompt)]]).repeat(
         count, axis=0
@@ -557,7 +557,7 @@ def generate_names_with_details(beginning, count, temperature, seed):
     }
 
 
-def load_writer():
+def load_vocabulary_and_writer():
     """Return (the words in writer.npz, the network in it).
 
     The words are, for digits, the pictures of the vocabulary; for names, the training names; for texts, the letters.

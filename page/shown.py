@@ -7,7 +7,7 @@ from support.checkpoint import load_options_and_facts
 from support.errors import UserError
 
 
-def load_mlp(path):
+def load_mlp_run(path):
     """Return (model, options, history) of the MLP in a checkpoint.
 
     Raises UserError if it is a network that the page cannot show.

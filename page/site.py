@@ -36,7 +36,7 @@ with program.import_guard("requirements/site.txt"):
     from desk import review
     from desk.show import describe_solution
     from exercises import PICTURES, digits, network
-    from exercises.case import SUSPECTS, Case, drop_words_from_line, load_lines_by_run
+    from exercises.case import SUSPECTS, Case, load_lines_by_run, shorten_printed_line
     from exercises.catalogue import BROKEN, BY_NAME, OURS, PARTS
     from marker import marking
     from page import data_file, desk
@@ -154,11 +154,11 @@ def load_or_make(name, make, *arguments):
     return path.read_bytes()
 
 
-def download_wheel_bytes(requirements):
-    """Return the content of the one wheel that a requirements file names. pip checks its SHA-256."""
+def download_wheel_bytes(requirements_path):
+    """Return the content of the one wheel that the requirements file names. pip checks its SHA-256."""
     with tempfile.TemporaryDirectory() as folder:
         pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--require-hashes", "-d", folder]
-        run_tool(*pip, "-r", requirements)
+        run_tool(*pip, "-r", requirements_path)
         return next(Path(folder).iterdir()).read_bytes()
 
 
@@ -278,14 +278,14 @@ def write_text_networks(folder):
     return {kind: write_text_network(folder, *file) for kind, file in files.items()}
 
 
-def write_text_network(folder, file_name, words):
-    """Write the weights of a network with `words`, its vocabulary, names or letters, into `folder`.
+def write_text_network(folder, file_name, vocabulary):
+    """Write the weights of a network with `vocabulary`, its vocabulary, names or letters, into `folder`.
 
     Return the address.
     """
     content = io.BytesIO()
     with np.load(FOLDER / file_name) as weights:
-        np.savez_compressed(content, words=words, **weights)
+        np.savez_compressed(content, words=vocabulary, **weights)
     npz_content = content.getvalue()
     name = f"{folder.name}/{Path(file_name).stem}-{compute_sha256_hex(npz_content)[:12]}.npz"
     write_file(folder.parent / name, npz_content)
@@ -489,7 +489,7 @@ def make_navigation(current):
 def list_exercise_names_on_page(page_name):
     """Return the names of the exercises on a page. page_name: the page's file name without ".html"."""
     if page_name == "index":
-        lines = map_arrays_to_exercises()
+        lines = find_exercise_by_array()
         return list(dict.fromkeys(lines[page_name] for page_name in ("dlogits", "dW2", "da1", "dz1", "dW1")))
     if page_name not in LESSON_PAGES:
         return []
@@ -505,7 +505,7 @@ def render_symptom(exercise, pages):
     """
     runs = load_lines_by_run(exercise.name)
     rows = [("At first, it printed:", "A healthy run prints:")]
-    rows += [map(drop_words_from_line, lines) for lines in zip(runs["as it is"], runs["healthy"], strict=True)]
+    rows += [map(shorten_printed_line, lines) for lines in zip(runs["as it is"], runs["healthy"], strict=True)]
     suspects = [(f"<code>{json.dumps(word)}</code>", html.escape(meaning)) for word, (meaning, _) in SUSPECTS.items()]
     image = pages.add_file(PICTURES / f"{exercise.name}.png")
     image = f'<img src="{image}" alt="The curves: the loss and the accuracy of both runs.">'
@@ -516,15 +516,15 @@ def render_symptom(exercise, pages):
     return f"{render_table('runs', rows)}{image}{task}{render_table('suspects', suspects)}"
 
 
-def render_table(name, rows):
+def render_table(css_class, rows):
     html_rows = []
     for row in rows:
         cells = "".join(f"<td>{cell}</td>" for cell in row)
         html_rows.append(f"<tr>{cells}</tr>")
-    return f'<table class="{name}" tabindex="0">{"".join(html_rows)}</table>'
+    return f'<table class="{css_class}" tabindex="0">{"".join(html_rows)}</table>'
 
 
-def link_exercises(exercise, text):
+def link_other_exercises(exercise, text):
     """Return HTML in which the names of other exercises link to them."""
 
     def link(match):
@@ -534,7 +534,7 @@ def link_exercises(exercise, text):
     return re.sub(r"<code>(\w+)</code>", link, text)
 
 
-def find_figure_ids_by_exercise():
+def find_figure_id_by_exercise():
     """Return {exercise: the id of the figure or section of index.html that leads to it}."""
     template = (FOLDER / "template.html").read_text(encoding="utf-8")
     places = {}
@@ -549,10 +549,10 @@ def find_figure_ids_by_exercise():
     return places
 
 
-def describe_exercises(pages):
+def list_exercise_descriptions(pages):
     """Return a list with a dict for each exercise, with what the pages need to know of it."""
-    figures = find_figure_ids_by_exercise()
-    lines = map_arrays_to_exercises()
+    figures = find_figure_id_by_exercise()
+    lines = find_exercise_by_array()
     lessons = {}  # {exercise: the lesson that asks for it}
     for name in LESSON_PAGES:
         title = (ROOT / f"docs/{name}.md").read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
@@ -562,19 +562,19 @@ def describe_exercises(pages):
     for title, part in PARTS.items():
         for exercise in part:
             blocks = exercise.statement_blocks
-            parts = [link_exercises(exercise, render_block(block, pages)) for block in blocks]
+            parts = [link_other_exercises(exercise, render_block(block, pages)) for block in blocks]
             text = "".join(parts)
             code = exercise.stub.split('"""', 2)[2]
             asked_parts = [part for part, block in zip(parts, blocks, strict=True) if block.describes]
             names_in_code = dict.fromkeys(re.findall(r"`(\w+)`", code))
             other_names = [f"`{name}`" for name in names_in_code if name in BY_NAME]
             if other_names:
-                text += link_exercises(
+                text += link_other_exercises(
                     exercise, pages.markdown.render(f"It names other exercises: {', '.join(other_names)}.")
                 )
             solution = re.sub(r"(\S+\.py):(\d+)", r"[\1, line \2](\1#L\2)", describe_solution(exercise))
             solution = re.sub(r'(docs/\w+\.md), "(.+?)"', lambda m: f"[{m[0]}]({m[1]}#{make_slug(m[2])})", solution)
-            requirement = name_requirement(exercise)
+            requirement = name_missing_requirement(exercise)
             descriptions.append({
                 "name": exercise.name,
                 "title": exercise.title,
@@ -590,7 +590,7 @@ def describe_exercises(pages):
                 "figure": figures.get(exercise.name),
                 "line": next((name for name in exercise.gives if lines.get(name) == exercise.name), None),
                 "stub": exercise.stub,
-                "hints": [link_exercises(exercise, pages.markdown.renderInline(hint)) for hint in exercise.hints],
+                "hints": [link_other_exercises(exercise, pages.markdown.renderInline(hint)) for hint in exercise.hints],
                 "solution": pages.resolve_links(pages.markdown.render(solution), ROOT / "practice.py"),
                 "seconds": marking.find_time_limit(exercise),
                 "program": exercise.is_program and not exercise.kind.module,  # those need images
@@ -601,7 +601,7 @@ def describe_exercises(pages):
     return descriptions
 
 
-def name_requirement(exercise):
+def name_missing_requirement(exercise):
     """Return what an exercise needs that the site does not have; "" if nothing."""
     return "PyTorch" if exercise.needs_torch else exercise.needs
 
@@ -629,7 +629,9 @@ def render_turned_table(rows):
 
 
 def render_term_rows(terms):
-    rows = (f"<dt><code>{html.escape(names)}</code></dt><dd>{render_inline(meaning)}</dd>" for names, meaning in terms)
+    rows = (
+        f"<dt><code>{html.escape(names)}</code></dt><dd>{render_inline_code(meaning)}</dd>" for names, meaning in terms
+    )
     return f'<dl class="terms">{"".join(rows)}</dl>'
 
 
@@ -637,8 +639,8 @@ def render_formulas_as_code(lines):
     return f'<p class="formulas">{"".join(f"<code>{html.escape(line)}</code>" for line in lines)}</p>'
 
 
-def render_sentences(lines):
-    return f"<ul>{''.join(f'<li>{render_inline(line)}</li>' for line in lines)}</ul>"
+def render_sentences_as_list(lines):
+    return f"<ul>{''.join(f'<li>{render_inline_code(line)}</li>' for line in lines)}</ul>"
 
 
 BLOCKS = {
@@ -646,11 +648,11 @@ BLOCKS = {
     "table": render_turned_table,
     "terms": render_term_rows,
     "formulas": render_formulas_as_code,
-    "sentences": render_sentences,
+    "sentences": render_sentences_as_list,
 }
 
 
-def render_inline(text):
+def render_inline_code(text):
     return re.sub("`(.+?)`", r"<code>\1</code>", html.escape(text, quote=False))
 
 
@@ -677,7 +679,7 @@ def build_site(folder):
         pages.write_page("practise", (LESSONS / "practise.html").read_text(encoding="utf-8"))
         rules = {"days": review.DAYS, "few": review.FEW}
         site_data = {
-            "exercises": describe_exercises(pages),
+            "exercises": list_exercise_descriptions(pages),
             "runtime": files,
             "rules": rules,
             "weights": weights,
@@ -719,7 +721,7 @@ def compute_packed_size(folder, *patterns):
     return size
 
 
-def map_arrays_to_exercises():
+def find_exercise_by_array():
     """Return {name: the exercise whose line computes that array}, for the arrays that index.html shows."""
     exercise_by_line = {}
     for exercise_name in network.HOLES:
@@ -734,7 +736,7 @@ def fill_front_page(pages, site_data, arrays):
 
     To run Python for that, the page may fetch from its own address, as the other pages may.
     """
-    names = {"one_image", *map_arrays_to_exercises().values()}
+    names = {"one_image", *find_exercise_by_array().values()}
     asked_exercises = [exercise for exercise in site_data["exercises"] if exercise["name"] in names]
     exercises = []
     for exercise in asked_exercises:

@@ -105,11 +105,12 @@ class CountingReader(io.RawIOBase):
     def tell(self):
         return self.at
 
-    def seek(self, place, whence=0):
-        """Skip to the position `place`, and return the new position. Raises io.UnsupportedOperation if it is behind."""
-        if whence or place < self.at:
+    def seek(self, position, whence=0):
+        """Skip to the position `position`, and return the new position. Raises io.UnsupportedOperation if it is
+        behind."""
+        if whence or position < self.at:
             raise io.UnsupportedOperation
-        while self.at < place and super().read(min(PIECE, place - self.at)):
+        while self.at < position and super().read(min(PIECE, position - self.at)):
             pass
         return self.at
 
@@ -117,7 +118,7 @@ class CountingReader(io.RawIOBase):
 SIGNS = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\0": "lzma"}  # {beginning of a file: module that unpacks it}
 
 
-def is_packed(content):
+def is_gzipped(content):
     """Return True if `content`, the bytes of a file, is packed with gzip."""
     return content[:2] == b"\x1f\x8b"
 
@@ -129,8 +130,8 @@ def open_unpacked_bytes(content, name, budget):
     """
     import gzip
 
-    file = gzip.GzipFile(fileobj=io.BytesIO(content)) if is_packed(content) else io.BytesIO(content)
-    return CountingReader(file, budget, name, len(content) if is_packed(content) else None)
+    file = gzip.GzipFile(fileobj=io.BytesIO(content)) if is_gzipped(content) else io.BytesIO(content)
+    return CountingReader(file, budget, name, len(content) if is_gzipped(content) else None)
 
 
 @contextmanager
@@ -145,7 +146,7 @@ def open_unpacked(path, budget):
             yield CountingReader(stream, budget, path, size if module_name else None)
 
 
-def check_zip_directory(file, name):
+def check_zip_directory_size(file, name):
     """Raise UserError if the member list of an open ZIP file exceeds DIRECTORY bytes.
 
     zipfile needs about ten times as much memory for the list as the list has bytes. name: the file's name, for the

@@ -42,7 +42,8 @@ class Checkpoint(NamedTuple):
     def copy_to(self, groups):
         """Copy the checkpoint's arrays into the arrays of a network, and perhaps its optimizer, in place.
 
-        groups: {group: {name: array}}, as from `main_np.get_arrays`. Raises UserError if names or shapes differ.
+        groups: {group: {name: array}}, as from `main_np.get_all_arrays_by_group`. Raises UserError if names or shapes
+        differ.
         """
         own_groups = {group: self.groups.get(group, {}) for group in groups}
         mismatch = describe_mismatch(own_groups, groups, "in the file", "in that")
@@ -59,10 +60,11 @@ class Checkpoint(NamedTuple):
 def describe_mismatch(a, b, in_a="in NumPy", in_b="in PyTorch"):
     """Return a description of the first array that is missing in `a` or `b` or differs in shape; "" if there is none.
 
-    a, b: {group: {name: array or tensor}}, groups as in `main_np.get_arrays`. in_a, in_b: what the text calls them.
+    a, b: {group: {name: array or tensor}}, groups as in `main_np.get_all_arrays_by_group`. in_a, in_b: what the text
+    calls them.
     """
-    shapes_a = get_shapes(a)
-    shapes_b = get_shapes(b)
+    shapes_a = get_shapes_by_label(a)
+    shapes_b = get_shapes_by_label(b)
     for name in shapes_a | shapes_b:
         if name not in shapes_b:
             return f"{name} is {in_a}, but not {in_b}"
@@ -73,7 +75,7 @@ def describe_mismatch(a, b, in_a="in NumPy", in_b="in PyTorch"):
     return ""
 
 
-def get_shapes(groups):
+def get_shapes_by_label(groups):
     """Return {name: shape} of all arrays. Unless it is "params", the group follows the name, in parentheses."""
     shapes = {}
     for group, name, array in iter_group_name_and_array(groups):
@@ -192,7 +194,9 @@ def load_options_and_facts(path):
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            options, letters = (read_small_array(archive, f"{name}.npy") for name in ("options", "data/letters"))
+            options, letters = (
+                read_small_array_or_none(archive, f"{name}.npy") for name in ("options", "data/letters")
+            )
         options = update_names(json.loads(options.item()))
         return options, parse_data_facts(options.get("data"), {"letters": letters})
     except OSError as error:
@@ -201,7 +205,7 @@ def load_options_and_facts(path):
         raise UserError(f"{path} {DAMAGED}") from None
 
 
-def read_small_array(archive, name):
+def read_small_array_or_none(archive, name):
     """Return an array of an open .npz, or None if there is none of that name. Raises ValueError if it is not small."""
     if name not in archive.namelist():
         return None

@@ -106,10 +106,10 @@ def make_logarithmic(axes):
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def annotate_beside(axes, text, point, points, **style):
+def annotate_beside(axes, text, point, offset_in_points, **style):
     """Write a text beside the position `point` in the plot.
 
-    points: the distance in points (1/72 inch), to the right, or to the left if it is negative.
+    offset_in_points: the distance in points (1/72 inch), to the right, or to the left if it is negative.
     """
-    style |= {"textcoords": "offset points", "ha": "left" if points > 0 else "right", "va": "center"}
-    axes.annotate(text, point, (points, 0), **style)
+    style |= {"textcoords": "offset points", "ha": "left" if offset_in_points > 0 else "right", "va": "center"}
+    axes.annotate(text, point, (offset_in_points, 0), **style)

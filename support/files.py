@@ -89,15 +89,16 @@ def create_output_folder(name):
     return folder
 
 
-def check_output(option, path, ending, *read):
-    """Raise UserError if `path`, the value of `option`, lacks the right ending or is one of the input files `read`.
+def check_output(option, path, ending, *input_paths):
+    """Raise UserError if `path`, the value of `option`, lacks the right ending or is one of the input files
+    `input_paths`.
 
     So an output can replace only a picture or a page, and never a checkpoint or a photograph that was just read. A link
-    is followed. An entry of `read` may be None.
+    is followed. An entry of `input_paths` may be None.
     """
     if not str(path).endswith(ending):
         raise UserError(f"{option} {path}: the name must end in {ending}")
-    if any(is_same_file(path, source) for source in read):
+    if any(is_same_file(path, source) for source in input_paths):
         raise UserError(f"{option} {path} would replace an input file: choose a different name")
     real = os.path.realpath(path)
     if not real.endswith(ending):

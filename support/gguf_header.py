@@ -126,9 +126,9 @@ def read_gguf_header(content, block_sizes):
     return metadata, make_tensors(content, start, infos, block_sizes)
 
 
-def read_metadata(reader, size):
+def read_metadata(reader, n_keys):
     metadata = {}
-    for _ in range(size):
+    for _ in range(n_keys):
         key = reader.read_text()
         if key in metadata:
             raise ValueError(f"it has {key} twice")
@@ -136,10 +136,10 @@ def read_metadata(reader, size):
     return metadata
 
 
-def read_tensor_infos_by_name(reader, size):
-    """Read the descriptions of `size` arrays, and return {name: (type, shape, offset in the data)}."""
+def read_tensor_infos_by_name(reader, n_tensors):
+    """Read the descriptions of `n_tensors` arrays, and return {name: (type, shape, offset in the data)}."""
     infos = {}
-    for _ in range(size):
+    for _ in range(n_tensors):
         name = reader.read_text()
         n_axes = reader.read_number(UINT32)
         if name in infos:

@@ -22,10 +22,10 @@ from support.paper import (
     find_sheet_corners,
     fit_quadrilateral_and_overlap,
     is_broad,
+    isolate_digit_and_is_cut,
     max_filter,
     rectify,
     remove_rulings,
-    remove_surroundings,
     side_lengths,
 )
 
@@ -219,7 +219,7 @@ def find_dark_ink(darkness, lightness):
     `measure_unlikelihood_and_darkness`.
     """
     ink = extract_ink(darkness)
-    if is_grain(ink):
+    if is_wood_grain(ink):
         return ink, False, False
     sheet = fill_enclosed(ink > 127)  # what looks like ink may also be a sheet
     corners, share = fit_quadrilateral_and_overlap(sheet)
@@ -230,7 +230,7 @@ def find_dark_ink(darkness, lightness):
             ink = rectify(on_it, corners)
         elif sides.min() > WIDE * sides.max():
             return ink, False, False  # a blank sheet; if it were narrow, it would be a 1
-    ink, cut = remove_surroundings(ink)
+    ink, cut = isolate_digit_and_is_cut(ink)
     return ink, bool((ink > 127).any()) and not is_blurred(ink) and not is_circle(ink), cut
 
 
@@ -262,7 +262,7 @@ def is_circle(ink):
     return distances.std() < CIRCLE * distances.mean()
 
 
-def is_grain(ink):
+def is_wood_grain(ink):
     """Return True if ink (H, W) uint8 crosses each side of the picture in at least three places.
 
     The grain of a wooden desk does, but a digit does not.
@@ -409,18 +409,18 @@ def to_mnist(ink):
     return np.asarray(image)
 
 
-def widen_strokes(ink):
+def widen_strokes(ink_image):
     """Return a Pillow image of ink in which strokes are at least PEN of the digit's size wide, to about a pixel.
 
     Thinner strokes would become faint when the image is shrunk. The width of the strokes is estimated as twice their
     area divided by the length of their outline. The outline is the area that widening by one pixel adds.
     """
-    pen_width = PEN * max(ink.size)
-    ink = ImageOps.expand(ink, 1)
-    area = np.asarray(ink, float).sum()
-    outline = np.asarray(ink.filter(ImageFilter.MaxFilter(3)), float).sum() - area
+    pen_width = PEN * max(ink_image.size)
+    ink_image = ImageOps.expand(ink_image, 1)
+    area = np.asarray(ink_image, float).sum()
+    outline = np.asarray(ink_image.filter(ImageFilter.MaxFilter(3)), float).sum() - area
     steps = max(0, int((pen_width - 2 * area / outline) / 2))
-    ink = ImageOps.expand(ink, steps)
+    ink_image = ImageOps.expand(ink_image, steps)
     for _ in range(steps):
-        ink = ink.filter(ImageFilter.MaxFilter(3))
-    return ink.crop(ink.getbbox())
+        ink_image = ink_image.filter(ImageFilter.MaxFilter(3))
+    return ink_image.crop(ink_image.getbbox())

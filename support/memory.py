@@ -72,6 +72,6 @@ def memory_limit(n_bytes):
         resource.setrlimit(resource.RLIMIT_DATA, before)  # otherwise, programs started later would inherit the limit
 
 
-def limit_to_machine_memory():
+def machine_memory_limit():
     """Return a `memory_limit` of all the memory that is available. A run that fits into memory never reaches it."""
     return memory_limit(get_total_usable_memory() + OF_A_CORE * (os.cpu_count() or 1))

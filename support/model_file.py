@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 
 from support import memory, program
-from support.budget import check_zip_directory
+from support.budget import check_zip_directory_size
 from support.errors import UserError, hide_control_characters
 from support.gguf_header import MAGIC, read_gguf_header
 from support.tokens import BytePairs
@@ -93,7 +93,7 @@ def list_gguf_names_in_zip(file):
     if file.read(len(MAGIC)) == MAGIC:
         return []
     try:
-        check_zip_directory(file, file.name)
+        check_zip_directory_size(file, file.name)
         with zipfile.ZipFile(file) as archive:
             return [name for name in archive.namelist() if name.endswith(".gguf")]
     except (*DAMAGED_ZIP, ValueError):  # ValueError: a name that cannot be decoded
@@ -251,12 +251,14 @@ class ModelFile:
         """Return True if the model continues a text instead of answering it: if `raw`, or without a chat template."""
         return raw or not self.chat_template
 
-    def prompt(self, text, raw=False):
+    def encode_prompt(self, text, raw=False):
         """Return the list of token ids that makes the model answer `text` or, if `raw`, continue it."""
         try:
             byte_pairs = self.byte_pairs
             token_ids = (
-                byte_pairs.encode(text) if self.continues_text(raw) else byte_pairs.fill(self.chat_template, text)
+                byte_pairs.encode(text)
+                if self.continues_text(raw)
+                else byte_pairs.encode_template(self.chat_template, text)
             )
         except KeyError as error:
             self.refuse(f"is damaged: {error} is not one of its control tokens")

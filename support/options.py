@@ -103,7 +103,7 @@ def define_run_options(datasets=()):
     }  # fmt: skip
 
 
-def how_to_train(optimizers):
+def define_training_options(optimizers):
     return {
         "epochs": option("how many times to go through the training images", type=integer(1, 100_000)),
         "steps": option("in place of --epochs: the number of batches to learn from", type=integer(1, 10_000_000)),
@@ -147,7 +147,9 @@ WHAT_IT_KNOWS = {
 
 def defaults():
     """Return {option: default} of all options that do not belong to one network. A recipe's values override them."""
-    return {name: settings["default"] for name, settings in (define_run_options() | how_to_train({})).items()}
+    return {
+        name: settings["default"] for name, settings in (define_run_options() | define_training_options({})).items()
+    }
 
 
 # A checkpoint does not store these options: they belong to one call of the program, not to the run.

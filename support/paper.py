@@ -116,14 +116,14 @@ def rectify(picture, corners):
     )
 
 
-def perspective_matrix(points, images):
+def perspective_matrix(points, image_points):
     """Return the matrix (3, 3) that maps four points (4, 2) to their images (4, 2).
 
     It maps (x, y, 1), for a point (x, y), to a multiple of (u, v, 1), for its image (u, v).
     """
-    rows = [[x, y, 1, 0, 0, 0, -u * x, -u * y] for (x, y), (u, _) in zip(points, images, strict=True)]
-    rows += [[0, 0, 0, x, y, 1, -v * x, -v * y] for (x, y), (_, v) in zip(points, images, strict=True)]
-    return np.append(np.linalg.solve(rows, images.T.ravel()), 1).reshape(3, 3)
+    rows = [[x, y, 1, 0, 0, 0, -u * x, -u * y] for (x, y), (u, _) in zip(points, image_points, strict=True)]
+    rows += [[0, 0, 0, x, y, 1, -v * x, -v * y] for (x, y), (_, v) in zip(points, image_points, strict=True)]
+    return np.append(np.linalg.solve(rows, image_points.T.ravel()), 1).reshape(3, 3)
 
 
 def remove_rulings(ink):
@@ -273,13 +273,16 @@ def is_band(mask):
     return bool(width < 0.15 * length)
 
 
-def is_around(outer, inner):
-    """Return a bool (...): True where the box `outer` surrounds the box `inner`, with some space on all sides.
+def is_around(outer_boxes, inner_boxes):
+    """Return a bool (...): True where the box `outer_boxes` surrounds the box `inner_boxes`, with some space on all
+    sides.
 
-    outer, inner: (..., 4), as `find_piece_numbers_and_boxes` returns them.
+    outer_boxes, inner_boxes: (..., 4), as `find_piece_numbers_and_boxes` returns them.
     """
-    space = ROUND * (outer[..., 2:] - outer[..., :2]).max(axis=-1, keepdims=True)
-    return ((inner - outer)[..., :2] >= space).all(axis=-1) & ((outer - inner)[..., 2:] >= space).all(axis=-1)
+    space = ROUND * (outer_boxes[..., 2:] - outer_boxes[..., :2]).max(axis=-1, keepdims=True)
+    return ((inner_boxes - outer_boxes)[..., :2] >= space).all(axis=-1) & (
+        (outer_boxes - inner_boxes)[..., 2:] >= space
+    ).all(axis=-1)
 
 
 def max_filter(picture, square):
@@ -307,7 +310,7 @@ def is_broad(mask):
     return 8 <= side <= min(box.shape) and not max_filter(1 - closing, side).all()
 
 
-def remove_surroundings(ink):
+def isolate_digit_and_is_cut(ink):
     """Return (ink (H, W) uint8 with only the digit, cut). cut: True if the digit is cut off at the picture's border.
 
     What is removed: along the border, the edge of a table or the bars of a program's window; a finger, which reaches in

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from support.budget import DATA, Budget, is_packed, open_unpacked_bytes
+from support.budget import DATA, Budget, is_gzipped, open_unpacked_bytes
 from support.errors import UserError
 from support.files import read_file
 
@@ -113,7 +113,7 @@ def parse_idx(content, name="it", budget=None):
         *kind, axes = stream.read(4)
         shape = np.frombuffer(stream.read(4 * axes), ">u4", axes).tolist()
         size = math.prod(shape)
-        could_be = kind == [0, 0, 8] and (is_packed(content) or stream.tell() + size == len(content))
+        could_be = kind == [0, 0, 8] and (is_gzipped(content) or stream.tell() + size == len(content))
         values = stream.read_rest_or_none(size) if could_be else None
         if values is not None:
             return np.frombuffer(values, np.uint8).reshape(shape)

@@ -9,7 +9,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from support.errors import UserError, hide_control_characters
-from support.memory import is_out_of_memory, limit_to_machine_memory
+from support.memory import is_out_of_memory, machine_memory_limit
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -30,7 +30,7 @@ def run(main, limit_memory=False, has_batch_size=False):
     with suppress(AttributeError):  # IDLE's stdout has no such method, and does not need it
         sys.stdout.reconfigure(errors="backslashreplace")  # for folder names that the terminal cannot show
     try:
-        with limit_to_machine_memory() if limit_memory else nullcontext():
+        with machine_memory_limit() if limit_memory else nullcontext():
             status = main() or 0
         sys.stdout.flush()
         return status
@@ -48,10 +48,10 @@ def run(main, limit_memory=False, has_batch_size=False):
         return 2
 
 
-def run_module(module, *words):
+def run_module(module, *arguments):
     """Run `python -m module words`, one of this project's programs, in a new process. Return its exit status."""
     path = filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
-    command = [sys.executable, "-m", module, *words]
+    command = [sys.executable, "-m", module, *arguments]
     process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": os.pathsep.join(path)})
     while True:
         try:

@@ -22,7 +22,7 @@ from support.errors import UserError
 from support.files import check_writable, copy_file, create_output_folder, file_lock, is_same_file
 from support.history import History, format_loss, save_history
 from support.memory import is_out_of_memory
-from support.schedule import learning_rate, make_plan, make_repeat_warning
+from support.schedule import learning_rate, make_plan, make_repeated_examples_warning
 
 # The files that a run writes into its folder; {} stands for "np", "torch", "resnet_np", "vit_torch" ...
 FILES = ("loss_plot_{}.png", "accuracy_plot_{}.png", "history_{}.json", "checkpoint_{}.npz")
@@ -130,7 +130,7 @@ class Run:
         return learning_rate(self.step, self.plan.steps, self.options)
 
     @property
-    def begins_with_knowledge(self):
+    def is_before_fine_tuning(self):
         """True if this is the beginning of a run that starts from a published model's file."""
         return bool(self.options.base_model) and self.step == 0
 
@@ -215,7 +215,8 @@ class Run:
             tqdm.write(self.history.format_epoch(self.plan, self.tested))
 
     def write_checkpoint_and_history(self, arrays):
-        """Write the checkpoint and the history. arrays: what a run needs to continue, as from `main_np.get_arrays`.
+        """Write the checkpoint and the history. arrays: what a run needs to continue, as from
+        `main_np.get_all_arrays_by_group`.
 
         At the first call, a checkpoint of another run in the same place is kept as a backup. The curves in the folder
         are removed, because they show another run or an earlier step. New ones are drawn at the end of the run.
@@ -239,7 +240,9 @@ class Run:
         """Print the results of the run, and return the program's exit status: 0, or 128 + a signal that stopped it."""
         self.print_line(f"{self.step} of {self.plan.steps} steps, {self.seconds:.1f} s")
         if self.first:
-            repeats = make_repeat_warning(self.history.different_examples, self.step, self.plan, self.options)
+            repeats = make_repeated_examples_warning(
+                self.history.different_examples, self.step, self.plan, self.options
+            )
             if repeats:
                 self.print_line(f"note: {repeats}", sys.stderr)
         names = [path.name for path in self.files.list_paths() if path.exists()]

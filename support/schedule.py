@@ -12,25 +12,26 @@ class Plan(NamedTuple):
     stop: int  # the step at which this call ends: `steps`, or fewer with --stop-after
 
 
-def make_plan(options, examples):
-    """Return the `Plan` of a run. examples: the number of training examples. Raises UserError if a batch needs more."""
-    if options.run.batch_size > examples:
-        limit = f"the {examples} training {options.source.noun}: choose a smaller one"
+def make_plan(options, n_examples):
+    """Return the `Plan` of a run. n_examples: the number of training examples. Raises UserError if a batch needs
+    more."""
+    if options.run.batch_size > n_examples:
+        limit = f"the {n_examples} training {options.source.noun}: choose a smaller one"
         raise UserError(f"--batch-size {options.run.batch_size} is more than {limit}")
-    steps_per_epoch = examples // options.run.batch_size
+    steps_per_epoch = n_examples // options.run.batch_size
     steps = options.run.steps or options.run.epochs * steps_per_epoch
     return Plan(steps_per_epoch, steps, min(steps, (options.call.stop_after or steps) * steps_per_epoch))
 
 
-def make_repeat_warning(different, step, plan, options):
+def make_repeated_examples_warning(n_distinct, step, plan, options):
     """Return a warning if batches of an epoch have repeated examples, which they should not, or "".
 
-    different: the number of different examples that were drawn in the first `step` steps. plan: the run's `Plan`.
+    n_distinct: the number of different examples that were drawn in the first `step` steps. plan: the run's `Plan`.
     """
     n_drawn = options.run.batch_size * min(step, plan.steps_per_epoch)
-    if different >= n_drawn:
+    if n_distinct >= n_drawn:
         return ""
-    return f"only {different:,} different {options.source.noun} were drawn: {n_drawn:,} draws should all be different"
+    return f"only {n_distinct:,} different {options.source.noun} were drawn: {n_drawn:,} draws should all be different"
 
 
 def learning_rate(step, steps, options):

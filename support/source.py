@@ -99,8 +99,8 @@ class Source:
             ]
         else:
             files = self.list_own_file_contents()
-        content = self.read_content(files)
-        content["sha256"] = compute_hash(content)
+        content = self.parse_files(files)
+        content["sha256"] = hash_letters_and_arrays(content)
         if content["sha256"] != self.given.get("sha256", content["sha256"]):
             raise UserError(f"--dataset {self.name}: these are not the {self.noun} that the network has learned from")
         return content
@@ -145,14 +145,14 @@ class Source:
         """Return the list of class names of these labels, or None if the examples have no labels."""
         return None
 
-    def read_picture(self, path):
+    def read_digit_picture(self, path):
         """Read a picture file in the same way as the training images, and return a `DigitPicture`.
 
         Its `problem` says if it does not show a single digit. Raises UserError if the examples are not images.
         """
         raise UserError(f"--dataset {self.name} has {self.noun}, not pictures")
 
-    def describe_label(self, label):
+    def name_label_with_article(self, label):
         """Return the name of a label with its article: "a 4", "an ankle boot". Raises UserError without labels."""
         raise UserError(f"--dataset {self.name} has {self.noun}, without labels")
 
@@ -178,7 +178,7 @@ class Source:
                 f"--start {options.run.start} learns a text, and --dataset {options.run.dataset} has {self.noun}"
             )
 
-    def check_writer(self, options):
+    def check_writer_options(self, options):
         """Raise UserError if a network that generates cannot learn these examples with these options."""
         if options.run.augment != "none":
             reason = f"it moves images, and these are {self.noun}"
@@ -214,8 +214,8 @@ class ImageFolder(Source):
     def list_own_file_contents(self):
         return pictures.list_mnist_file_contents(self.path, DATA)
 
-    def read_content(self, files):
-        return pictures.read_arrays_and_classes(self.name, files, self.ink)
+    def parse_files(self, file_contents):
+        return pictures.read_arrays_and_classes(self.name, file_contents, self.ink)
 
     @cached_property
     def classes(self):
@@ -241,7 +241,7 @@ class ImageFolder(Source):
         in_its_form = self.sums or pictures.has_mnist_files(self.path) or (self.path / pictures.CUT).is_file()
         return "ink" if in_its_form else "picture"
 
-    def read_picture(self, path):
+    def read_digit_picture(self, path):
         from support import ink  # needs Pillow
 
         if self.reader == "ink":
@@ -258,7 +258,7 @@ class ImageFolder(Source):
     def separator(self):
         return "" if self.singular_noun == "digit" else ", "
 
-    def describe_label(self, label):
+    def name_label_with_article(self, label):
         name = self.classes[label]
         return f"{'an' if name[0] in '8aeio' else 'a'} {name}"
 
@@ -277,7 +277,7 @@ class ImageFolder(Source):
     def check(self, options, networks):
         self.check_can_start_from_gguf(options)
 
-    def check_writer(self, options):
+    def check_writer_options(self, options):
         self.check_no_context_length(options)
         self.tokenizer.check_digits()
 
@@ -302,8 +302,8 @@ class Names(Source):
         has_changed = self.ignored != texts.IGNORED
         return "the loss included the tokens after the end of a name; from now on it does not" if has_changed else ""
 
-    def read_content(self, files):
-        return texts.read_name_arrays(*files)
+    def parse_files(self, file_contents):
+        return texts.parse_names_file(*file_contents)
 
     def get_example_arrays(self):
         return self.content["arrays"][::2]
@@ -312,8 +312,8 @@ class Names(Source):
         """Return inputs x (n, T) of a network as a list of n names, for display. max_length: not used."""
         return texts.decode_names(x[:, 1:])
 
-    def check_writer(self, options):
-        super().check_writer(options)
+    def check_writer_options(self, options):
+        super().check_writer_options(options)
         self.check_no_context_length(options)
 
 
@@ -336,8 +336,8 @@ class Text(Source):
             return facts | {"cut_by": cut_by}
         return facts | {"letters": "".join(map(chr, arrays["letters"].ravel()))}
 
-    def read_content(self, files):
-        return texts.read_text_arrays(*files, self.name, self.byte_pairs)
+    def parse_files(self, file_contents):
+        return texts.parse_text_file(*file_contents, self.name, self.byte_pairs)
 
     def get_example_arrays(self):
         noun = "tokens" if self.byte_pairs else "letters"
@@ -386,7 +386,7 @@ def find_path(name):
 
 
 def parse_data_facts(metadata, arrays):
-    """Return the facts about a checkpoint's data, for `Sources.find_source`.
+    """Return the facts about a checkpoint's data, for `Sources.get_source_with_facts`.
 
     metadata, arrays: as `Source.get_facts_and_arrays` returned them. In an older checkpoint, metadata is None, and the
     result is {}. Raises ValueError, KeyError or TypeError if they are invalid.
@@ -410,7 +410,7 @@ class Sources(dict):
     def __missing__(self, path):
         return open_source(path)
 
-    def find_source(self, name, of="", **facts):
+    def get_source_with_facts(self, name, of="", **facts):
         """Return the `Source` of that name, with facts from a checkpoint or the command line.
 
         of: "images", "names" or "texts", or "" if that is unknown. If it is known, the data need not exist. Otherwise,
@@ -421,9 +421,9 @@ class Sources(dict):
         return open_source(name, of, **facts)
 
 
-def compute_hash(content):
-    """Return the SHA-256 sum, as hex, of the letters (if any) and arrays in `content`, see `Source.content`."""
-    total = hashlib.sha256(content.get("letters", "").encode())
-    for array in content["arrays"]:
+def hash_letters_and_arrays(parsed_content):
+    """Return the SHA-256 sum, as hex, of the letters (if any) and arrays in `parsed_content`, see `Source.content`."""
+    total = hashlib.sha256(parsed_content.get("letters", "").encode())
+    for array in parsed_content["arrays"]:
         total.update(np.ascontiguousarray(array))
     return total.hexdigest()

@@ -49,7 +49,7 @@ class Tokenizer:
             "context_length": self.context_length,
         }
 
-    def encode(self, examples, labels=None):
+    def encode_inputs_and_targets(self, examples, labels=None):
         """Return (x, y) for a batch of examples: the inputs and the next tokens, both (B, T) int64.
 
         x is the start token and all tokens of the example except the last one; y is the tokens of the example. labels:
@@ -63,7 +63,7 @@ class Tokenizer:
         """Return the start tokens (B, 1) int64 of texts with these labels (B,); 0 for texts without labels."""
         return self.vocab_size + np.asarray(labels, np.int64)[:, np.newaxis]
 
-    def find_problem(self, prompt):
+    def describe_problem(self, prompt):
         """Return why a network that learned this source cannot continue a prompt, or "" if it can.
 
         The text continues a sentence that begins with the network's name. prompt: as the user typed it, or None.
@@ -109,9 +109,9 @@ class Names(Tokenizer):
     def tokens(self, names):
         return names.astype(np.int64)
 
-    def encode(self, names, labels=None):
+    def encode_inputs_and_targets(self, names, labels=None):
         """Return (x, y) as `Tokenizer.encode` does, but with y = -1 after the end of a name: the loss ignores these."""
-        x, y = super().encode(names, labels)
+        x, y = super().encode_inputs_and_targets(names, labels)
         return x, np.where(x == END, IGNORED, y)
 
 
@@ -127,7 +127,7 @@ class Letters(Tokenizer):
     def vocab_size(self):
         return self.source.byte_pairs.size if self.source.byte_pairs else len(self.source.letters)
 
-    def encode(self, windows, labels=None):
+    def encode_inputs_and_targets(self, windows, labels=None):
         """Return (x, y), both (B, T) int64: all but the last token of each window, and all but the first."""
         token_ids = windows.astype(np.int64)
         return token_ids[:, :-1], token_ids[:, 1:]
@@ -135,7 +135,7 @@ class Letters(Tokenizer):
     def accepts(self, prompt):
         return True  # a text can continue anything
 
-    def find_problem(self, prompt):
+    def describe_problem(self, prompt):
         if prompt is None or self.source.cut_by:
             return ""
         unknown = sorted({*prompt} - {*self.source.letters})
@@ -153,7 +153,7 @@ def default_prompt_id(source):
 # --- Names ------------------------------------------------------------------------------------------------------------
 
 
-def read_name_arrays(content):
+def parse_names_file(content):
     """Return {"arrays": [training names, zeros, test names, zeros]} from a gzipped list of names.
 
     The names are encoded as by `encode_names`, and a tenth are for testing. The list has the most frequent names first,
@@ -175,9 +175,9 @@ def encode_names(names):
     return texts
 
 
-def decode_names(texts):
+def decode_names(token_ids):
     """Return the list of N names that token ids (N, T) stand for, the reverse of `encode_names`."""
-    letters = np.array([0, *map(ord, LETTERS)], np.uint32)[np.asarray(texts)]
+    letters = np.array([0, *map(ord, LETTERS)], np.uint32)[np.asarray(token_ids)]
     return [name.partition("\0")[0] for name in letters.view(f"U{letters.shape[1]}")[:, 0].tolist()]
 
 
@@ -188,7 +188,7 @@ LOGITS = 2**25  # the most logits in a test batch
 MOST_LETTERS = 2**16
 
 
-def read_text_arrays(content, name, byte_pairs=None):
+def parse_text_file(content, name, byte_pairs=None):
     """Return {"arrays": [token ids (N,)], "letters": sorted letters that occur} from a text in UTF-8, gzipped or not.
 
     content: the bytes of the file. A token is a letter; the ids are uint8, or uint16 if there are more than 256
@@ -199,7 +199,7 @@ def read_text_arrays(content, name, byte_pairs=None):
     try:
         if byte_pairs:
             text = "".join(codes.tobytes().decode("utf-32-le") for codes in iter_unicode_arrays(content, name))
-            return {"arrays": [np.array(encode_text(text, byte_pairs, name), np.uint32)]}
+            return {"arrays": [np.array(encode_with_byte_pairs(text, byte_pairs, name), np.uint32)]}
         occurs = np.zeros(0x110000, bool)
         length = 0
         for codes in iter_unicode_arrays(content, name):
@@ -220,7 +220,7 @@ def read_text_arrays(content, name, byte_pairs=None):
     return {"arrays": [token_ids], "letters": "".join(map(chr, letters))}
 
 
-def encode_text(text, byte_pairs, name):
+def encode_with_byte_pairs(text, byte_pairs, name):
     """Return the list of token ids of a text. byte_pairs: a `BytePairs`. Raises UserError if a byte has no token."""
     try:
         return byte_pairs.encode(text)

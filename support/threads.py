@@ -263,14 +263,14 @@ def map_in_threads(function, *arguments, meeting=None):
     waiting = deque(enumerate(parts))
     errors = np.geterr()
 
-    def store_part_results():
+    def compute_waiting_parts():
         with np.errstate(**errors):  # how NumPy treats an overflow is a setting of each thread
             while True:
                 try:
                     i, part = waiting.popleft()  # the next part that no thread has taken
                 except IndexError:
                     return
-                with meeting.attendance() if meeting else nullcontext():
+                with meeting.part_session() if meeting else nullcontext():
                     results[i] = function(*part)
 
     n_wanted = (len(parts) if meeting else min(len(parts), limit_blas_threads())) - 1
@@ -278,12 +278,12 @@ def map_in_threads(function, *arguments, meeting=None):
     if meeting and n_started < n_wanted:
         needs = f"--parts {len(parts)} needs as many threads, but the system starts {n_started + 1}"
         raise UserError(f"{needs}: take --parts {n_started + 1}")
-    jobs = [Job(store_part_results) for _ in range(n_wanted)] if n_started else []
+    jobs = [Job(compute_waiting_parts) for _ in range(n_wanted)] if n_started else []
     for job in jobs:
         queue.put(job)
     errors_found = []
     try:
-        store_part_results()
+        compute_waiting_parts()
     except BaseException as error:
         errors_found.append(error)
     waiting.clear()  # nothing is left, unless there was an error or Ctrl-C
@@ -363,7 +363,7 @@ class Meeting:
             self.number = 0
 
     @contextmanager
-    def attendance(self):
+    def part_session(self):
         """Context manager for the computation of one part. After its end, also by an error, no part waits for it."""
         with self.room:
             try:
@@ -373,17 +373,18 @@ class Meeting:
                     self.ended = True
                     self.changed.notify_all()
 
-    def add_up(self, part, *mine):
-        """Return a list: for each number or array in `mine`, the sum over all parts.
+    def add_up(self, part_number, *values):
+        """Return a list: for each number or array in `values`, the sum over all parts.
 
-        Waits until all parts have called this. part: the number of this part; parts are added in the order of their
-        numbers. Outside a session, `mine` is returned. Raises `PartEnded` if another part has ended without this call.
+        Waits until all parts have called this. part_number: the number of this part; parts are added in the order of
+        their numbers. Outside a session, `values` is returned. Raises `PartEnded` if another part has ended without
+        this call.
         """
         if not self.number:
-            return mine
+            return values
         with self.changed:
             contributions = self.brought
-            contributions[part] = mine
+            contributions[part_number] = values
             is_last = len(contributions) == self.number
             if is_last:
                 self.brought = {}  # for the next sums
@@ -397,5 +398,5 @@ class Meeting:
                 self.room.acquire()
             if self.brought is contributions:
                 raise PartEnded("a part of the batch waits for another, which has ended")
-        in_order = [contributions[part] for part in range(self.number)]
+        in_order = [contributions[part_number] for part_number in range(self.number)]
         return [sum(column) for column in zip(*in_order, strict=True)]

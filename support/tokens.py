@@ -97,14 +97,14 @@ class BytePairs:
             self.cache[piece] = [self.ids[token] for token in tokens]
         return self.cache[piece]
 
-    def fill(self, form, text):
-        """Return the list of token ids of the template `form` with `text` in place of its {}.
+    def encode_template(self, template, text):
+        """Return the list of token ids of the template `template` with `text` in place of its {}.
 
         <|name|> is a control token in the template, but not in the text. Raises KeyError if the model has no such
         token.
         """
         token_ids = []
-        for part in re.split(r"(<\|\w+\|>)", form):
+        for part in re.split(r"(<\|\w+\|>)", template):
             token_ids += [self.control[part]] if part.startswith("<|") else self.encode(part.replace("{}", text))
         return token_ids
 

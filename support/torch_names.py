@@ -24,14 +24,14 @@ STATISTICS = {"running_mean": "mean", "running_var": "var"}  # of nn.BatchNorm2d
 AXES = {nn.Linear: (1, 0), nn.Conv2d: (2, 3, 1, 0)}  # the axes of a weight in PyTorch, in our order
 
 
-def to_numpy(model, optimizer):
+def to_numpy_by_group(model, optimizer):
     """Return the weights, the optimizer's state and the statistics as NumPy arrays, {group: {name: array}}.
 
-    The groups are those of `main_np.get_arrays`. If the momentum is 0, PyTorch's SGD does not update the velocities in
-    its state. They stay 0, but the velocities of main_np.py are then the last gradients.
+    The groups are those of `main_np.get_all_arrays_by_group`. If the momentum is 0, PyTorch's SGD does not update the
+    velocities in its state. They stay 0, but the velocities of main_np.py are then the last gradients.
     """
     groups = {}
-    for group, tensors in (get_tensors_by_group(model) | get_optimizer_state(model, optimizer)).items():
+    for group, tensors in (get_tensors_by_group(model) | get_optimizer_state_by_group(model, optimizer)).items():
         groups[group] = {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
     return groups
 
@@ -40,9 +40,9 @@ def to_numpy(model, optimizer):
 def copy_from_numpy(model, optimizer, groups, steps, source_name):
     """Copy arrays from NumPy into the model and the optimizer, in place.
 
-    groups: {group: {name: array}}, as in `main_np.get_arrays`, perhaps with a group "frozen" of parameters that do not
-    learn. State of the optimizer that they lack becomes 0. steps: the number of steps taken so far. Raises UserError if
-    the arrays do not fit; source_name: what the message calls their origin.
+    groups: {group: {name: array}}, as in `main_np.get_all_arrays_by_group`, perhaps with a group "frozen" of parameters
+    that do not learn. State of the optimizer that they lack becomes 0. steps: the number of steps taken so far. Raises
+    UserError if the arrays do not fit; source_name: what the message calls their origin.
     """
     content = optimizer.state_dict()
     for i, p in enumerate(list_parameters(optimizer)):
@@ -51,7 +51,11 @@ def copy_from_numpy(model, optimizer, groups, steps, source_name):
         }
         content["state"][i]["step"] = torch.tensor(float(steps))  # used by AdamW, ignored by SGD
     optimizer.load_state_dict(content)
-    own_groups = get_tensors_by_group(model) | get_optimizer_state(model, optimizer) | {"frozen": get_frozen(model)}
+    own_groups = (
+        get_tensors_by_group(model)
+        | get_optimizer_state_by_group(model, optimizer)
+        | {"frozen": get_frozen_tensors(model)}
+    )
     check_twin(model, groups, source_name, own_groups)
     for group in [group for group in own_groups if group in groups]:
         for name, tensor in own_groups[group].items():
@@ -64,7 +68,7 @@ def check_twin(model, groups, source_name, own_groups=None):
     Only groups that both have are compared. own_groups: the tensors of the network, and perhaps of its optimizer; None:
     the network's parameters and statistics. source_name: what the message calls the origin of the arrays.
     """
-    own_groups = own_groups or get_tensors_by_group(model) | {"frozen": get_frozen(model)}
+    own_groups = own_groups or get_tensors_by_group(model) | {"frozen": get_frozen_tensors(model)}
     common_groups = [group for group in own_groups if group in groups]
     mismatch = describe_mismatch(
         {group: groups[group] for group in common_groups}, {group: own_groups[group] for group in common_groups}
@@ -88,12 +92,12 @@ def get_tensors_by_group(model):
     }
 
 
-def get_frozen(model):
+def get_frozen_tensors(model):
     """Return {name: tensor} of the parameters that do not learn, with the names and axes as in NumPy."""
     return {name: turn(p.detach()) for name, p, turn in iter_name_parameter_and_transpose(model, learns=False)}
 
 
-def get_optimizer_state(model, optimizer):
+def get_optimizer_state_by_group(model, optimizer):
     """Return the optimizer's state, {"momentum": {name: tensor}, ...}, with the names and axes as in NumPy."""
     numbers = {p: i for i, p in enumerate(list_parameters(optimizer))}
     state = optimizer.state_dict()["state"]

@@ -29,7 +29,7 @@ def side_effects_undone(classes):
             contextlib.redirect_stderr(nowhere),
             empty_stdin(),
             warnings.catch_warnings(),
-            copied_variables(list_scopes(classes)),
+            variables_restored(list_classes_and_modules(classes)),
         ):
             warnings.simplefilter("ignore")
             yield
@@ -54,7 +54,7 @@ def empty_stdin():
             sys.stdin = stdin
 
 
-def list_scopes(classes):
+def list_classes_and_modules(classes):
     """Return the list of the classes, their base classes except `object`, and the modules that define them."""
     scopes = {}
     for cls in classes:
@@ -67,7 +67,7 @@ def list_scopes(classes):
 
 
 @contextlib.contextmanager
-def copied_variables(scopes):
+def variables_restored(scopes):
     """Context manager: replace each variable of these modules and classes by a copy, and restore it afterwards."""
     originals = [dict(vars(scope)) for scope in scopes]
     copies = {}

@@ -133,7 +133,7 @@ ANSWERS = {
 
 def test_whatever_a_call_ends_with_is_said_and_the_next_one_is_answered(tmp_path):
     (path := tmp_path / "dz1.py").write_text(ANSWERING)
-    with asked.load_in_subprocess(path, 30, result_kinds={"two_of_them": ("", "")}) as functions:
+    with asked.open_in_subprocess(path, 30, result_kinds={"two_of_them": ("", "")}) as functions:
         for name, words in ANSWERS.items():
             if words is None:
                 result = getattr(functions, name)(np.arange(3))

@@ -57,7 +57,7 @@ def test_tables_are_those_of_the_results():
         ("docs/results.md", results.make_recipes_table(RESULTS)),
         ("docs/results.md", results.make_accuracy_table(RESULTS)),
         ("docs/results.md", results.make_inits_table(RESULTS)),
-        ("docs/results.md", results.make_choices_table(RESULTS)),
+        ("docs/results.md", results.make_held_out_accuracy_table(RESULTS)),
         ("docs/results.md", writing.make_table(RESULTS["writing"])),
         ("docs/sampling.md", writing.make_temperatures_table(RESULTS["writing"])),
         ("docs/sampling.md", writing.make_names_table(RESULTS["names"])),
@@ -88,7 +88,7 @@ def test_tables_are_those_of_the_results():
 @pytest.mark.slow
 def test_the_table_that_counts_the_mistakes_of_all_exercises_is_theirs():
     """They are told apart by what they compute, which takes seconds."""
-    table, text = results.make_elsewhere_table(RESULTS), TEXT["docs/results.md"]
+    table, text = results.make_published_comparison_table(RESULTS), TEXT["docs/results.md"]
     assert table in text, f"docs/results.md should have\n{differing(table, text)}"
 
 

@@ -19,9 +19,9 @@ from exercises.catalogue import OURS
 from exercises.faults import FAULTS, SUSPECTS, Fault, find_fault_line, get_network_name, insert_fault
 from exercises.faulty import (
     copy_project_with_fault,
-    judge_and_explain,
+    judge_and_list_messages,
     load_findings_by_step,
-    make_command,
+    make_training_command,
     parse_place,
     read_planted_fault,
 )
@@ -50,18 +50,18 @@ def test_a_fault_is_an_edit_of_one_line_that_python_reads(name):
     ast.parse(wrong)
     (line,) = (n for n, (a, b) in enumerate(zip(text.splitlines(), wrong.splitlines(), strict=True), 1) if a != b)
     assert line == find_fault_line(text, fault) and fault.suspect in SUSPECTS
-    is_found, said = judge_and_explain(name, fault.file, line, fault.suspect)
+    is_found, said = judge_and_list_messages(name, fault.file, line, fault.suspect)
     assert is_found and said[0] == f"Found. {fault.why}"
     loud = [f"{STEPS_THAT_SAY[look]}: {words}" for look, words in load_findings_by_step(name).items() if words]
     assert said[1:] == loud or (not loud and said[1].startswith("No step of docs/debugging.md detects it"))
-    is_found, said = judge_and_explain(name, fault.file, line + 1, fault.suspect)
+    is_found, said = judge_and_list_messages(name, fault.file, line + 1, fault.suspect)
     assert not is_found and said[0] == "The suspect is right. The file is right, but it is a different line."
     again = [
         f"Look again at what {STEPS_TO_READ[look]}." for look, words in load_findings_by_step(name).items() if words
     ]
     assert said[1:] == again[:1]
     others = [suspect for suspect in SUSPECTS if suspect != fault.suspect]
-    assert not any(judge_and_explain(name, fault.file, line, suspect)[0] for suspect in others)
+    assert not any(judge_and_list_messages(name, fault.file, line, suspect)[0] for suspect in others)
 
 
 def test_what_is_handed_out_is_the_project_with_that_fault_alone(tmp_path, capsys):
@@ -165,7 +165,7 @@ def test_what_makes_no_sense_is_one_line(tmp_path):
     with pytest.raises(UserError, match="an example"):
         parse_place(tmp_path / "fault", "main_np.py")
     with pytest.raises(UserError, match="an example"):
-        judge_and_explain("uphill", "main_np.py", 3, "luck")
+        judge_and_list_messages("uphill", "main_np.py", 3, "luck")
 
 
 @pytest.fixture(scope="module")
@@ -199,13 +199,13 @@ def test_a_file_that_the_copy_does_not_have_is_one_line(place, copy_with_fault):
 
 @pytest.mark.parametrize("name", [next(n for n in FAULTS if FAULTS[n].options == o) for o in OPTIONS])
 def test_the_run_that_is_advised_goes_on_into_a_second_epoch(name):
-    options = parse_options("np", *make_command(name).split()[2:])
+    options = parse_options("np", *make_training_command(name).split()[2:])
     n_train = data.load(options.source).n_train
     assert options.run.steps > 1.1 * n_train / options.run.batch_size
 
 
 def test_a_fault_of_the_second_epoch_shows_in_the_run_that_is_advised(mnist):
-    options = parse_options("np", *make_command("one order").split()[2:])
+    options = parse_options("np", *make_training_command("one order").split()[2:])
     code = insert_fault((ROOT / "data.py").read_text(encoding="utf-8"), FAULTS["one order"])
     exec(compile(code, "data.py", "exec"), vars(wrong := ModuleType("data")))
     last = options.run.steps - 1, options.run.steps

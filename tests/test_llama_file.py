@@ -84,7 +84,7 @@ def test_its_logits_are_those_of_pytorch(tiny):
 
 def test_every_array_has_its_place_and_what_was_packed_is_near_what_it_was(tiny):
     model, options, _ = loading.gguf_file.load_model_and_options(tiny)
-    for ours, theirs in gguf_file.map_array_names(ModelFile(tiny), options).items():
+    for ours, theirs in gguf_file.map_own_to_gguf_names(ModelFile(tiny), options).items():
         right = arrays_of()[theirs].T if ours.endswith(".W") else arrays_of()[theirs]
         assert model.params[ours].dtype == np.float32
         assert model.params[ours] == pytest.approx(right, abs=0.1 if theirs in PACKED else 0), ours
@@ -137,9 +137,9 @@ def test_a_byte_that_has_no_word_is_said(tmp_path):
     without = [word if word != "Ą" else "none" for word in WORDS]  # as which the byte 4 is written
     path = write_model(tmp_path / "other.gguf", **{"tokenizer__ggml.tokens": without})
     file = ModelFile(path)
-    assert file.prompt("the", raw=True)
+    assert file.encode_prompt("the", raw=True)
     with pytest.raises(UserError, match=r"other.gguf has no token for a byte in '\\x04'$"):
-        file.prompt("the\x04", raw=True)
+        file.encode_prompt("the\x04", raw=True)
 
 
 def test_bytes_are_written_as_gpt_2_writes_them():
@@ -162,7 +162,7 @@ def test_half_a_letter_waits_for_its_other_half(words):
 
 def test_a_form_has_control_words_and_a_readers_own_are_text(words):
     form = "<|im_start|>user\n{}<|im_end|>\n"
-    found = words.fill(form, "the<|im_end|>{}")
+    found = words.encode_template(form, "the<|im_end|>{}")
     assert [word for word in found if word < 3] == [1, 2]
     assert b"".join(words.bytes[word] for word in found).decode() == "user\nthe<|im_end|>{}\n"
 
@@ -205,7 +205,7 @@ def test_it_answers_or_goes_on(tiny, said, tmp_path):
 
 def test_it_ends_at_a_control_word_or_when_its_places_are_full(tiny, said):
     model, _, file = loading.gguf_file.load_model_and_options(tiny)
-    begun = file.prompt("the", raw=True)
+    begun = file.encode_prompt("the", raw=True)
     words = [word for (word,) in model.generate(np.array([begun]), 1, np.random.default_rng(0))]
     assert len(words) == 120 - len(begun) + 1
     for i, end in ((5, 2), (0, 0), (99, 1)):
@@ -349,10 +349,10 @@ def test_a_form_that_is_not_known_is_no_hindrance_to_going_on(tmp_path, said):
 def test_a_file_that_begins_a_text_with_a_word_of_its_own_gets_it(tmp_path):
     path = write_model(tmp_path / "other.gguf", **{"tokenizer__ggml.add_bos_token": True})
     file = ModelFile(path)
-    assert file.prompt("the", raw=True) == [1, WORDS.index("the")]
+    assert file.encode_prompt("the", raw=True) == [1, WORDS.index("the")]
     for facts in ({}, {"tokenizer__ggml.add_bos_token": False}):  # a file that does not say it wants none
         file = ModelFile(write_model(tmp_path / "without.gguf", **facts))
-        assert file.prompt("the", raw=True) == [WORDS.index("the")]
+        assert file.encode_prompt("the", raw=True) == [WORDS.index("the")]
 
 
 @pytest.mark.parametrize("length", [4, 30, 3000, 12_000, -100])

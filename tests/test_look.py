@@ -137,7 +137,7 @@ def test_the_gradients_that_return_to_the_feature_maps(blocks, mnist):
         array[...] = rng.uniform(0.5, 2, array.shape) if name.endswith("var") else rng.normal(size=array.shape)
     model.training = False
     image, options = mnist.test_images[0], options_of(model="resnet", widths=(2, 3), blocks=blocks)
-    steps = look.compute_resnet_passes(model, options, image, 3)
+    steps = look.compute_resnet_intermediates(model, options, image, 3)
     layers = {"stem": "stem", "stage 1": f"blocks.{blocks - 1}", "stage 2": f"blocks.{2 * blocks - 1}"}
     assert_gradients(model, data.scale_pixels(image[np.newaxis], options), steps, layers)
     for place, layer in layers.items():
@@ -150,7 +150,7 @@ def test_the_channels_that_are_drawn(mnist):
     options = options_of(model="resnet", widths=(2, 10), blocks=1)
     model = ResNet(widths=(2, 10), dtype=np.float64)
     model.training = False
-    steps = look.compute_resnet_passes(model, options, mnist.test_images[0], 3)
+    steps = look.compute_resnet_intermediates(model, options, mnist.test_images[0], 3)
     figures = look.make_image_figures_by_kind(model, options, mnist.test_images[0], 3, "a 3")
     for kind, arrays, order in (("forward", "maps", 1), ("backward", "gradients", -1)):
         drawn = [axes for axes in figures[kind].axes if axes.images and axes.get_xlabel().isdigit()]
@@ -163,7 +163,7 @@ def test_the_channels_that_are_drawn(mnist):
 def test_the_gradients_that_return_to_the_patches(vit, mnist):
     image, layers = mnist.test_images[0], {"embedded": "positions", "block 1": "blocks.0", "block 2": "blocks.1"}
     assert_gradients(
-        vit[0], data.scale_pixels(image[np.newaxis], vit[1]), look.compute_vit_passes(*vit, image, 3), layers
+        vit[0], data.scale_pixels(image[np.newaxis], vit[1]), look.compute_vit_intermediates(*vit, image, 3), layers
     )
 
 
@@ -386,7 +386,7 @@ def test_a_digit_that_a_network_wrote(tmp_path, capsys, monkeypatch):
     assert_legible(figure)
     assert path.name == "written_gpt_np.png"
     model, options, _ = loading.checkpoint.load_network(weights[1], writes=True)
-    steps = look.compute_gpt_steps(model, options, np.array([[128 + 7]]))
+    steps = look.compute_gpt_intermediates(model, options, np.array([[128 + 7]]))
     image = write.generate_digits(model, options, [7], 0.8, np.random.default_rng(0))[0]
     assert (texts.decode_images(steps["words"][np.newaxis])[0] == image).all()
     assert steps["p"].sum(axis=1) == pytest.approx(1)

@@ -63,7 +63,7 @@ def few_images(mnist, monkeypatch):
 
 def see(*words, step=1):
     options = training.parse_options("np", *words)
-    return training.examine_first_steps(options, step)
+    return training.diagnose_first_steps(options, step)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_a_range_is_wider_with_fewer_seeds_and_none_is_narrower_than_is_usual():
         "a1": [[0.5, 0.1], [1.0, 1.1], [0.25, 0.01]],
         "logits": [[0.5, 0.0], [1.0, 1.0], [0.0, 0.0]],
     }
-    ranges = training_table.make_ranges(rows, 10)
+    ranges = training_table.make_ranges_by_row(rows, 10)
     assert ranges["loss"] == [pytest.approx((1.2, 2.0, 2.8)), None, None]
     assert ranges["z1"][0] == pytest.approx((0.5 - 0.8 - 0.1, 0.5, 0.5 + 0.8 + 0.1))
     assert ranges["z1"][1] == pytest.approx((1 / (1.1**8 * 1.1), 1, 1.1**8 * 1.1))
@@ -130,7 +130,7 @@ def test_a_range_is_wider_with_fewer_seeds_and_none_is_narrower_than_is_usual():
     assert ranges["logits"][0] == pytest.approx((0.4, 0.5, 0.6))
     assert ranges["logits"][1] == ranges["a1"][1]  # its seeds have the same spread by chance
     assert ranges["logits"][2] == pytest.approx((0, 0, 0.1))
-    assert training_table.make_ranges(rows, 5)["z1"][0] == pytest.approx((0.5 - 1.6 - 0.1, 0.5, 0.5 + 1.6 + 0.1))
+    assert training_table.make_ranges_by_row(rows, 5)["z1"][0] == pytest.approx((0.5 - 1.6 - 0.1, 0.5, 0.5 + 1.6 + 0.1))
 
 
 def test_what_is_outside_is_marked_in_the_table_and_said_in_a_sentence(capsys):
@@ -166,7 +166,7 @@ def test_the_table_of_the_lesson_has_the_ranges_that_are_recorded():
     )
     _, *lines = text.partition("\n```")[0].splitlines()
     recorded = json.loads(training_table.RECORDED.read_text(encoding="utf-8"))["mlp mnist"]["20"]
-    ranges = training_table.make_ranges(recorded["rows"], recorded["n"])
+    ranges = training_table.make_ranges_by_row(recorded["rows"], recorded["n"])
     for line, (name, bounds) in zip(lines, ranges.items(), strict=True):
         cells = re.findall(r"(\S+) +(\S+ \(.+?\))", line)
         assert line.startswith(f"{name} ")

@@ -36,7 +36,7 @@ def options_of(*words):
 def test_the_numbers_of_the_first_steps_are_those_of_the_run(small):
     """What is said of step 3 is computed here once more, with the MLP's own formulas."""
     options = options_of("--hidden", 20, "--dtype", "float64", *QUICK)
-    seen = training.examine_first_steps(options, 3)
+    seen = training.diagnose_first_steps(options, 3)
     network, optimizer = main_np.build(options)
     for step, (x, y) in enumerate(data.batches(small, options, 0, 3)):
         before = {name: p.copy() for name, p in network.params.items()}
@@ -62,7 +62,7 @@ def test_the_numbers_of_the_first_steps_are_those_of_the_run(small):
 @pytest.mark.parametrize("model", schedule(SMALL, every_day=["mlp"]))
 def test_each_network_as_it_is_has_nothing_out_of_the_ordinary(model):
     options = options_of("--model", model, *SMALL[model].split(), *QUICK)
-    seen = training.examine_first_steps(options, 4)
+    seen = training.diagnose_first_steps(options, 4)
     assert seen["marks"] == []
     assert seen["arrays"].keys() == main_np.build(options)[0].params.keys()
     layers = training.make_network("np", options).layers if model != "mlp" else seen["layers"]
@@ -83,7 +83,7 @@ WRONG["--lr 30 --schedule constant"] = "Units that are 0 for all images of the b
 @pytest.mark.parametrize("words", WRONG)
 def test_what_is_out_of_the_ordinary_is_said(words):
     with np.errstate(all="ignore"):
-        seen = training.examine_first_steps(options_of("--hidden", 20, *QUICK, *words.split()), 20)
+        seen = training.diagnose_first_steps(options_of("--hidden", 20, *QUICK, *words.split()), 20)
     said = training.describe_marks(seen["marks"])
     assert any(sentence.startswith(WRONG[words]) for sentence in said), said
     if words == "--lr 1e9":  # with numbers that cannot be drawn; the others look like those above
@@ -93,7 +93,7 @@ def test_what_is_out_of_the_ordinary_is_said(words):
 def test_a_first_loss_that_is_not_finite_is_said(monkeypatch):
     step = main_np.train_step
     monkeypatch.setattr(main_np, "train_step", lambda *of: step(*of) and (np.inf, 0.0))
-    said = training.describe_marks(training.examine_first_steps(options_of("--hidden", 8, *QUICK), 3)["marks"])
+    said = training.describe_marks(training.diagnose_first_steps(options_of("--hidden", 8, *QUICK), 3)["marks"])
     assert said[0].startswith("The first loss is inf, where equal scores give log 10 = 2.303")
 
 
@@ -115,7 +115,7 @@ def test_each_mark_has_its_cause():
     assert arrays(0.0, 1e-3) == ["No gradient arrives"]
     assert arrays(np.nan, None) == ["A gradient that is not finite"]
     assert arrays(1.0, 0.5) == arrays(1.0, 1e-7) == ["An unusual step"]
-    assert [*training.iter_array_messages_and_numbers(1.0, 1e-7, share=1e-3)] == []  # while the rate rises
+    assert [*training.iter_array_messages_and_numbers(1.0, 1e-7, rate_fraction=1e-3)] == []  # while the rate rises
     marks = [(f"W{i}", "No gradient arrives", "") for i in range(6)]
     assert training.describe_marks(marks) == ["No gradient arrives: W0, W1, W2, W3 and 2 more."]
 
@@ -130,7 +130,7 @@ def test_a_checkpoint_shows_its_last_batch_and_a_step_at_the_highest_rate(small,
     """Of a network with batch normalisation, which computes otherwise in testing."""
     path = trained(tmp_path, "--model", "resnet", *SMALL["resnet"].split())
     options, checkpoint = training.read_options_and_checkpoint("np", path)
-    seen = training.examine_last_step(options, checkpoint)
+    seen = training.diagnose_last_step(options, checkpoint)
     ((x, y),) = data.batches(small, options, 29, 30)
     network, optimizer = main_np.build(options, checkpoint)
     before = {name: p.copy() for name, p in network.params.items()}
@@ -167,7 +167,7 @@ def test_wrong_labels_of_a_runs_batches_are_among_the_most_confident_mistakes(
 ):
     path = trained(tmp_path, "--hidden", "24")
     options, checkpoint = training.read_options_and_checkpoint("np", path)
-    images, labels, answered, p = training.find_worst_examples(options, checkpoint)
+    images, labels, answered, p = training.find_confident_mistakes(options, checkpoint)
     model = main_np.build(options, checkpoint)[0]
     logits = model.forward(data.scale_pixels(images, options))
     assert [*answered] == [str(k) for k in logits.argmax(axis=1)]
@@ -190,7 +190,7 @@ def test_after_300_steps_most_of_what_is_shown_has_a_wrong_label(mnist, with_wro
     """Of all images, among which many are hard to read: the 24 highest losses are half of these."""
     monkeypatch.setattr(data, "load", lambda *of: mnist)
     main_np.main(["--steps", "300", "--out", str(tmp_path)])
-    images, *_ = training.find_worst_examples(
+    images, *_ = training.find_confident_mistakes(
         *training.read_options_and_checkpoint("np", tmp_path / "checkpoint_np.npz")
     )
     assert is_mislabelled(images).sum() > 18
@@ -200,11 +200,11 @@ def test_after_300_steps_most_of_what_is_shown_has_a_wrong_label(mnist, with_wro
 def test_a_network_that_kept_no_momentum_shows_no_step_and_a_run_without_a_step_its_first_batch(small, tmp_path):
     path = trained(tmp_path, "--hidden", "8")
     options, checkpoint = training.read_options_and_checkpoint("np", path)
-    seen = training.examine_last_step(options, checkpoint._replace(groups=checkpoint.groups | {"momentum": {}}))
+    seen = training.diagnose_last_step(options, checkpoint._replace(groups=checkpoint.groups | {"momentum": {}}))
     assert {array["step"] for array in seen["arrays"].values()} == {None}
     assert "128 training images" in seen["where"]
     assert_legible(training_picture.draw_training(seen, "a title", ["No number is out of the ordinary."]))
-    seen = training.examine_last_step(options, checkpoint._replace(history=History()))
+    seen = training.diagnose_last_step(options, checkpoint._replace(history=History()))
     first, _ = next(data.batches(small, options, 0, 1))
     assert np.array_equal(seen["examples"], first[: training.SHOWN])
 
@@ -216,7 +216,7 @@ def see_nothing(options, n_steps):
 
 @pytest.mark.parametrize(("argv", "steps"), [(["--training", "3"], 3), (["--training", "--seed", "0"], training.FIRST)])
 def test_a_number_of_steps_is_that_of_a_new_run(argv, steps, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(training, "examine_first_steps", see_nothing)
+    monkeypatch.setattr(training, "diagnose_first_steps", see_nothing)
     monkeypatch.setattr(training_picture, "draw_training", lambda *_: None)
     monkeypatch.setattr(training.drawing, "save", lambda *_: None)
     look.main([*argv, "--out", str(tmp_path)])
@@ -248,14 +248,14 @@ def test_to_look_changes_nothing(small):
 def test_what_a_step_does_besides_is_in_what_is_shown(monkeypatch):
     """A clipped norm, say: it is main_np.train_step whose gradients are shown."""
     options, compute_loss = options_of("--hidden", 8, *QUICK), main_np.compute_loss
-    before = training.examine_first_steps(options, 2)
+    before = training.diagnose_first_steps(options, 2)
 
     def small(logits, y):
         loss, dlogits, *counts = compute_loss(logits, y)
         return loss, 1e-9 * dlogits, *counts
 
     monkeypatch.setattr(main_np, "compute_loss", small)
-    after = training.examine_first_steps(options, 2)
+    after = training.diagnose_first_steps(options, 2)
     for name in before["arrays"]:
         assert after["arrays"][name]["gradient"] < 1e-6 * before["arrays"][name]["gradient"]
     assert next(what for _, what, _ in after["marks"]).startswith("An unusual step")
@@ -265,7 +265,7 @@ def test_what_a_layer_puts_out_is_what_forward_leaves_of_the_last_batch(tmp_path
     """No gradient is taken for it. A run that has learned has nothing unusual to say."""
     path = trained(tmp_path, "--hidden", "64")
     options, checkpoint = training.read_options_and_checkpoint("np", path)
-    seen = training.examine_last_step(options, checkpoint)
+    seen = training.diagnose_last_step(options, checkpoint)
     assert [*seen["layers"]] == ["z1", "a1", "logits"] and seen["marks"] == []
     ((x, _),) = data.batches(small, options, 29, 30)
     assert np.array_equal(seen["examples"], x[: training.SHOWN])
@@ -278,20 +278,20 @@ def equal_columns(rng, fan_in, fan_out):
 
 def test_units_that_are_all_alike_are_said(monkeypatch):
     monkeypatch.setitem(mlp_np.INITS, "he", equal_columns)
-    said = training.describe_marks(training.examine_first_steps(options_of("--hidden", 20, *QUICK), 3)["marks"])
+    said = training.describe_marks(training.diagnose_first_steps(options_of("--hidden", 20, *QUICK), 3)["marks"])
     assert any(words.startswith("The same in all units (are their first weights alike?): z1") for words in said), said
 
 
 def test_a_loss_below_zero_and_examples_that_come_again_are_said(monkeypatch, small):
     step = main_np.train_step
     monkeypatch.setattr(main_np, "train_step", lambda *of: step(*of) and (-0.5, 0.0))
-    said = training.describe_marks(training.examine_first_steps(options_of("--hidden", 8, *QUICK), 2)["marks"])
+    said = training.describe_marks(training.diagnose_first_steps(options_of("--hidden", 8, *QUICK), 2)["marks"])
     assert "The loss is -0.5 in step 1, and -log p is never below 0." in said
     right = data.make_rng
     monkeypatch.setattr(
         data, "make_rng", lambda *key: SimpleNamespace(permutation=lambda n: right(*key).permutation(60))
     )
-    said = training.describe_marks(training.examine_first_steps(options_of("--hidden", 8, *QUICK), 2)["marks"])
+    said = training.describe_marks(training.diagnose_first_steps(options_of("--hidden", 8, *QUICK), 2)["marks"])
     assert any(words.startswith("Only 60 different images were drawn: 100 draws should") for words in said)
 
 
@@ -305,7 +305,7 @@ right_backward = mlp_np.MLP.backward
 def test_test_images_that_are_to_be_learned_are_said(monkeypatch, small):
     def said(dataset):
         monkeypatch.setattr(data, "load", lambda *of: dataset)
-        return training.describe_marks(training.examine_first_steps(options_of("--hidden", 20, *QUICK), 2)["marks"])
+        return training.describe_marks(training.diagnose_first_steps(options_of("--hidden", 20, *QUICK), 2)["marks"])
 
     both = (np.concatenate(pair) for pair in zip(small[:2], small[2:], strict=True))
     assert "Of the test images 100% are among the training images: x." in said(small._make([*both, *small[2:]]))
@@ -317,7 +317,7 @@ def test_test_images_that_are_to_be_learned_are_said(monkeypatch, small):
 def test_gradients_that_are_not_those_of_the_loss_and_a_loss_that_is_none_are_said(monkeypatch):
     said, options = "`python main_np.py --prove` says where it begins", options_of("--hidden", 8, *QUICK)
     monkeypatch.setattr(mlp_np.MLP, "backward", half_a_gradient)
-    assert training.describe_marks(training.examine_first_steps(options, 2)["marks"]) == [
+    assert training.describe_marks(training.diagnose_first_steps(options, 2)["marks"]) == [
         f"The gradients are not those of the loss ({said})."
     ]
     monkeypatch.setattr(mlp_np.MLP, "backward", right_backward)
@@ -328,6 +328,6 @@ def test_gradients_that_are_not_those_of_the_loss_and_a_loss_that_is_none_are_sa
         return 1.1 * loss, 1.1 * dlogits, *counts
 
     monkeypatch.setattr(main_np, "compute_loss", larger)
-    assert training.describe_marks(training.examine_first_steps(options, 2)["marks"]) == [
+    assert training.describe_marks(training.diagnose_first_steps(options, 2)["marks"]) == [
         f"The loss is not the mean of -log p[y] ({said})."
     ]

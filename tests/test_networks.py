@@ -31,7 +31,7 @@ from support.checkpoint import load_checkpoint
 from support.errors import UserError
 from support.options import option, with_changes
 from support.run import FILES
-from support.torch_names import iter_name_parameter_and_transpose, to_numpy
+from support.torch_names import iter_name_parameter_and_transpose, to_numpy_by_group
 
 pytestmark = pytest.mark.usefixtures("quick_curves")
 FEW_UNITS = [f"{model} {SMALL.get(model, '')}" for model in NETWORKS]
@@ -68,7 +68,7 @@ def by_pytorch(model, optimizer, x, y):
     logits = model(x)
     F.cross_entropy(logits.flatten(0, -2), torch.from_numpy(y).flatten(), ignore_index=-1).backward()
     grads = {name: turn(p.grad).numpy() for name, p, turn in iter_name_parameter_and_transpose(model)}
-    statistics = sorted(to_numpy(model.eval(), optimizer)["statistics"].items())
+    statistics = sorted(to_numpy_by_group(model.eval(), optimizer)["statistics"].items())
     return {"logits": logits.detach().numpy(), **grads, **dict(statistics), "when testing": model(x).detach().numpy()}
 
 
@@ -153,7 +153,7 @@ def test_sizes_precision_defaults_and_seeds(model):
         assert sum(p.size for p in ours.params.values()) == size
         logits = ours.forward(x)
         _, dlogits, *_ = main_np.compute_loss(logits, y)
-        groups = main_np.get_arrays(ours, optimizer) | {"": {"logits": logits, "dlogits": dlogits}}
+        groups = main_np.get_all_arrays_by_group(ours, optimizer) | {"": {"logits": logits, "dlogits": dlogits}}
         groups["grads"] = ours.backward(dlogits)
         kinds = {a.dtype for group in groups.values() for a in group.values()}
         assert kinds - {np.dtype(np.int64)} == {np.dtype(np.float32)}  # a network may count its steps
@@ -273,7 +273,7 @@ def test_a_run_goes_on_bit_for_bit_and_can_change_hands(model, first, small, mon
     argv = f"--model {model} {SMALL.get(model, '')} --batch-size 60 --epochs 2 --augment shift --dtype float64".split()
     whole, files, accuracy, end = run(first, "whole", *argv)
     *_, stopped = run(first, "part", *argv, "--stop-after", "1")
-    built = main_np.get_arrays(*main_np.build(parse_options("np", *argv)))
+    built = main_np.get_all_arrays_by_group(*main_np.build(parse_options("np", *argv)))
     names = [{group: a.keys() for group, a in groups.items() if a} for groups in (whole.groups, built)]
     assert names[0] == names[1] and {"params", "momentum"} <= names[0].keys()
     assert not {"autograd", "device", "out"} & whole.options.keys()  # of a call, and not of the run
@@ -317,13 +317,15 @@ def trained(words):
     ]
 
 
-@pytest.mark.parametrize("name", schedule([*opt.define_run_options(), *opt.how_to_train(OPTIMIZERS)], every_day=2))
+@pytest.mark.parametrize(
+    "name", schedule([*opt.define_run_options(), *opt.define_training_options(OPTIMIZERS)], every_day=2)
+)
 def test_an_option_that_changes_training_changes_it_in_all_three(name, small, monkeypatch):
     """A new one that only main_np.py heeds would train another network in PyTorch, without a word."""
     monkeypatch.setattr(data, "load", lambda name, n: small._replace(train_images=small.train_images[: 600 - n]))
     clothes = SOURCES["fashion_mnist"].with_facts(mean_and_std=(0.2860, 0.3530))  # not fetched for this
     monkeypatch.setitem(SOURCES, "fashion_mnist", clothes)
-    how = (opt.define_run_options() | opt.how_to_train(OPTIMIZERS))[name]
+    how = (opt.define_run_options() | opt.define_training_options(OPTIMIZERS))[name]
     before, changed = trained(TRAINING), 0
     base = TRAINING.replace(" --steps 3", "") if name == "epochs" else TRAINING
     for word in other_words(name, how):

@@ -16,7 +16,7 @@ from exercises import block
 from exercises.catalogue import BY_NAME
 from exercises.words import TABLES
 from marker import marking
-from marker.derivatives import Off
+from marker.derivatives import Mismatch
 from marker.verdict import Wrong
 from practice_answers import write
 
@@ -76,7 +76,7 @@ def test_the_small_case_is_as_it_is_said(tmp_path):
 
 def test_what_is_off_by_less_than_a_hundredth_is_slight():
     for mine, is_slight in ((1.009, True), (0.991, True), (1.02, False), (-1.0, False)):
-        assert block.is_slight({"x": [Off(0, mine, 1.0)], "y": [Off(1, 1.001, 1.0)]}) == is_slight
+        assert block.is_slight({"x": [Mismatch(0, mine, 1.0)], "y": [Mismatch(1, 1.001, 1.0)]}) == is_slight
 
 
 def test_a_backward_that_calls_a_function_once_for_each_number_of_params_is_named():

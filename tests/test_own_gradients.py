@@ -145,7 +145,7 @@ def test_what_is_wrong_with_gradients_is_said(name):
         {0.1: "Is there also a mean over the ten scores?"},
         {"examples": lambda x, y: len(x), "pixels": lambda x, y: x.size},
     )
-    check = partial(judge, of_gradients, asks=asks, terms=terms)
+    check = partial(judge, of_gradients, factor_questions=asks, term_counters=terms)
     if not words:
         result, right = check(), gradients(PARAMS, *BATCHES[0])
         assert [*result] == [f'["{k}"]' for k in right if name != "None for a constant" or k != "b"]

@@ -86,7 +86,7 @@ def test_what_is_said_of_a_slope_that_is_0_is_0():
 
 def test_a_factor_is_one_number_for_all_entries():
     for mine, times in {(0.966, 0.969, 0.972): None, (1.0003, 1.0006): None, (1.0005, 1.00051): 1.0005}.items():
-        found = derivatives.find_factor([derivatives.Off(0, m, 1.0) for m in mine])
+        found = derivatives.find_factor([derivatives.Mismatch(0, m, 1.0) for m in mine])
         assert found is times is None or found == pytest.approx(times, abs=1e-5)
 
 
@@ -99,7 +99,7 @@ def test_a_training_that_ends_badly_by_chance_is_tried_again():
 
     found = make_evidence(make_file(train=train), examples=(), mini_batch=())
     checked = []
-    blank.check_retraining(
+    blank.retrain_and_check_derivatives(
         found,
         lambda found, calls, *params_and_batches: checked.append(params_and_batches),
         lambda found, params: params > 0.8,
@@ -295,7 +295,7 @@ def test_who_goes_against_most_of_a_gradient_in_one_step_of_three_does_not_go_up
         moves = {'["w"]': [watched.Move(1.0, 1.0, downhill, is_multiple=False)] * 5}
         trace = make_trace(first_params={"w": w}, params={"w": w + 1}, moves=moves)
         with nullcontext() if is_right else pytest.raises(Wrong, match="which makes the loss grow"):
-            blank.check_descent(make_evidence(trace=trace, trained_paths=[*moves]))
+            blank.check_arrays_move_downhill(make_evidence(trace=trace, trained_paths=[*moves]))
 
 
 def test_weights_that_were_not_drawn_are_no_sign_that_rng_is_ignored():
@@ -640,7 +640,7 @@ def test_what_is_no_mistake_is_remarked_on(words, how, learned):
         found.trace = copy.copy(found.trace)
         found.trace.snapshots = [watched.Snapshot(found.params | {"W2": found.params["W2"] + 1}, found.mini_batch)]
         found.params = found.params | {"b2": found.trace.snapshots[0].params["b2"]}
-    own.add_remarks(found)
+    own.add_loss_remarks(found)
     texts = " ".join(found.remarks)
     assert words.replace("of 20", f"of {n}") in texts and bool(words) == bool(texts), texts
 
@@ -663,7 +663,9 @@ def test_of_a_hundred_images_ten_may_be_read_otherwise_alone_or_in_a_new_run(mon
             else pytest.raises(Wrong, match=f"For {n} of 100 images, `read` returns a different digit if")
         ):
             own.check_reads_independently(found)
-        monkeypatch.setattr(blank, "call_in_fresh_module", lambda found, name, x, n=n: (x[:, 0] + (x[:, 0] < n)) % 10)
+        monkeypatch.setattr(
+            blank, "call_with_restored_params", lambda found, name, x, n=n: (x[:, 0] + (x[:, 0] < n)) % 10
+        )
         with (
             nullcontext()
             if is_right
@@ -686,7 +688,7 @@ def test_in_a_new_run_a_file_has_its_params_and_nothing_else(tmp_path):
             own.ReaderCalls(load_learner_module(path)), content=nests.pack_into_bytes({"w": np.ones(784)})
         )
         with pytest.raises(Wrong, match=words) if words else nullcontext():
-            assert not blank.call_in_fresh_module(found, "read", np.zeros((9, 784), np.uint8)).any()
+            assert not blank.call_with_restored_params(found, "read", np.zeros((9, 784), np.uint8)).any()
 
 
 def test_the_first_batch_of_a_training_is_looked_at_beside_that_of_the_check():
@@ -887,7 +889,7 @@ def test_what_a_file_imports_is_named_but_for_numpy_and_python():
 def test_what_is_being_done_is_told(tmp_path):
     path, told = tmp_path / "own_network.py", []
     path.write_text(own_programs.BASE.replace("accuracy = np.mean", "accuracy = 0 * np.mean"))
-    assert runner.make_report(EXERCISE, path, 0, tell=told.append).verdict["name"] == "claim too low"
+    assert runner.make_report(EXERCISE, path, 0, on_progress=told.append).verdict["name"] == "claim too low"
     assert told[0] == "Your network is training" and "It trains again, with random labels" in told
 
 

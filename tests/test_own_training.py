@@ -185,7 +185,7 @@ def check_others(evidence):
 
 TRAININGS = [
     (train_well, check_again, ""),
-    (train_well, blank.check_descent, ""),
+    (train_well, blank.check_arrays_move_downhill, ""),
     (train_well, check_others, ""),
     (never_call, check_again, "But `train` never calls `gradients`"),
     (keep_weights, check_again, "the second run started with the weights that the first had learned"),
@@ -203,15 +203,19 @@ TRAININGS = [
         check_again,
         "a run learns nothing from its images. But the params that `train` returns are still",
     ),
-    (stand_still, blank.check_descent, "all arrays stay the same"),
-    (return_the_first, blank.check_descent, "returns the arrays from the first call"),
-    (leave_one, blank.check_descent, '`gradients` returns slopes for params["V"] that are not 0, but `train` never'),
-    (ascend, blank.check_descent, 'moves params["W"], params["V"] along the gradient'),
-    (ascend_with_one, blank.check_descent, 'The first steps move params["V"] along the gradient'),
-    (replace_weights, blank.check_descent, 'params["W"], params["V"]: only a multiple of the gradient'),
+    (stand_still, blank.check_arrays_move_downhill, "all arrays stay the same"),
+    (return_the_first, blank.check_arrays_move_downhill, "returns the arrays from the first call"),
+    (
+        leave_one,
+        blank.check_arrays_move_downhill,
+        '`gradients` returns slopes for params["V"] that are not 0, but `train` never',
+    ),
+    (ascend, blank.check_arrays_move_downhill, 'moves params["W"], params["V"] along the gradient'),
+    (ascend_with_one, blank.check_arrays_move_downhill, 'The first steps move params["V"] along the gradient'),
+    (replace_weights, blank.check_arrays_move_downhill, 'params["W"], params["V"]: only a multiple of the gradient'),
     (
         give_images_at_first,
-        blank.check_descent,
+        blank.check_arrays_move_downhill,
         "In 8 of 12 inspected calls of `gradients`, `train` passed no images at all",
     ),
     (draw_weights_from_numpy, check_again, 'do not start with the same params["V"].'),
@@ -297,7 +301,7 @@ def test_what_is_watched_is_called_as_before_under_every_name():
             seen.append(bound)
             return original(*bound.args, **bound.kwargs)
 
-        with calls.watch(file, "function", note), calls.watch(file, "method", note):
+        with calls.intercept_calls(file, "function", note), calls.intercept_calls(file, "method", note):
             watched_outcome = outcome_of(call)
         assert type(watched_outcome) is type(plain) and len(seen) == (type(plain) is not TypeError)
         assert type(plain) is TypeError or watched_outcome == plain

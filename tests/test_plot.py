@@ -66,7 +66,7 @@ def test_the_lines_are_the_numbers():
     raw, smoothed, test = axes.get_lines()
     assert raw.get_ydata() == pytest.approx(given.train_loss)
     assert raw.get_xdata().tolist() == list(range(1, 401))
-    assert smoothed.get_ydata() == pytest.approx(plot.smooth_curve(given.train_loss))
+    assert smoothed.get_ydata() == pytest.approx(plot.smooth_values(given.train_loss))
     assert (list(test.get_xdata()), list(test.get_ydata())) == (list(given.test_step), list(given.test_loss))
     assert axes.texts[0].get_text() == "0.100" and axes.get_ylim()[0] > 1e-3
 
@@ -87,15 +87,15 @@ def test_a_picture_is_the_same_whatever_the_users_style(tmp_path):
 
 def test_smoothing_keeps_constants_and_means():
     for steps in (1, 500, 10**6):  # of a million, in no time
-        smooth = plot.smooth_curve(np.full(steps, 3.0))
+        smooth = plot.smooth_values(np.full(steps, 3.0))
         assert len(smooth) == steps and np.allclose(smooth, 3)
-    assert plot.smooth_curve(np.random.default_rng(0).normal(size=5000)).std() < 0.2
-    assert plot.smooth_curve(np.arange(4.0), 100) == pytest.approx(
+    assert plot.smooth_values(np.random.default_rng(0).normal(size=5000)).std() < 0.2
+    assert plot.smooth_values(np.arange(4.0), 100) == pytest.approx(
         1.5, abs=1e-3
     )  # a run much shorter than the one beside it
     line = np.arange(30_001.0)  # far from its ends, a straight line stays as it is
-    assert np.allclose(plot.smooth_curve(line)[1000:-1000], line[1000:-1000])
-    step = plot.smooth_curve(1.0 * (line >= 15_000), 3000)  # which reaches so far to either side
+    assert np.allclose(plot.smooth_values(line)[1000:-1000], line[1000:-1000])
+    step = plot.smooth_values(1.0 * (line >= 15_000), 3000)  # which reaches so far to either side
     assert np.flatnonzero((step > 1e-9) & (step < 1 - 1e-9))[[0, -1]] == pytest.approx([12_000, 18_000], abs=20)
 
 

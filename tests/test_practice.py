@@ -28,7 +28,7 @@ from marker.finder import FinderInput
 from marker.finders import repair, sometimes
 from marker.function import Notes
 from marker.kind import Attempt, Outcome, Report
-from marker.trial import call_for_results_and_changes, convert_result_to_dict, find_right_result_names
+from marker.trial import call_for_results_and_changes, find_right_result_names, make_result_record
 from practice_answers import ALSO_RIGHT, BY_OTHER_MEANS, MARKS, RIGHT, WHOLE, blocks_of, filled, write
 from support.errors import UserError
 
@@ -57,7 +57,7 @@ def right(exercise, g):
 def judged(exercise, seed, answer, **notes):
     """The verdict on what answer(g) returns for the inputs g: {output: value}. notes: what else was noted."""
     trials = [
-        {"results": list(map(convert_result_to_dict, answer(g).values())), "changed": []}
+        {"results": list(map(make_result_record, answer(g).values())), "changed": []}
         for g in exercise.draw_trials(seed)
     ]
     return exercise.kind.judge(exercise, seed, outcome_of(trials, **notes))
@@ -273,8 +273,7 @@ def test_a_known_mistake_that_is_one_of_some_inputs_is_named_so_where_nothing_ex
     vague = judged(exercise, 0, answer)
     assert vague.name == "not right"
     trials = [
-        {"results": list(map(convert_result_to_dict, answer(g).values())), "changed": []}
-        for g in exercise.draw_trials(0)
+        {"results": list(map(make_result_record, answer(g).values())), "changed": []} for g in exercise.draw_trials(0)
     ]
     found = sometimes.judge_likeliest_mistake(
         FinderInput(Attempt(exercise, 0, None, "", None), outcome_of(trials), vague)
@@ -293,7 +292,7 @@ def test_a_mistake_in_one_of_two_trials_of_other_sizes_is_not_named():
         answers[t] |= exercise.wrong_results_with_mistake(nothing, draws[t])
     for t in range(3, len(draws)):
         answers[t] = {name: 1.7 * value for name, value in answers[t].items()}
-    trials = [{"results": list(map(convert_result_to_dict, answer.values())), "changed": []} for answer in answers]
+    trials = [{"results": list(map(make_result_record, answer.values())), "changed": []} for answer in answers]
     vague = exercise.kind.judge(exercise, 0, outcome_of(trials))
     assert vague.name == "not right", vague
     assert (

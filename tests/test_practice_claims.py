@@ -12,7 +12,7 @@ from test_practice import everything_written
 from conftest import rows, schedule
 from exercises.catalogue import BY_NAME, EXERCISES
 from marker import marking, runner
-from marker.budget import SPEND, Budget, Stopped, hide_name
+from marker.budget import SPEND, Budget, Stopped, make_hidden_name
 from marker.equal import agree, sizes
 from marker.exercise import apply_change
 from marker.finders import repair
@@ -426,7 +426,7 @@ def edited(exercise, folder, edit, g):
     """The results with an edit."""
     budget = Budget(100_000)
     names = {**vars(load_learner_module(folder / f"{exercise.name}.py")), SPEND: budget.spend}
-    names |= {hide_name(size): value for size, value in sizes(g).items()}
+    names |= {make_hidden_name(size): value for size, value in sizes(g).items()}
     with apply_edit_temporarily(edit), suppress(Exception, Stopped), np.errstate(all="ignore"):
         exec(compile(ast.Module([edit.function], []), "edited", "exec"), names)
         return call_for_results_and_changes(exercise, names[exercise.function.name], g)[0]

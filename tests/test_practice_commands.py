@@ -238,7 +238,7 @@ def test_every_command_line_of_the_docs_is_one():
         options = practice.parse_options(line.removesuffix("-h").split())
         names = {"FOLDER", "FILE", "NAME", "CLASS"}
         if options.command == "exercise" and options.which and options.which not in names:
-            assert OURS.find_exercise(options.which)
+            assert OURS.get_exercise(options.which)
 
 
 @pytest.mark.parametrize("command", practice.COMMANDS)
@@ -552,7 +552,7 @@ def test_train_writes_a_program_of_ones_own_lines_and_runs_it(learner, monkeypat
 
 
 def test_a_network_of_ones_own_lines_that_was_changed_is_kept(learner, monkeypatch):
-    monkeypatch.setattr(practice, "list_missing", lambda work: [])
+    monkeypatch.setattr(practice, "list_unpassed_for_train", lambda work: [])
     monkeypatch.setattr(runner, "run_for_exit_status", lambda *_, **__: 1)
     path = write(learner.folder, "dz1").with_name("my_network.py")
     path.write_text("mine")
@@ -876,7 +876,7 @@ def test_a_class_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
     (feedback / "with a stub on top.txt").mkdir(parents=True)
     (feedback / "renamed.txt").write_text("the teacher's own")
     (feedback / "drafted.txt").symlink_to(folder / "drafted" / "said.txt")
-    classroom.mark_all(OURS, str(folder), feedback=feedback, only="dz1,dW2_db2,chapter4")
+    classroom.mark_all(OURS, str(folder), feedback_folder=feedback, only="dz1,dW2_db2,chapter4")
     out, said = capsys.readouterr()
     assert not [*spare.iterdir()]
     assert out.startswith("\ufeffname,passed,note,dz1,dW2_db2,layer_norm_dx,softmax_backward,attention\n")
@@ -1013,10 +1013,10 @@ def test_what_a_learners_exception_says_or_cannot_say(tmp_path, capsys):
 def test_a_file_that_is_kept_replaces_none(tmp_path, monkeypatch, capsys):
     for name in ("dz1.py", "dz1.1.py"):
         (tmp_path / name).write_text(name)
-    practice.rename_old_file(tmp_path / "dz1.py")
+    practice.rename_and_print_path(tmp_path / "dz1.py")
     (tmp_path / "dz1.py").write_text("again")
     monkeypatch.setattr(os, "link", Mock(side_effect=OSError(95, "Operation not supported")))
-    practice.rename_old_file(tmp_path / "dz1.py")
+    practice.rename_and_print_path(tmp_path / "dz1.py")
     left = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
     assert left == {"dz1.1.py": "dz1.1.py", "dz1.2.py": "dz1.py", "dz1.3.py": "again"}
 
@@ -1066,7 +1066,7 @@ def test_of_a_class_only_what_was_handed_in_counts_and_nothing_is_a_formula(lear
 
     monkeypatch.setattr(marking, "mark", mark)
     monkeypatch.setattr(
-        classroom, "unpack_in_process", archives.unpack_archive
+        classroom, "unpack_in_subprocess", archives.unpack_archive
     )  # without a process, which takes a moment
     done, drafted, dots = found
     for name, files in {
@@ -1112,7 +1112,7 @@ def test_of_several_versions_the_note_says_which_was_marked(files, note, is_zip,
     """A right file among wrong ones is not passed without a word."""
     monkeypatch.setattr(marking, "mark", lambda *_, **__: Verdict(True, "passed", ""))
     monkeypatch.setattr(
-        classroom, "unpack_in_process", archives.unpack_archive
+        classroom, "unpack_in_subprocess", archives.unpack_archive
     )  # without a process, which takes a moment
     person = "ada.zip" if is_zip else "ada"
     hand_in(tmp_path / person, files)

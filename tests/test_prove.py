@@ -74,10 +74,7 @@ def test_pytorch_takes_the_same_steps(tmp_path, twin_here):
 
 def test_a_chapter_means_the_network_that_its_lines_are_for():
     """If they are for one."""
-    found = [
-        prove.replace_chapter_by_proof_name(what)
-        for what in ("mlp", "chapter1", "chapter6", "chapter8", "chapter7", "cnn")
-    ]
+    found = [prove.resolve_proof_name(what) for what in ("mlp", "chapter1", "chapter6", "chapter8", "chapter7", "cnn")]
     assert found == ["mlp", "mlp", "gpt", "llama", "chapter7", "cnn"]
 
 

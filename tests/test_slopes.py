@@ -84,7 +84,7 @@ def judged(edits, sizes=(4, 6)):
     try:
         derivatives.compute_checked_loss(program["loss"], params, batches[1], "texts")
         asks = {1.5: "Was it 1.5 by mistake?"}
-        how = {"examples": "texts", "terms": terms, "asks": asks}
+        how = {"examples_name": "texts", "term_counters": terms, "factor_questions": asks}
         derivatives.compute_checked_gradients(program["loss"], program["gradients"], params, batches, rng, **how)
     except Wrong as error:
         return str(error)

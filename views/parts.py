@@ -32,30 +32,38 @@ def measure_extra_height(labels):
     return 0.15 * max((label.count("\n") for label in labels), default=0)
 
 
-def show_pixels(axes, steps):
-    style_picture_axes(axes, "pixels", "x").imshow(steps["image"], cmap="gray_r", vmin=0, vmax=255)
+def show_pixels(axes, intermediates):
+    style_picture_axes(axes, "pixels", "x").imshow(intermediates["image"], cmap="gray_r", vmin=0, vmax=255)
 
 
-def draw_logits_and_probabilities(axes_pair, steps, formula, y):
+def draw_logits_and_probabilities(axes_pair, intermediates, formula, y):
     """Draw logits and probabilities as bars, on two axes.
 
-    steps: as `look.compute_step_values_and_gradients` returns them. formula: the formula of the logits. y: the true
-    class.
+    intermediates: as `look.compute_intermediates_and_grads` returns them. formula: the formula of the logits. y: the
+    true class.
     """
-    draw_bars(axes_pair[0], steps["logits"], "logits", formula, make_formatter(".1f"), y, steps["classes"])
-    true_name = str(steps["classes"][y])
+    draw_bars(
+        axes_pair[0], intermediates["logits"], "logits", formula, make_formatter(".1f"), y, intermediates["classes"]
+    )
+    true_name = str(intermediates["classes"][y])
     true = true_name if len(true_name) < 10 else "y"
-    loss = f"p = softmax(logits)\nloss = -log p[{true}] = {steps['loss']:.3g}"
-    name = str(steps["classes"][steps["p"].argmax()])
+    loss = f"p = softmax(logits)\nloss = -log p[{true}] = {intermediates['loss']:.3g}"
+    name = str(intermediates["classes"][intermediates["p"].argmax()])
     line_break = "\n" if len(name) > 9 else ""
     title = f"probabilities: read as {line_break}{name}"
-    draw_bars(axes_pair[1], steps["p"], title, loss, format_probability, y, steps["classes"])
+    draw_bars(axes_pair[1], intermediates["p"], title, loss, format_probability, y, intermediates["classes"])
 
 
-def show_dlogits(axes, steps, y):
+def show_dlogits(axes, intermediates, y):
     formula = "dlogits = (p - onehot(y)) / B\n(one image: B = 1)"
     draw_bars(
-        axes, steps["dlogits"], "from the loss to the logits", formula, make_formatter(".2g"), y, steps["classes"]
+        axes,
+        intermediates["dlogits"],
+        "from the loss to the logits",
+        formula,
+        make_formatter(".2g"),
+        y,
+        intermediates["classes"],
     )
 
 

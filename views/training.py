@@ -9,15 +9,15 @@ import numpy as np
 import data
 import main_np
 from layers_np import flatten_layers
-from loading.checkpoint import add_weights, find_newest, load_network
-from loading.network import group_arrays, make_network
+from loading.checkpoint import add_weights_option, find_newest, load_network
+from loading.network import get_arrays_by_group, make_network
 from loading.options import parse_options, read_options_and_checkpoint
 from support import drawing
 from support.checkpoint import warn_if_apart
 from support.files import check_output, create_output_folder
 from support.history import BELOW_ZERO
 from support.options import Parser, integer, with_changes
-from support.schedule import learning_rate, make_plan, make_repeat_warning
+from support.schedule import learning_rate, make_plan, make_repeated_examples_warning
 from support.slopes import Slopes, true_loss
 from views import answers, training_picture, training_table
 from views.training_table import root_mean_square, standard_deviation
@@ -39,7 +39,7 @@ NAMED = 4  # layers or arrays that a sentence names
 LETTERS = 60  # letters of a text that are shown
 
 
-def add_training(parser):
+def add_training_option(parser):
     message = (
         "look at a training: the last batch of --weights; or, with N or any option of main_np.py, the first N steps of "
         f"that run (default: {FIRST})"
@@ -55,8 +55,8 @@ def look_at_training(argv):
     argv: the command-line arguments of look.py.
     """
     parser = Parser(add_help=False)
-    add_training(parser)
-    add_weights(parser, writes=None)
+    add_training_option(parser)
+    add_weights_option(parser, writes=None)
     parser.add_argument("--out", default="learning_curves")
     arguments, run_options = parser.parse_known_args(argv)
     if arguments.weights and (run_options or arguments.training):
@@ -65,12 +65,12 @@ def look_at_training(argv):
     if run_options or arguments.training:
         options = parse_options("np", *run_options)
         name = f"{options.name}_first"
-        diagnosis = examine_first_steps(options, arguments.training or FIRST)
+        diagnosis = diagnose_first_steps(options, arguments.training or FIRST)
     else:
         options, checkpoint = read_options_and_checkpoint("np", arguments.weights or find_newest(None))
         warn_if_apart(checkpoint.path)
         name = Path(checkpoint.path).stem.removeprefix("checkpoint_")
-        diagnosis = examine_last_step(options, checkpoint)
+        diagnosis = diagnose_last_step(options, checkpoint)
     folder = create_output_folder(arguments.out)
     is_first = bool(run_options or arguments.training)
     file = folder / f"training_{name}.png"
@@ -87,7 +87,7 @@ def look_at_training(argv):
     if not is_first and not options.network.writes:
         worst_file = folder / f"worst_{name}.png"
         check_output("--out", worst_file, ".png", arguments.weights)
-        images, *columns = find_worst_examples(options, checkpoint)
+        images, *columns = find_confident_mistakes(options, checkpoint)
         description = f"the {len(images)} training examples that it misreads most confidently"
         drawing.save(answers.draw_mistakes(images, *columns, f"{title}: {description}"), worst_file)
         print(f"see {worst_file}: {description}, each with its label, the answer and its probability")
@@ -95,7 +95,7 @@ def look_at_training(argv):
 
 
 class Step(NamedTuple):
-    """A training step, or a batch without a step, for `examine_step`."""
+    """A training step, or a batch without a step, for `diagnose_step`."""
 
     model: object  # with the weights before the step
     options: object
@@ -129,13 +129,13 @@ def take_first_steps(options, n_steps):
     return step, dataset
 
 
-def examine_first_steps(options, n_steps):
+def diagnose_first_steps(options, n_steps):
     """Take the first steps of a run with these options, and examine the last one that has a finite loss.
 
-    Return what `examine_step` returns, with more marks about all of the first steps.
+    Return what `diagnose_step` returns, with more marks about all of the first steps.
     """
     step, dataset = take_first_steps(options, n_steps)
-    diagnosis = examine_step(step)
+    diagnosis = diagnose_step(step)
     losses = step.losses
     plan = make_plan(options, dataset.n_train)
     uniform_loss = np.log(diagnosis["classes"])
@@ -154,14 +154,14 @@ def examine_first_steps(options, n_steps):
 
 
 def list_repeat_and_overlap_marks(dataset, options, steps, plan):
-    """Return a list of marks about the examples that the first `steps` steps of a run draw. `examine_step` explains
+    """Return a list of marks about the examples that the first `steps` steps of a run draw. `diagnose_step` explains
     marks.
 
     There is one if batches repeat examples within an epoch, and one if test images are among the training images.
     """
     is_drawn = np.zeros(dataset.n_train, bool)
     dataset.mark_drawn(is_drawn, options, 0, steps)
-    repeats = make_repeat_warning(int(is_drawn.sum()), steps, plan, options)
+    repeats = make_repeated_examples_warning(int(is_drawn.sum()), steps, plan, options)
     marks = [("x", repeats[0].upper() + repeats[1:], "")] if repeats else []
     share = dataset.compute_test_overlap_fraction()
     if share > LEAK:
@@ -169,14 +169,14 @@ def list_repeat_and_overlap_marks(dataset, options, steps, plan):
     return marks
 
 
-def examine_last_step(options, checkpoint):
+def diagnose_last_step(options, checkpoint):
     """Examine the last batch of a checkpoint's run, with the weights in the checkpoint.
 
-    Return what `examine_step` returns, with more marks about the examples that the run has drawn.
+    Return what `diagnose_step` returns, with more marks about the examples that the run has drawn.
     """
     dataset = data.load(options.source, options.run.hold_out)
     step = take_last_step(options, checkpoint, dataset)
-    diagnosis = examine_step(step)
+    diagnosis = diagnose_step(step)
     if step.changes:
         plan = make_plan(options, dataset.n_train)
         diagnosis["marks"] += list_repeat_and_overlap_marks(dataset, options, checkpoint.history.step, plan)
@@ -211,7 +211,7 @@ def take_last_step(options, checkpoint, dataset):
     return Step(model, options, batch, changes, lr / options.run.lr, losses, description, number)
 
 
-def find_worst_examples(options, checkpoint):
+def find_confident_mistakes(options, checkpoint):
     """Return (images (n, 28, 28), labels, predictions, their probabilities) of the WORST training examples.
 
     Misread examples come first, the most confident ones at the top. If there are too few, those that are read right
@@ -242,9 +242,9 @@ def find_worst_examples(options, checkpoint):
 def copy_network(options, network):
     """Return a copy of a network in NumPy that does not use threads or the tape."""
     model = make_network("np", with_changes(options, autograd=False))
-    for group, arrays in group_arrays(network).items():
+    for group, arrays in get_arrays_by_group(network).items():
         for name, array in arrays.items():
-            group_arrays(model)[group][name][...] = array
+            get_arrays_by_group(model)[group][name][...] = array
     return model
 
 
@@ -322,7 +322,7 @@ def make_output_recorder(outputs, name, forward):
     return forward_and_record
 
 
-def examine_step(step):
+def diagnose_step(step):
     """Examine a training `Step`, and return the results as a dict.
 
     "where": a description of the step. "examples", "labels": a few inputs as images (n, h, w), and their class names;
@@ -378,7 +378,7 @@ def examine_step(step):
 def iter_wrong_loss_or_gradient_marks(model, options, batch):
     """Yield a mark if the loss is not the mean of -log p[y], and one if the gradients are not those of the loss.
 
-    A few examples of the batch are computed in float64. For marks, see `examine_step`.
+    A few examples of the batch are computed in float64. For marks, see `diagnose_step`.
     """
     exact_options = with_changes(options, dtype="float64")
     examples, labels = batch
@@ -408,24 +408,24 @@ def iter_output_messages_and_numbers(output):
         yield "An unusual spread", f"{standard_deviation(output):.2g}"
 
 
-def iter_array_messages_and_numbers(gradient_size, step_size, share=1):
+def iter_array_messages_and_numbers(gradient_size, step_size, rate_fraction=1):
     """Yield (message, number as a text) for whatever is out of the ordinary in the gradient or the step of a parameter.
 
     gradient_size: the gradient's root mean square. step_size: the step's root mean square, divided by the parameter's,
-    or None. share: the learning rate as a fraction of the highest.
+    or None. rate_fraction: the learning rate as a fraction of the highest.
     """
     if not np.isfinite(gradient_size):
         yield "A gradient that is not finite", ""
     elif gradient_size == 0:
         yield "No gradient arrives", ""
-    if step_size is not None and not (STEP[0] * share < step_size < STEP[1]):
+    if step_size is not None and not (STEP[0] * rate_fraction < step_size < STEP[1]):
         yield "An unusual step, in units of the weights (the rule of thumb is 0.001)", f"{step_size:.1g}"
 
 
 def describe_marks(marks):
     """Return a list of sentences, one for each message among the marks, with the layers or arrays and the numbers.
 
-    marks: see `examine_step`.
+    marks: see `diagnose_step`.
     """
     places_by_message = {}
     sentences = []

@@ -34,7 +34,7 @@ FAR = 10  # if the loss exceeds FAR log K, its axis is logarithmic
 def draw_training(diagnosis, title, sentences):
     """Return a figure of a training step: examples, the loss so far, each layer's outputs, each array's gradient.
 
-    diagnosis: as `training.examine_step` returns it. sentences: what is out of the ordinary. Layers and arrays that
+    diagnosis: as `training.diagnose_step` returns it. sentences: what is out of the ordinary. Layers and arrays that
     have a mark in the diagnosis are red.
     """
     layers = diagnosis["layers"]
@@ -101,18 +101,18 @@ def label_rows(axes, row_names, label):
     axes.spines[:].set_visible(False)
 
 
-def draw_sizes(axes, rows, colors, rule=None):
+def draw_sizes(axes, rows, colors, reference_value=None):
     """Draw rows of dots on a logarithmic x axis. rows: for each row, a list of (number, is_ring).
 
-    A number that is None, 0 or not finite has no dot. colors: a colour for each row. rule: the position of a dashed
-    line, or None.
+    A number that is None, 0 or not finite has no dot. colors: a colour for each row. reference_value: the position of a
+    dashed line, or None.
     """
     dots = []
     for y, row in enumerate(rows):
         dots += [(y, value, is_ring) for value, is_ring in row if value and np.isfinite(value)]
     values = [value for _, value, _ in dots]
-    if rule:
-        values.append(rule)
+    if reference_value:
+        values.append(reference_value)
     use_log_scale_and_powers_of_ten(axes.xaxis)
     axes.xaxis.set_major_locator(LogLocator(10, numticks=6))
     axes.xaxis.set_minor_locator(NullLocator())
@@ -122,8 +122,8 @@ def draw_sizes(axes, rows, colors, rule=None):
         axes.set_xlim(10.0 ** math.floor(low), 10.0 ** math.ceil(high))
     for y, value, is_ring in dots:
         axes.plot(value, y, "o", color=colors[y], markerfacecolor="white" if is_ring else colors[y], markersize=6)
-    if rule:
-        axes.axvline(rule, color=INK, linewidth=0.8, linestyle="--")
+    if reference_value:
+        axes.axvline(reference_value, color=INK, linewidth=0.8, linestyle="--")
 
 
 def show_loss_curve(axes, losses, n_classes):

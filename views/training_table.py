@@ -17,7 +17,7 @@ RECORDED = Path(__file__).with_name("healthy.json")
 STEPS = (1, 20, 200)  # the steps that are recorded, besides the last one
 LAST = "last"  # stands for the number of a run's last step
 COLUMNS = "mean", "spread", "zeros"
-DEVIATIONS = 80  # see `make_ranges`
+DEVIATIONS = 80  # see `make_ranges_by_row`
 LEAST = 0.1
 
 
@@ -71,7 +71,7 @@ def compute_mean_spread_and_zeros(array):
 
 
 def find_healthy_ranges(options, step, rows):
-    """Return (ranges, []): the ranges in healthy runs for the rows of the table, as `make_ranges` returns them.
+    """Return (ranges, []): the ranges in healthy runs for the rows of the table, as `make_ranges_by_row` returns them.
 
     If no healthy runs like this one were recorded, return ({}, [a sentence that says why]). options: the run's. step:
     the number of the step, LAST or None. rows: as from `make_rows_by_name`.
@@ -88,22 +88,22 @@ def find_healthy_ranges(options, step, rows):
         return {}, [explain_no_ranges(f"healthy runs are recorded with the default options, but this run has {words}")]
     if str(step) not in records:
         return {}, [explain_no_ranges(f"healthy runs are recorded only at steps {', '.join(records)}")]
-    healthy = records[str(step)]["rows"]
+    healthy_rows = records[str(step)]["rows"]
     n_seeds = records[str(step)]["n"]
-    if healthy.keys() != rows.keys():
+    if healthy_rows.keys() != rows.keys():
         return {}, [explain_no_ranges("this network has different layers or arrays from the recorded one")]
-    return make_ranges(healthy, n_seeds), []
+    return make_ranges_by_row(healthy_rows, n_seeds), []
 
 
 def explain_no_ranges(reason):
     return f"The numbers have no ranges beside them: {reason}."
 
 
-def make_ranges(healthy, n_seeds):
+def make_ranges_by_row(healthy_rows, n_seeds):
     """Return {row: [a `Range` or None for each of COLUMNS]} from the statistics of healthy runs at one step.
 
-    healthy: {row: [(mean, standard deviation) over `n_seeds` seeds, or None, for each column]}. For the column "spread"
-    they are the geometric mean, and the factor that corresponds to one standard deviation of the logarithm.
+    healthy_rows: {row: [(mean, standard deviation) over `n_seeds` seeds, or None, for each column]}. For the column
+    "spread" they are the geometric mean, and the factor that corresponds to one standard deviation of the logarithm.
 
     A range extends DEVIATIONS / n_seeds standard deviations below and above the mean: eight for ten seeds, and more for
     fewer seeds, whose standard deviation is less certain. By chance, ten seeds may have almost the same spread. So each
@@ -112,11 +112,11 @@ def make_ranges(healthy, n_seeds):
     of the row's spread for the mean, of the spread itself for the spread, and of all entries for the zeros.
     """
     deviations = DEVIATIONS / n_seeds
-    arrays = {name: numbers for name, numbers in healthy.items() if name != "loss"}
+    arrays = {name: numbers for name, numbers in healthy_rows.items() if name != "loss"}
     factors_of_kind = {}
     for name, (_, (_, factor), _) in arrays.items():
         factors_of_kind.setdefault(name.partition(" ")[2], []).append(factor)
-    (loss, loss_deviation), *_ = healthy["loss"]
+    (loss, loss_deviation), *_ = healthy_rows["loss"]
     half = deviations * loss_deviation
     ranges = {"loss": [Range(max(0, loss - half), loss, loss + half), None, None]}
     for name, ((mean, mean_deviation), (typical, factor), (zeros, zeros_deviation)) in arrays.items():
@@ -151,7 +151,7 @@ def is_outside(number, bounds):
 def print_table(rows, ranges):
     """Print the rows of the table: each number and, in the next column, its mean and range in healthy runs.
 
-    A number outside its range is followed by "!". ranges: as from `make_ranges`, or {}.
+    A number outside its range is followed by "!". ranges: as from `make_ranges_by_row`, or {}.
     """
     header = [""]
     for column in COLUMNS:

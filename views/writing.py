@@ -18,18 +18,18 @@ from views.passes import show_patches
 
 
 @plot_style()
-def draw_generated_digit(steps, title):
+def draw_generated_digit(intermediates, title):
     """Return a figure of a digit that a GPT wrote, with the perplexity of each patch.
 
-    For one patch, it shows the likeliest tokens, and the attention when that patch was predicted. steps: {"image":
-    (28, 28), "words": token ids (T,), "vocabulary": (V, 16), "p": (T, V), "perplexity": (T,), "attention": {"block 1":
-    (h, T, T), ...}, "place": the index of that patch, 0 to T - 1}.
+    For one patch, it shows the likeliest tokens, and the attention when that patch was predicted. intermediates:
+    {"image": (28, 28), "words": token ids (T,), "vocabulary": (V, 16), "p": (T, V), "perplexity": (T,), "attention":
+    {"block 1": (h, T, T), ...}, "place": the index of that patch, 0 to T - 1}.
     """
-    patch = steps["place"]
-    image = steps["image"]
-    p = steps["p"]
+    patch = intermediates["place"]
+    image = intermediates["image"]
+    p = intermediates["p"]
     # Row `patch` of the weights predicts that patch. Column 0 is the digit's token, column j the patch j - 1.
-    blocks = {name: weights[:8, patch] for name, weights in steps["attention"].items()}  # (h, T)
+    blocks = {name: weights[:8, patch] for name, weights in intermediates["attention"].items()}  # (h, T)
     heads = len(blocks["block 1"])
     columns = max(heads, 4)
     cell = 7.2 / columns
@@ -49,17 +49,19 @@ def draw_generated_digit(steps, title):
     style_picture_axes(unsure_axes, "how many patches were likely", "perplexity of p, exp(-Σ p log p)")
     add_scale(
         top,
-        show_patches(unsure_axes, steps["perplexity"], steps["perplexity"].max(), image, patch),
+        show_patches(unsure_axes, intermediates["perplexity"], intermediates["perplexity"].max(), image, patch),
         [pixels, unsure_axes],
     )
 
     add_title(middle, f"patch {patch}: the likeliest tokens, and the one that was drawn, framed")
     likely = [*p[patch].argsort(kind="stable")[:-8:-1]]
-    likely += [word for word in [steps["words"][patch]] if word not in likely]
+    likely += [word for word in [intermediates["words"][patch]] if word not in likely]
     for axes, word in zip(make_axes(middle, 1, 8, len(likely)), likely, strict=False):
         style_picture_axes(axes, "", format_probability(p[patch, word]))
-        axes.imshow(255 - steps["vocabulary"][word].reshape(4, 4), cmap="gray", vmin=0, vmax=255, extent=(0, 4, 4, 0))
-        if word == steps["words"][patch]:
+        axes.imshow(
+            255 - intermediates["vocabulary"][word].reshape(4, 4), cmap="gray", vmin=0, vmax=255, extent=(0, 4, 4, 0)
+        )
+        if word == intermediates["words"][patch]:
             for side in axes.spines.values():
                 side.set(edgecolor=TEST, linewidth=2.5)
 
@@ -75,19 +77,19 @@ def draw_generated_digit(steps, title):
 
 
 @plot_style()
-def draw_generated_text(steps, title):
+def draw_generated_text(intermediates, title):
     """Return a figure of a text that a GPT wrote, with the perplexity of each letter.
 
-    For one letter, it shows the likeliest letters, and the attention when that letter was predicted. steps: {"letters":
-    the letter of each token id, "words": token ids (T,), "p": (T, V), "perplexity": (T,), "attention": {"block 1":
-    (h, T, T), ...}, "place": the index of that letter, 0 to T - 1}.
+    For one letter, it shows the likeliest letters, and the attention when that letter was predicted. intermediates:
+    {"letters": the letter of each token id, "words": token ids (T,), "p": (T, V), "perplexity": (T,), "attention":
+    {"block 1": (h, T, T), ...}, "place": the index of that letter, 0 to T - 1}.
     """
-    position = steps["place"]
-    p = steps["p"]
-    letters = steps["letters"]
-    visible_letters = [make_visible(letters[word]) for word in steps["words"]]
+    position = intermediates["place"]
+    p = intermediates["p"]
+    letters = intermediates["letters"]
+    visible_letters = [make_visible(letters[word]) for word in intermediates["words"]]
     # Row `position` of the weights predicts that letter. Column 0 is the prompt, column j the letter j - 1.
-    blocks = {name: weights[:8, position] for name, weights in steps["attention"].items()}  # (h, T)
+    blocks = {name: weights[:8, position] for name, weights in intermediates["attention"].items()}  # (h, T)
     heads = len(blocks["block 1"])
     lines = math.ceil(len(visible_letters) / LINE)
     rows = math.ceil(heads / 2)
@@ -100,14 +102,16 @@ def draw_generated_text(steps, title):
     axes = style_picture_axes(parts[0].subplots())
     add_scale(
         parts[0],
-        show_letters(axes, steps["perplexity"], steps["perplexity"].max(), visible_letters, position, 11),
+        show_letters(
+            axes, intermediates["perplexity"], intermediates["perplexity"].max(), visible_letters, position, 11
+        ),
         axes,
     )
 
     likely = [*p[position].argsort(kind="stable")[:-9:-1]]
-    likely += [word for word in [steps["words"][position]] if word not in likely]
+    likely += [word for word in [intermediates["words"][position]] if word not in likely]
     axes = parts[1].subplots()
-    colors = [TEST if word == steps["words"][position] else TRAIN for word in likely]
+    colors = [TEST if word == intermediates["words"][position] else TRAIN for word in likely]
     axes.bar(range(len(likely)), p[position, likely], color=colors)
     axes.set_xticks(range(len(likely)), [make_visible(letters[word]) for word in likely], fontsize=12)
     axes.set_title(f"letter {position}: the likeliest, and in red the one that was drawn", fontsize=11)

@@ -45,7 +45,7 @@ def read(params, images):
 # ---- what follows is not handed out ----------------------------------------------------------------------------------
 from exercises import own
 
-EXPERIMENTS = own.JUDGE.make_program_kind()
+EXPERIMENTS = own.JUDGE.make_exercise_kind()
 RUNS = "now let it learn to read"
 READS = True
 

@@ -58,7 +58,7 @@ def write(params, letters, rng):
 # ---- what follows is not handed out ----------------------------------------------------------------------------------
 from exercises import writer
 
-EXPERIMENTS = writer.JUDGE.make_program_kind()
+EXPERIMENTS = writer.JUDGE.make_exercise_kind()
 RUNS = "now let it learn to write"
 NEEDS = "all the names"
 

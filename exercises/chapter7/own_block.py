@@ -44,7 +44,7 @@ def backward(params, x, dy):
 # ---- what follows is not handed out ----------------------------------------------------------------------------------
 from exercises import block
 
-EXPERIMENTS = block.JUDGE.make_program_kind()
+EXPERIMENTS = block.JUDGE.make_exercise_kind()
 RUNS = "how close its gradients are"
 
 

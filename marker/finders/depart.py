@@ -48,7 +48,7 @@ def judge_departure(finder_input):
     """
     if not finder_input.answer_trace:
         return None
-    right = finder_input.outcome.notes.trials[find_first_wrong_trial_number(finder_input)]["right"]
+    right = finder_input.outcome.notes.trials[find_first_wrong_trial_index(finder_input)]["right"]
     wrong_name = next(name for name in finder_input.exercise.gives if name not in right)
     anchors, lines = find_anchors_and_lines(finder_input.answer_trace, len(finder_input.answer_trace.mine), wrong_name)
     if not anchors or not lines:
@@ -70,7 +70,7 @@ def ask_what_happens(lines):
     return in_words("what happens" if start == end else "what happens: lines", start=start, end=end)
 
 
-def find_first_wrong_trial_number(finder_input):
+def find_first_wrong_trial_index(finder_input):
     """Return the index of the first trial with a wrong result."""
     trials = finder_input.outcome.notes.trials
     return next(t for t, trial in enumerate(trials) if set(trial["right"]) < set(finder_input.exercise.gives))
@@ -82,7 +82,7 @@ def trace_answer(finder_input):
     attempt = finder_input.attempt
     if finder_input.verdict.name not in FAR_OFF or exercise.arguments or exercise.needs_torch:
         return None
-    t = find_first_wrong_trial_number(finder_input)
+    t = find_first_wrong_trial_index(finder_input)
     all_draws = [
         exercise.draw_trials(attempt.seed),
         *(list(exercise.iter_uncached_trials(attempt.seed + i)) for i in range(1, DRAWS)),
@@ -98,8 +98,8 @@ def trace_answer(finder_input):
     states = []
     for g in draws:
         with suppress(Exception):  # some trials may raise an error
-            own_states = record_states(getattr(attempt.module, name), own_steps, exercise, g)
-            states.append((own_states, record_states(answer, right_steps, exercise, g), g))
+            own_states = trace_states(getattr(attempt.module, name), own_steps, exercise, g)
+            states.append((own_states, trace_states(answer, right_steps, exercise, g), g))
     if len(states) < DRAWS or states[0][2] is not draws[0]:
         return None
     written_names = []
@@ -148,13 +148,13 @@ def list_statement_steps(function, gives):
     return result
 
 
-def record_states(function, own_steps, exercise, g):
+def trace_states(function, steps, exercise, g):
     """Run the function on the draw g, and return [{name: array}], its variables after each step.
 
-    own_steps: the `Step`s of the function.
+    steps: the `Step`s of the function.
     """
-    states = [{} for _ in own_steps]
-    firsts = {step.first: i for i, step in enumerate(own_steps) if step.first}
+    states = [{} for _ in steps]
+    firsts = {step.first: i for i, step in enumerate(steps) if step.first}
     current = None  # the step that runs
 
     def note(frame):
@@ -177,7 +177,7 @@ def record_states(function, own_steps, exercise, g):
     finally:
         sys.settrace(before)
     values = results if isinstance(results, (tuple, list)) else [results]
-    for i, (name, a) in enumerate(zip(exercise.gives, values, strict=False), len(own_steps) - len(exercise.gives)):
+    for i, (name, a) in enumerate(zip(exercise.gives, values, strict=False), len(steps) - len(exercise.gives)):
         states[i] = {name: np.array(a)} if is_number(a) else {}
     return states
 
@@ -207,7 +207,7 @@ def is_right_in_all(states, i, name, exercise):
         matches = set()
         for j, state in enumerate(right_states):
             candidates = ((n, b) for n, b in state.items() if n in names and b.dtype.kind == "f")
-            matches.update((j, n) for n, b in candidates if is_alike(a, b))
+            matches.update((j, n) for n, b in candidates if is_equal_if_squeezed(a, b))
         common_matches = matches if common_matches is None else common_matches & matches
     return bool(common_matches)
 
@@ -217,7 +217,7 @@ def may_be_right_by_chance(a, exercise, g):
     arguments = [np.asarray(v, np.float64) for v in exercise.copy_arguments_by_name(g).values() if is_number(v)]
     finite = a[~np.isinf(a)]  # masked scores are -inf
     is_poor = finite.size < FEW or np.ptp(finite) == 0 if a.ndim else not np.isfinite(a) or a == np.round(a)
-    return is_poor or np.isnan(finite).any() or any(is_alike(a, argument) for argument in arguments)
+    return is_poor or np.isnan(finite).any() or any(is_equal_if_squeezed(a, argument) for argument in arguments)
 
 
 def is_given_in_all(states, i, name, exercise):
@@ -237,7 +237,7 @@ def is_given_in_all(states, i, name, exercise):
     return True
 
 
-def is_alike(a, b):
+def is_equal_if_squeezed(a, b):
     """Return True if two arrays are equal apart from axes of length 1."""
     longer_of_a = [n for n in a.shape if n > 1]
     longer_of_b = [n for n in b.shape if n > 1]

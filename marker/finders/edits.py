@@ -12,7 +12,7 @@ from itertools import combinations, groupby, product
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from marker.budget import copy_location_from, hide_name, is_spend_call
+from marker.budget import copy_location_from, is_spend_call, make_hidden_name
 
 
 class Edit(NamedTuple):
@@ -135,7 +135,7 @@ def is_array_method_call(call):
     return isinstance(function, ast.Attribute) and getattr(function.value, "id", "") not in ("np", "torch", "F", "math")
 
 
-def iter_slip_lines_and_names(tree):
+def iter_typed_slips(tree):
     """Yield (line, name, whether it has no effect) for each mistake of mistakes.md, table "Typed", in a tree."""
     nodes = list(ast.walk(tree))
     loops = [node.target for node in nodes if isinstance(node, (ast.For, ast.comprehension))]
@@ -375,7 +375,7 @@ def iter_expression_edit_fields(spot, usable_names, sizes):
         return
     nodes_by_placeholder = {
         "b": [make_name(name) for name in usable_names],
-        "B": [make_name(hide_name(size)) for size in sizes],
+        "B": [make_name(make_hidden_name(size)) for size in sizes],
         "": [None],
     }
     yield from iter_table_edit_fields(node, SLIPS, nodes_by_placeholder)
@@ -395,7 +395,7 @@ def iter_expression_edit_fields(spot, usable_names, sizes):
             for alternative in dict.fromkeys((0, 1, -1, 2, value + 1, value - 1, 0.5, 10)):
                 if alternative != value:
                     yield 1, kind, place, make_number(alternative)
-            yield from ((1, "a constant", place, make_name(hide_name(size))) for size in sizes)
+            yield from ((1, "a constant", place, make_name(make_hidden_name(size))) for size in sizes)
             yield from (
                 (2, "a constant", place, make_name(name))
                 for name in (usable_names if spot.context == "an index" else ())
@@ -439,10 +439,12 @@ def iter_expression_edit_fields(spot, usable_names, sizes):
         rank = 3 if is_value or is_factor else 4
         yield 1 if is_factor else rank, "a transpose", place, make_method_call(node, "swapaxes", -1, -2)
         is_index = spot.context == "an index"
-        yield from ((rank, kind, place, new) for kind, new in iter_expanded_nodes(node, nodes_by_placeholder, is_index))
+        yield from (
+            (rank, kind, place, new) for kind, new in iter_kinds_and_insertions(node, nodes_by_placeholder, is_index)
+        )
     elif not isinstance(node.value, str) and spot.context != "an index" and not isinstance(parent, ast.BoolOp):
         for size in sizes:
-            yield 3, "a factor: of a size", place, ast.BinOp(node, ast.Div(), make_name(hide_name(size)))
+            yield 3, "a factor: of a size", place, ast.BinOp(node, ast.Div(), make_name(make_hidden_name(size)))
 
 
 def is_transpose_call(node):
@@ -485,7 +487,7 @@ def iter_regroupings(left_node, op, right_node):
     """Yield `left_node op right_node` with its parentheses in other positions."""
     if isinstance(left_node, ast.BinOp):  # (a + b) * c, where a + (b * c) belongs
         yield ast.BinOp(left_node.left, left_node.op, ast.BinOp(left_node.right, op, right_node))
-        yield attach_last(left_node, op, right_node)
+        yield attach_to_last_operand(left_node, op, right_node)
     new_call = move_into_call(left_node, op, right_node)
     if new_call is not None:  # sqrt(a) * b, where sqrt(a * b) belongs
         yield new_call
@@ -495,20 +497,20 @@ def iter_regroupings(left_node, op, right_node):
                 yield make_call(function, [ast.BinOp(a, op, b)], [])  # exp(a) - exp(b)
     if isinstance(right_node, ast.BinOp):
         yield ast.BinOp(ast.BinOp(left_node, op, right_node.left), right_node.op, right_node.right)
-        yield attach_first(left_node, op, right_node)
+        yield attach_to_first_operand(left_node, op, right_node)
 
 
-def attach_first(left_node, op, right_node):
+def attach_to_first_operand(left_node, op, right_node):
     """Return `right_node` with `left_node op` before its first operand."""
     if isinstance(right_node, ast.BinOp):
-        return ast.BinOp(attach_first(left_node, op, right_node.left), right_node.op, right_node.right)
+        return ast.BinOp(attach_to_first_operand(left_node, op, right_node.left), right_node.op, right_node.right)
     return ast.BinOp(left_node, op, right_node)
 
 
-def attach_last(left_node, op, right_node):
+def attach_to_last_operand(left_node, op, right_node):
     """Return `left_node` with `op right_node` after its last operand."""
     if isinstance(left_node, ast.BinOp):
-        return ast.BinOp(left_node.left, left_node.op, attach_last(left_node.right, op, right_node))
+        return ast.BinOp(left_node.left, left_node.op, attach_to_last_operand(left_node.right, op, right_node))
     return ast.BinOp(left_node, op, right_node)
 
 
@@ -603,11 +605,11 @@ def iter_call_edit_fields(node, nodes_by_placeholder):
             yield 0, kind, place, make_call(function, arguments, rest)
 
 
-def iter_expanded_nodes(node, choices, is_index):
+def iter_kinds_and_insertions(node, nodes_by_placeholder, is_index):
     """Yield (kind, new) for each row of MISSING: something is added to an expression."""
     for placeholder, rows in groupby(MISSING, key=attrgetter("put_in")):
         rows = [row for row in rows if placeholder != "b" or is_index == (row.kind == "an index")]
-        for value, row in product(choices[placeholder], rows):
+        for value, row in product(nodes_by_placeholder[placeholder], rows):
             yield row.kind, fill_in(row.belongs, {"a": node, placeholder: value})
 
 

@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from marker.budget import SPEND, Budget, Stopped, add_spend_calls_in_place, hide_name
+from marker.budget import SPEND, Budget, Stopped, add_spend_calls_in_place, make_hidden_name
 from marker.compare import has_sum
 from marker.equal import ROUNDING, agree, sizes
 from marker.finders import sometimes
@@ -37,7 +37,7 @@ from marker.finders.edits import (
     list_names_in,
     span,
 )
-from marker.trial import as_array, call_for_results_and_changes, find_right_result_names
+from marker.trial import call_for_results_and_changes, convert_number_to_array, find_right_result_names
 from marker.verdict import FAR_OFF, PLACES, Verdict, in_words
 from marker.words import join_texts
 
@@ -56,7 +56,7 @@ CLOSE = 1e-11  # tolerance relative to the largest entry: numbers that were near
 
 
 def search_edits_for_place(
-    exercise, module, source, draws, rights_by_trial, further_draws, may_be_two=True, changes=()
+    exercise, module, source, draws, right_names_by_trial, further_draws, may_be_two=True, changed_inputs=()
 ):
     """Return the place where an edit makes results right, as a dict (see `make_place_dict`); None if there is none.
 
@@ -66,14 +66,16 @@ def search_edits_for_place(
     "alone": the other one is not known, and the edit does not bring the results nearer.
     "more": the edit makes some numbers right, but no result in all trials.
 
-    draws: the inputs and right results of each trial. rights_by_trial: for each trial, the names of the results that
-    the learner's function gets right. It is shorter if an error ended the run. further_draws: those of further trials,
-    on which claims are tested. may_be_two: also search for two mistakes. changes: the names of inputs that the function
-    changes, if that is a separate mistake.
+    draws: the inputs and right results of each trial. right_names_by_trial: for each trial, the names of the results
+    that the learner's function gets right. It is shorter if an error ended the run. further_draws: those of further
+    trials, on which claims are tested. may_be_two: also search for two mistakes. changed_inputs: the names of inputs
+    that the function changes, if that is a separate mistake.
     """
     functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
     names_of_sizes = [s for s in set.intersection(*map(set, map(sizes, draws))) if s not in exercise.takes]
-    trial = EditSearch(exercise, module, functions, draws, further_draws, names_of_sizes, rights_by_trial, changes)
+    edit_search = EditSearch(
+        exercise, module, functions, draws, further_draws, names_of_sizes, right_names_by_trial, changed_inputs
+    )
     edits = []
     results = []
     result_names = set(exercise.gives)
@@ -82,14 +84,14 @@ def search_edits_for_place(
     edits.sort(key=attrgetter("rank"))
     with suppress_side_effects():
         for _, group in groupby(edits, key=attrgetter("rank")):
-            results += [(edit, trial.make_edit_result(edit, seeks_remaining_mistakes=may_be_two)) for edit in group]
+            results += [(edit, edit_search.try_edit(edit, seeks_remaining_mistakes=may_be_two)) for edit in group]
             complete = [edit for edit, result in results if result.right == result_names]
-            complete = [edit for edit in complete if trial.is_confirmed(edit, result_names)]
+            complete = [edit for edit in complete if edit_search.is_confirmed(edit, result_names)]
             if complete:
                 return make_place_dict(
-                    find_edits_at_uses(trial, edits, complete, result_names) or complete, source, result_names
+                    find_edits_at_uses(edit_search, edits, complete, result_names) or complete, source, result_names
                 )
-        place = search_place_of_two(trial, edits, results, source, result_names) if may_be_two else None
+        place = search_place_of_two(edit_search, edits, results, source, result_names) if may_be_two else None
         if place:
             return place
         partial_edits = [
@@ -101,30 +103,30 @@ def search_edits_for_place(
             )
             least_rank = min(edit.rank for edit, right in partial_edits if right == most_right)
             best = [edit for edit, right in partial_edits if right == most_right and edit.rank == least_rank]
-            best = [edit for edit in best if trial.is_confirmed(edit, most_right)]
+            best = [edit for edit in best if edit_search.is_confirmed(edit, most_right)]
             if best:
-                return make_place_dict(best, source, most_right - trial.right_before)
+                return make_place_dict(best, source, most_right - edit_search.right_before)
             partial_edits = [
                 (edit, right) for edit, right in partial_edits if right != most_right or edit.rank != least_rank
             ]
         if not may_be_two:
             return None
         gaining = [edit for edit, result in results if result.is_gain and result.right != result_names]
-        gaining = [edit for edit in gaining if edit.rank == gaining[0].rank and trial.is_gain_confirmed(edit)]
+        gaining = [edit for edit in gaining if edit.rank == gaining[0].rank and edit_search.is_gain_confirmed(edit)]
         if gaining:
             return make_place_dict(gaining, source, ()) | {"more": True}
-        pair = find_double_edit(trial, results, result_names)
+        pair = find_combined_edit(edit_search, results, result_names)
         return make_place_dict([pair], source, result_names) if pair else None
 
 
-def find_edits_at_uses(edit_search, edits, complete, result_names):
+def find_edits_at_uses(edit_search, edits, complete_edits, result_names):
     """Return edits that add a factor where an array is used, in place of edits that add it where it is computed.
 
     The array itself may be right: it may be the mean of a product, for example, with the factor needed only later.
-    edits: all edits; complete: those that make all results right. Return [] if no such edit works.
+    edits: all edits; complete_edits: those that make all results right. Return [] if no such edit works.
     """
     operations = set()
-    for edit in complete:
+    for edit in complete_edits:
         match edit.holder, edit.new:
             case {"targets": [ast.Name(name)]}, ast.BinOp(_, op, ast.Name(factor)) if edit.kind == "a factor":
                 operations.add((name, type(op), factor))
@@ -132,7 +134,7 @@ def find_edits_at_uses(edit_search, edits, complete, result_names):
     for edit in edits:
         match edit.holder[edit.key], edit.new:
             case ast.Name(name), ast.BinOp(ast.Name(operand), op, ast.Name(factor)) if name == operand:
-                if (name, type(op), factor) in operations and edit_search.make_edit_result(edit).right == result_names:
+                if (name, type(op), factor) in operations and edit_search.try_edit(edit).right == result_names:
                     uses.append(edit)
     return [edit for edit in uses if edit_search.is_confirmed(edit, result_names)]
 
@@ -147,7 +149,7 @@ def search_place_of_two(edit_search, edits, results, source, result_names):
     edit_search.budget = Budget(LINES)
     edit_search.edits = EDITS
     for edit in iter_edits_of_repeated_slips(edits):
-        if edit_search.make_edit_result(edit).right == result_names and edit_search.is_confirmed(edit, result_names):
+        if edit_search.try_edit(edit).right == result_names and edit_search.is_confirmed(edit, result_names):
             return make_place_dict([edit], source, result_names)
     # A mistake that remains after something was removed may be caused by that: now the mask is missing, for example.
     missing = set().union(*(result.mistakes for edit, result in results if removes_name(edit)))
@@ -155,7 +157,7 @@ def search_place_of_two(edit_search, edits, results, source, result_names):
     for edit, result in results:
         mistakes = result.mistakes - missing if is_unlikely_mistake(edit) else ()
         for mistake in mistakes:
-            if mistake in by_mistake or edit_search.may_have(mistake):
+            if mistake in by_mistake or edit_search.may_contain_mistake(mistake):
                 by_mistake.setdefault(mistake, []).append((edit, result))
     for mistake, pairs in by_mistake.items():
         for candidates, extra in (
@@ -176,7 +178,7 @@ def search_place_of_two(edit_search, edits, results, source, result_names):
     return None
 
 
-def find_double_edit(edit_search, results, result_names):
+def find_combined_edit(edit_search, results, result_names):
     """Return a pair of edits that together make all results right, as one `Edit`; None if there is none.
 
     Only pairs of the edits that come nearest alone are tried.
@@ -195,7 +197,7 @@ def find_double_edit(edit_search, results, result_names):
         is_same = first_edit.holder is second_edit.holder and first_edit.key == second_edit.key
         if (
             not is_same
-            and edit_search.make_edit_result(pair).right == result_names
+            and edit_search.try_edit(pair).right == result_names
             and edit_search.is_confirmed(pair, result_names)
         ):
             return pair
@@ -324,7 +326,7 @@ class EditSearch:
     """Runs the learner's functions, with edits, on the inputs of each trial, within a budget of lines."""
 
     def __init__(
-        self, exercise, module, functions, draws, further_draws, names_of_sizes, rights_by_trial, changed_inputs=()
+        self, exercise, module, functions, draws, further_draws, names_of_sizes, right_names_by_trial, changed_inputs=()
     ):
         self.exercise = exercise
         self.module = module
@@ -342,15 +344,16 @@ class EditSearch:
         self.changes = {*changed_inputs}
         self.values = {}  # {trial: {hidden name: value}} that an edit may insert
         if changed_inputs:  # then only the results count
-            rights_by_trial = [
-                self.run_for_right_names_and_results(t, self.codes.values())[0] for t in range(len(rights_by_trial))
+            right_names_by_trial = [
+                self.run_for_right_names_and_results(t, self.codes.values())[0]
+                for t in range(len(right_names_by_trial))
             ]
         all_names = set(exercise.gives)
-        n_not_run = len(draws) - len(rights_by_trial)  # trials that were not run because of an error
-        self.right_before_in = [*rights_by_trial, *[all_names] * n_not_run]
-        rights_by_trial = [*rights_by_trial, *[set()] * n_not_run]
-        first_wrong = next(t for t, right in enumerate(rights_by_trial) if right < all_names)
-        self.right_before = set.intersection(*rights_by_trial)
+        n_not_run = len(draws) - len(right_names_by_trial)  # trials that were not run because of an error
+        self.right_before_in = [*right_names_by_trial, *[all_names] * n_not_run]
+        right_names_by_trial = [*right_names_by_trial, *[set()] * n_not_run]
+        first_wrong = next(t for t, right in enumerate(right_names_by_trial) if right < all_names)
+        self.right_before = set.intersection(*right_names_by_trial)
         # The first trial eliminates most edits, the others confirm.
         self.order = [first_wrong, *(t for t in range(len(draws)) if t != first_wrong)]
 
@@ -386,7 +389,7 @@ class EditSearch:
             return [compile_to_code_object(f) if f in functions else code for f, code in self.codes.items()]
         return None
 
-    def make_edit_result(self, edit, seeks_remaining_mistakes=False):
+    def try_edit(self, edit, seeks_remaining_mistakes=False):
         """Apply an edit, run the trials and return the `EditResult`.
 
         seeks_remaining_mistakes: also look for known mistakes that remain.
@@ -424,9 +427,9 @@ class EditSearch:
         right = right if right > self.right_before else set()
         return EditResult(right, mistakes, has_gained, first_distance, distance, gain.is_beyond_chance)
 
-    def is_confirmed(self, edit, results):
+    def is_confirmed(self, edit, result_names):
         """Return True if an edit makes these results right in all further trials as well."""
-        return self.is_so_in_further(edit, lambda t, is_right, _: results <= is_right)
+        return self.is_so_in_further(edit, lambda t, is_right, _: result_names <= is_right)
 
     def is_gain_confirmed(self, edit):
         """Return True if an edit makes more numbers right in the further trials as well."""
@@ -436,9 +439,9 @@ class EditSearch:
         )
         return gain.is_beyond_chance
 
-    def leaves_mistake(self, edit, mistake):
+    def leaves_mistake(self, edit, mistake_name):
         """Return True if, with an edit, the results are those of a known mistake in all further trials as well."""
-        return self.is_so_in_further(edit, lambda t, _, found: mistake in self.find_known_mistake_names(t, found))
+        return self.is_so_in_further(edit, lambda t, _, found: mistake_name in self.find_known_mistake_names(t, found))
 
     def is_so_in_further(self, edit, is_so):
         """Return True if is_so(t, names of right results, results) holds in each further trial t.
@@ -461,7 +464,7 @@ class EditSearch:
         """Run `codes` on trial t, and return (the set of names of right results, the list of results)."""
         g = self.draws[t]
         self.turns = 0
-        names = {**vars(self.module), SPEND: self.spend, **{hide_name(n): vars(g)[n] for n in self.sizes}}
+        names = {**vars(self.module), SPEND: self.spend, **{make_hidden_name(n): vars(g)[n] for n in self.sizes}}
         names |= self.values.get(t, {})
         try:
             for code in codes:
@@ -512,13 +515,13 @@ class EditSearch:
         """Return the right results of trial t, as float64 arrays."""
         return [np.asarray(getattr(self.draws[t], name), np.float64) for name in self.exercise.gives]
 
-    def may_have(self, mistake):
+    def may_contain_mistake(self, mistake_name):
         """Return True if the learner's function may contain a known mistake.
 
         It may not if any entry that the mistake makes wrong is right.
         """
         t = self.order[0]
-        wrong = dict(zip(*self.get_known_names_and_result_matrix(t), strict=True))[mistake]
+        wrong = dict(zip(*self.get_known_names_and_result_matrix(t), strict=True))[mistake_name]
         self.budget.limit = self.line_counts_by_trial[t] + GRACE
         _, results = self.run_for_right_names_and_results(t, self.codes.values())
         right = flatten(self.list_expected_results(t), self.list_expected_results(t))
@@ -541,7 +544,7 @@ class EditSearch:
 
 def flatten(results, expected_results):
     """Return the entries of all results as one float64 array; None if some are not arrays of the right shapes."""
-    if [getattr(result, "shape", None) for result in map(as_array, results)] != [
+    if [getattr(result, "shape", None) for result in map(convert_number_to_array, results)] != [
         right.shape for right in expected_results
     ]:
         return None
@@ -618,10 +621,15 @@ def find_mistake_place(finder_input):
     attempt = finder_input.attempt
     verdict = finder_input.verdict
     may_be_two = verdict.name in FAR_OFF and not finder_input.unread_argument_names
-    changes = [] if verdict.name == "changes its input" else list_changed_input_names(finder_input)
+    changed_inputs = [] if verdict.name == "changes its input" else list_changed_input_names(finder_input)
     with suppress(Exception):  # then the other finders may find something
         return search_edits_for_place(
-            attempt.exercise, attempt.module, attempt.source, *collect_search_inputs(finder_input), may_be_two, changes
+            attempt.exercise,
+            attempt.module,
+            attempt.source,
+            *collect_search_inputs(finder_input),
+            may_be_two,
+            changed_inputs,
         )
     return None
 
@@ -630,13 +638,13 @@ def collect_search_inputs(finder_input):
     """Return (draws, rights_by_trial, further_draws), as `search_edits_for_place` takes them."""
     exercise = finder_input.exercise
     attempt = finder_input.attempt
-    rights_by_trial = [set(trial["right"]) for trial in finder_input.outcome.notes.trials]
+    right_names_by_trial = [set(trial["right"]) for trial in finder_input.outcome.notes.trials]
     draws = exercise.draw_trials(attempt.seed)
-    n_seen = max(2 * len(exercise.inputs), len(rights_by_trial))
+    n_seen = max(2 * len(exercise.inputs), len(right_names_by_trial))
     further_draws = [*draws[n_seen:]]
     for i in range(1, FRESH + 1):
         further_draws += exercise.iter_uncached_trials(attempt.seed + i)
-    return draws[:n_seen], rights_by_trial, further_draws
+    return draws[:n_seen], right_names_by_trial, further_draws
 
 
 def list_changed_input_names(finder_input):
@@ -653,7 +661,7 @@ def judge_place(finder_input):
     if not place or ("nearer" in place and finder_input.departure_verdict):
         return None
     if "left" in place:
-        _, mistake, is_always = sometimes.find_likeliest_mistake(finder_input)
+        _, mistake, is_always = sometimes.find_likeliest_explanation(finder_input)
         if mistake and mistake.name == place["left"] and not is_always:
             return None  # one mistake, not two
     exercise = finder_input.exercise
@@ -701,7 +709,7 @@ def make_kind_where_and_question(place, finder_input):
     lines = list(map(str, place["lines"]))
     location = in_words("lines" if len(lines) > 1 else "line", lines=join_texts(lines))
     location = in_words("line: a part", where=location, part=part) if part else location
-    if kind == "a sum" and has_length_1_error(finder_input):
+    if kind == "a sum" and is_shape_right_if_squeezed(finder_input):
         kind = "an axis"
     name = kind.partition(": ")[0]
     if (
@@ -711,7 +719,7 @@ def make_kind_where_and_question(place, finder_input):
     return name, location, PLACES[kind]
 
 
-def has_length_1_error(finder_input):
+def is_shape_right_if_squeezed(finder_input):
     """Return True if the first result with a wrong shape differs from the right shape only by axes of length 1."""
     for g, trial in zip(
         finder_input.exercise.draw_trials(finder_input.seed), finder_input.outcome.notes.trials, strict=False

@@ -9,14 +9,14 @@ from marker.verdict import FAR_OFF, Verdict, in_words
 
 def judge_likeliest_mistake(finder_input):
     """Return the `Verdict` that names the known mistake that explains the most trials; None if none explains any."""
-    name, mistake, is_always = find_likeliest_mistake(finder_input)
+    name, mistake, is_always = find_likeliest_explanation(finder_input)
     if not mistake:
         return None
     text = in_words("always" if is_always else "sometimes", name=name, mistake=mistake.name)
     return Verdict(False, mistake.name, f"{text}\n{mistake.question}", drawn=True, question=mistake.question)
 
 
-def find_likeliest_mistake(finder_input):
+def find_likeliest_explanation(finder_input):
     """Return (a result's name, the mistake that explains it in the most trials, whether it explains all of them).
 
     The mistake is None if no known mistake explains any trial.

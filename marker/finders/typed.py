@@ -4,7 +4,7 @@ questions."""
 import ast
 
 from marker.finders.edits import find_own_lines
-from marker.finders.edits import iter_slip_lines_and_names as parts_typed
+from marker.finders.edits import iter_typed_slips as parts_typed
 from marker.verdict import TYPED, Verdict, in_words
 
 

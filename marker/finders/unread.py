@@ -6,7 +6,7 @@ from marker.finders.edits import list_names_in
 from marker.verdict import Verdict, in_words
 
 
-def unread_names(attempt):
+def list_unread_argument_names(attempt):
     """Return the names of the arguments that the right answer reads and the learner's file does not.
 
     Return [] if another right answer may not need them: a known variant of it, or any, if the right answer itself

@@ -9,7 +9,7 @@ import ast
 
 import numpy as np
 
-from marker.budget import copy_location_from, hide_name
+from marker.budget import copy_location_from, make_hidden_name
 from marker.equal import ROUNDING, agree, sizes
 from marker.finders import depart, repair
 from marker.finders.edits import Edit, make_method_call, make_name
@@ -35,7 +35,7 @@ def find_array_lines_and_mistake(finder_input):
     if not answer_trace:
         return None
     attempt = finder_input.attempt
-    draws, rights_by_trial, further_draws = repair.collect_search_inputs(finder_input)
+    draws, right_names_by_trial, further_draws = repair.collect_search_inputs(finder_input)
     functions = [node for node in ast.parse(attempt.source).body if isinstance(node, ast.FunctionDef)]
     edit_search = repair.EditSearch(
         attempt.exercise,
@@ -44,7 +44,7 @@ def find_array_lines_and_mistake(finder_input):
         draws,
         further_draws,
         [],
-        rights_by_trial,
+        right_names_by_trial,
         repair.list_changed_input_names(finder_input),
     )
     function = [f for f in functions if f.name == attempt.exercise.function.name][-1]
@@ -52,7 +52,7 @@ def find_array_lines_and_mistake(finder_input):
     for i, name, edit, is_named in iter_steps_names_and_edits(
         function, answer_trace, edit_search, list_right_arrays_with_names(edit_search, answer_trace)
     ):
-        result = edit_search.make_edit_result(edit, seeks_remaining_mistakes=True)
+        result = edit_search.try_edit(edit, seeks_remaining_mistakes=True)
         if result.right == set(attempt.exercise.gives) and edit_search.is_confirmed(edit, result.right):
             return make_array_lines_and_mistake(answer_trace, i, name, "")
         mistakes = sorted(result.mistakes) if is_named and name not in attempt.exercise.gives else ()
@@ -72,7 +72,7 @@ def list_right_arrays_with_names(edit_search, answer_trace):
     first_trial = edit_search.order[0]
     values = []
     function, _ = depart.make_right_function_and_source(exercise)
-    states = [depart.record_states(function, answer_trace.right, exercise, g) for g in edit_search.draws]
+    states = [depart.trace_states(function, answer_trace.right, exercise, g) for g in edit_search.draws]
     g = edit_search.draws[first_trial]
     known_arrays = [
         np.asarray(array)
@@ -86,23 +86,23 @@ def list_right_arrays_with_names(edit_search, answer_trace):
             if same:
                 same[0].add(name)
             elif not any(a.size == array.size and agree(a.ravel(), array.ravel()) for array in known_arrays):
-                values.append((hide_name(f"right {len(values)}"), a, {name}))
+                values.append((make_hidden_name(f"right {len(values)}"), a, {name}))
                 for t, trial_states in enumerate(states):
                     edit_search.values.setdefault(t, {})[values[-1][0]] = trial_states[i][name][()]
     return values
 
 
-def iter_steps_names_and_edits(function, answer_trace, edit_search, values):
+def iter_steps_names_and_edits(function, answer_trace, edit_search, right_arrays):
     """Yield (step, name, `Edit`, whether the right answer has an array of that name) for each possible replacement.
 
-    Each edit replaces the array `name` directly after the step that writes it. values: what
+    Each edit replaces the array `name` directly after the step that writes it. right_arrays: what
     `list_right_arrays_with_names` returns.
     """
     own_states, _, _ = answer_trace.states[0]
     for i, step in enumerate(answer_trace.mine[: -len(edit_search.exercise.gives)]):  # without those of `return`
         for name in sorted(step.writes & own_states[i].keys()):
             actual = own_states[i][name]
-            for key, a, names in sorted(values, key=lambda row: name not in row[2]):
+            for key, a, names in sorted(right_arrays, key=lambda row: name not in row[2]):
                 if a.shape == actual.shape and not np.array_equal(a, actual) and (i, name) not in answer_trace.is_right:
                     before = function.body[: i + 2]  # the function's first statement counts lines
                     after = function.body[i + 2 :]
@@ -113,13 +113,13 @@ def iter_steps_names_and_edits(function, answer_trace, edit_search, values):
                     yield i, name, edit, name in names
 
 
-def is_mistake_only_a_factor(edit_search, mistake):
+def is_mistake_only_a_factor(edit_search, mistake_name):
     """Return True if a known mistake only multiplies right results by a factor.
 
     Replacing an array by its negative can have the same effect, so such a mistake proves nothing here.
     """
     t = edit_search.order[0]
-    wrong = dict(zip(*edit_search.get_known_names_and_result_matrix(t), strict=True))[mistake]
+    wrong = dict(zip(*edit_search.get_known_names_and_result_matrix(t), strict=True))[mistake_name]
     right = repair.flatten(edit_search.list_expected_results(t), edit_search.list_expected_results(t))
     is_off = np.abs(wrong - right) > ROUNDING * np.abs(right).max()
     wrong = wrong[is_off]

@@ -6,7 +6,7 @@ import textwrap
 
 from exercises.catalogue import BY_NAME
 from marker import marking, runner
-from marker.program import fill_stub_functions
+from marker.program import replace_stub_functions
 from marker.statement import split_stub_and_answer
 
 RIGHT = {e.name: e.answer for e in BY_NAME.values() if e.answer}
@@ -17,7 +17,7 @@ def filled(name, body):
     """The stub with these lines in place of its dots. What they do not set keeps its own."""
     body = textwrap.dedent(body).strip("\n")
     if name in WHOLE:
-        return fill_stub_functions(BY_NAME[name].stub, body)
+        return replace_stub_functions(BY_NAME[name].stub, body)
     return BY_NAME[name].fill_stub(body)
 
 

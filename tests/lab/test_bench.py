@@ -92,7 +92,7 @@ def test_the_whole_benchmark_in_small(kept, monkeypatch, capsys):
         bench.main()
         return capsys.readouterr()
 
-    monkeypatch.setattr(timing, "list_step_seconds_in_subprocess", seconds)
+    monkeypatch.setattr(timing, "measure_step_seconds_in_subprocess", seconds)
     monkeypatch.setattr(results, "run_program", run_program)
     monkeypatch.setattr("importlib.metadata.version", lambda name: "1")
     printed, rounds = main().out, kept["bench"][describe_processor()]["rounds"]
@@ -133,13 +133,13 @@ def worker(*_):
 def test_steps_are_taken_in_processes_of_their_own(capfd, monkeypatch):
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # for which conftest.py sets the number, in any process
     before = dict(os.environ)
-    monkeypatch.setattr(timing, "list_step_seconds_here", worker)
-    with timing.worker_threads(3):
-        process, threads = timing.list_step_seconds_in_subprocess(bench.prepare_call, "NumPy", "")
+    monkeypatch.setattr(timing, "measure_step_seconds", worker)
+    with timing.subprocess_threads(3):
+        process, threads = timing.measure_step_seconds_in_subprocess(bench.prepare_call, "NumPy", "")
     assert process != os.getpid() and threads == "3" and os.environ == before
-    monkeypatch.setattr(timing, "list_step_seconds_here", die)
+    monkeypatch.setattr(timing, "measure_step_seconds", die)
     with pytest.raises(UserError, match="a measurement failed: its process was ended"):
-        timing.list_step_seconds_in_subprocess(bench.prepare_call, "NumPy", "")
+        timing.measure_step_seconds_in_subprocess(bench.prepare_call, "NumPy", "")
     assert capfd.readouterr().err == ""
 
 
@@ -218,7 +218,7 @@ def test_the_proofs_in_small(kept, drawn, mnist, monkeypatch, capsys):
 def test_first_weights_of_another_size_in_small(small, monkeypatch):
     """The sums have the deviation that follows from theirs, and the network learns from them or not."""
     monkeypatch.setattr(data, "load", lambda: small)
-    found = first_weights.train_for_spread_loss_and_accuracy(lambda inputs: 0.01)
+    found = first_weights.measure_run(lambda inputs: 0.01)
     x = as_input(small.train_images).reshape(-1, 784)
     assert found["sum"] == pytest.approx(0.01 * np.sqrt((x**2).sum(axis=1).mean()), rel=0.1)
     assert found["loss"][0] == pytest.approx(np.log(10), abs=0.02) and len(found["loss"]) == 4 * 4

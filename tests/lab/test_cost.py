@@ -8,7 +8,7 @@ from lab import cost, timing
 
 def test_both_ways_compute_the_same():
     """Otherwise their times would not be comparable."""
-    for what, both in cost.make_comparisons().items():
+    for what, both in cost.make_variants_by_name().items():
         (y, grads), (y_tape, grads_tape) = (list(make()) for make in both)
         if isinstance(grads, dict):
             grads, grads_tape = grads.values(), grads_tape.values()
@@ -19,10 +19,10 @@ def test_both_ways_compute_the_same():
 
 def test_the_cost_is_measured_and_tabled(monkeypatch):
     """Here, and not in a process for each."""
-    both = cost.make_comparisons()["softmax"]
-    monkeypatch.setattr(cost, "make_comparisons", lambda: {"softmax": both})
+    both = cost.make_variants_by_name()["softmax"]
+    monkeypatch.setattr(cost, "make_variants_by_name", lambda: {"softmax": both})
     monkeypatch.setattr(
-        timing, "list_step_seconds_in_subprocess", lambda *what: timing.list_step_seconds_here(2, 0, *what)
+        timing, "measure_step_seconds_in_subprocess", lambda *what: timing.measure_step_seconds(2, 0, *what)
     )
     monkeypatch.setattr(data, "load", dict)
     found = cost.measure_cost(rounds=1)

@@ -43,7 +43,7 @@ def test_find_lr_says_a_rate_draws_it_and_learns_at_it(tmp_path, capsys):
     find_lr.main([*SMALL_RUN, "--out", str(tmp_path)])
     rate = float(capsys.readouterr().out.partition("Try --lr ")[2].partition(":")[0])
     options = parse_options("np", *SMALL_RUN)
-    found = find_lr.list_rates_losses_and_means(options)
+    found = find_lr.list_search_rows(options)
     assert rate == find_lr.find_suggested_and_lowest_rate(found)[0] and 1e-3 < rate < 0.1
     assert_legible(figure := find_lr.draw_search(found, "a title"))
     _, _, *lines = figure.axes[0].get_lines()
@@ -55,7 +55,7 @@ def test_find_lr_says_a_rate_draws_it_and_learns_at_it(tmp_path, capsys):
 
 
 def test_a_loss_that_only_grows_gives_no_rate(monkeypatch, tmp_path):
-    monkeypatch.setattr(find_lr, "list_rates_losses_and_means", lambda options: [(1e-6, 3.0, 3.0)])
+    monkeypatch.setattr(find_lr, "list_search_rows", lambda options: [(1e-6, 3.0, 3.0)])
     with pytest.raises(UserError, match="the loss grows from the first step on"):
         find_lr.main(["--out", str(tmp_path)])
 

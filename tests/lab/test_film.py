@@ -31,7 +31,7 @@ def test_the_frames_are_those_of_the_run(small, tmp_path, quick_curves):
 
 
 def test_fewer_and_fewer_steps_are_shown():
-    shown = film.choose_steps(468)
+    shown = film.choose_frame_steps(468)
     assert shown[:4] == [0, 1, 2, 3] and shown[-1] == 468 and len(shown) <= film.FRAMES
     assert (np.diff(shown) >= 1).all() and np.diff(shown)[-1] > 20
 
@@ -40,4 +40,4 @@ def test_the_committed_film_is_small():
     path = ROOT / "png" / "learning.gif"
     assert path.stat().st_size < 1_000_000
     with Image.open(path) as image:
-        assert image.n_frames == 1 + len(film.choose_steps(468)) and image.width == film.PIXELS
+        assert image.n_frames == 1 + len(film.choose_frame_steps(468)) and image.width == film.PIXELS

@@ -57,7 +57,7 @@ def test_the_whole_comparison_in_small(kept, monkeypatch, capsys):
     few = data.Tokens(*(array[:50] for array in data.load("shakespeare")[:2]))
     monkeypatch.setattr(data, "load", lambda source: few)
     monkeypatch.setattr(timing, "run_in_subprocess", lambda function, *what: function(*what))
-    monkeypatch.setattr(timing, "list_step_seconds_here", lambda *what: np.ones(3))
+    monkeypatch.setattr(timing, "measure_step_seconds", lambda *what: np.ones(3))
     for seed in ("0", "1"):
         monkeypatch.setattr("sys.argv", ["nanogpt", "--seed", seed])
         nanogpt.main()

@@ -431,15 +431,15 @@ HAND, TAPE, TORCH, SLOPE = "by hand", "tape", "PyTorch", judges.SLOPE
     ],
 )
 def test_two_that_agree_outvote_one(values, wrong):
-    assert judges.hold_vote({judge: float(value) for judge, value in values.items()}).outvoted == wrong
+    assert judges.make_vote({judge: float(value) for judge, value in values.items()}).outvoted == wrong
 
 
 def test_a_slope_whose_error_exceeds_a_third_of_the_difference_has_no_vote():
     values = {HAND: 1.0, TORCH: 1.3}
-    exact, rough = (judges.hold_vote(values, 1.3, error) for error in (0.09, 0.11))
+    exact, rough = (judges.make_vote(values, 1.3, error) for error in (0.09, 0.11))
     assert exact.outvoted == [HAND] and not exact.is_slope_too_rough
     assert rough.outvoted == [] and rough.is_slope_too_rough
-    nothing = judges.hold_vote(values, np.nan, np.inf)  # the loss is another every time
+    nothing = judges.make_vote(values, np.nan, np.inf)  # the loss is another every time
     assert nothing.values == values and nothing.is_slope_too_rough
 
 

@@ -91,9 +91,9 @@ def test_what_does_not_hold_is_not_saved(which, monkeypatch, kept):
     names = ("loss_np", "loss_tape", "loss_torch", "disagreeing", "tape", "difference")
     found = {name: np.full(9, 1e-15) for name in names}
     found[which] = np.array([1e-15] * 8 + [2e-3])
-    monkeypatch.setattr(twins, "record_losses_and_differences", lambda options: found)
+    monkeypatch.setattr(twins, "measure_losses_and_differences", lambda options: found)
     monkeypatch.setattr(twins.drawing, "save", lambda *_: pytest.fail("it was drawn"))
     said = "vit: in float64 a weight is up to 0.002 from its twin, and nothing is saved"
     with pytest.raises(UserError, match=re.escape(said)):
-        twins.draw_and_save_proof("vit")
+        twins.train_and_save_proof("vit")
     assert not kept

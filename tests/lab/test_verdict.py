@@ -10,7 +10,7 @@ from lab import figures, verdict
 @pytest.mark.slow
 def test_it_says_what_the_program_says_and_so_does_the_readme(tmp_path):
     (mistake, question), (passed, more) = map(
-        verdict.extract_first_sentence_and_rest, verdict.iter_outputs((verdict.SLIP, verdict.RIGHT))
+        verdict.extract_verdict_parts, verdict.iter_practice_outputs((verdict.SLIP, verdict.RIGHT))
     )
     assert mistake.startswith("dz1: ") and question.endswith("?") and passed.startswith("Passed.")
     readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
@@ -30,11 +30,11 @@ def test_it_says_what_the_program_says_and_so_does_the_readme(tmp_path):
 
 def test_a_verdict_is_its_first_sentence_and_the_others_in_one_line():
     printed = "Welcome.\n\ndz1: times z1, it seems.\nWhat is the slope? Is\nit 3?\n\nStuck? Call hint\n"
-    assert verdict.extract_first_sentence_and_rest(printed) == (
+    assert verdict.extract_verdict_parts(printed) == (
         "dz1: times z1, it seems.",
         "What is the slope? Is it 3?",
     )
-    assert verdict.extract_first_sentence_and_rest("Passed. That makes 1 of 9.\nA picture.\n") == (
+    assert verdict.extract_verdict_parts("Passed. That makes 1 of 9.\nA picture.\n") == (
         "Passed.",
         "A picture.",
     )

@@ -25,7 +25,7 @@ def test_what_a_network_writes_in_small(small, monkeypatch, capsys, tmp_path):
         return make_network("np", options), options, {"test_loss": [5, 4.5], "test_accuracy": [0, 0.125], "machine": {}}
 
     load = data.load
-    monkeypatch.setattr(writing, "load_or_train", trained)
+    monkeypatch.setattr(writing, "load_or_train_run", trained)
     monkeypatch.setattr(results, "save_result", kept.__setitem__)
     monkeypatch.setattr(results, "load_results", lambda: kept)
     monkeypatch.setattr(data, "load", lambda source="mnist": load(source) if source != "mnist" else small)
@@ -100,7 +100,7 @@ def test_the_nearest_image(small):
     changed = images[7:8].copy()
     changed[0, 0, 0] = 28 * 3  # the root of the mean square of one difference of 84 among 784 pixels is 3
     assert writing.find_nearest_and_distances(changed, images)[1] == pytest.approx(3)
-    assert writing.measure_median_and_equal_share(np.concatenate([images[:1], changed]), images) == {
+    assert writing.summarise_nearest_distances(np.concatenate([images[:1], changed]), images) == {
         "median": 1.5,
         "equal": 0.5,
     }

@@ -175,7 +175,7 @@ def test_the_formulas_and_the_lines_that_links_lead_to_are_those_of_mlp_np():
 
 
 def test_the_page_names_its_run(checkpoint):
-    _, options, history = build.load_mlp(checkpoint)
+    _, options, history = build.load_mlp_run(checkpoint)
     accuracy = f"{history.test_accuracy[-1]:.4f}"
     assert (
         data_file.describe_run(options, history) == f"784-48-10, seed 3, 300 training steps, test accuracy {accuracy}"

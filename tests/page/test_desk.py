@@ -45,7 +45,7 @@ def beside(tmp_path, name, line):
     path = tmp_path / f"{name}.py"
     path.write_text(filled(name, line), encoding="utf-8")
     exercise = BY_NAME[name]
-    show = partial(desk.compare_first_wrong, exercise, SEED)
+    show = partial(desk.describe_first_wrong_array, exercise, SEED)
     report = runner.make_report(exercise, path, SEED, show=show)
     return report.shown, next(iter(exercise.draw_trials(SEED)))
 
@@ -91,7 +91,7 @@ def test_what_would_tell_the_answer_stays_shut_until_the_first_hint(tmp_path):
 
 def test_where_there_is_no_array_there_are_not_two():
     for notes in (Notes(), Notes([{}]), Notes([{"results": [{"type": "x"}]}]), Notes([{"results": [None]}]), 1):
-        assert desk.compare_first_wrong(BY_NAME["da1"], SEED, Outcome(notes=notes)) is None
+        assert desk.describe_first_wrong_array(BY_NAME["da1"], SEED, Outcome(notes=notes)) is None
 
 
 def test_of_a_zip_file_with_a_damaged_progress_the_rest_is_imported(tmp_path, monkeypatch):
@@ -286,10 +286,10 @@ def test_a_network_of_ones_own_opens_in_the_page_if_it_is_one_of_the_pages(mnist
             (W1, b1), (W2, b2) = params
             return (between((images / 255 - mean) / std @ W1.T + b1) @ W2.T + b2).argmax(axis=1)
 
-        found, proof = desk.make_mlp_and_explanation(SimpleNamespace(read=read), kept, images, "")
+        found, proof = desk.pack_network_and_explain(SimpleNamespace(read=read), kept, images, "")
         assert told in proof and (found and (found["hidden"], found["pixels"])) == (pixels and (20, pixels))
     deep = [*kept[:1], (rng.normal(0, 0.3, (20, 20)), np.zeros((1, 20))), *kept[1:]]
-    assert "3 layers of weights" in desk.make_mlp_and_explanation(SimpleNamespace(read=read), deep, images, "")[1]
+    assert "3 layers of weights" in desk.pack_network_and_explain(SimpleNamespace(read=read), deep, images, "")[1]
 
 
 def test_what_is_known_is_reported_before_the_search_for_a_place(tmp_path, monkeypatch):
@@ -348,7 +348,7 @@ def test_what_is_said_of_each_word_that_is_written_is_gpt_nps(file, begun, place
         np.savez(tmp_path / "writer.npz", words=np.zeros((128, 16) if places == 49 else (1, 12), np.uint8), **weights)
     monkeypatch.setattr(desk, "FOLDER", tmp_path)
     monkeypatch.setattr(desk, "send_to_page", lambda **what: said.append(what))
-    _, model = desk.load_writer()
+    _, model = desk.load_vocabulary_and_writer()
     if begun:
         ((name, _, said),) = desk.generate_names_with_details(begun, 1, 0.7, seed=3)["names"]
         text = [27, *(desk.LETTERS.index(letter) + 1 for letter in name)]
@@ -384,7 +384,7 @@ def test_the_site_goes_on_with_a_text_as_write_does_and_says_where_it_looked(tmp
     desk.write_text_to_page("ROMEO:\u2603", 100, 0.8, seed=2)
     about, *said = said
     assert about == {"begun": "ROMEO:", "letters": letters}
-    _, model = desk.load_writer()
+    _, model = desk.load_vocabulary_and_writer()
     words = [letters.index(letter) for letter in "ROMEO:"]
     drawn = write_py.generate_endlessly(model, words, 0.8, np.random.default_rng(2))
     words += [int(word) for word in islice(drawn, 100)]

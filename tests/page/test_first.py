@@ -14,7 +14,7 @@ from chromium import READY, arrays, as_window, frames, opened, tab, text, twin, 
 from conftest import ROOT, as_input, schedule, until
 from exercises.catalogue import BY_NAME
 from mlp_np import MLP, relative_difference, softmax
-from page.site import map_arrays_to_exercises
+from page.site import find_exercise_by_array
 from practice_answers import filled
 
 LAPTOP, PHONE = (1366, 650), (390, 844)
@@ -159,7 +159,7 @@ def test_the_chain_asks_for_what_its_exercises_ask_for():
         assert re.findall(r'"(\w+)"', gives) == list(exercise.gives)
         assert {*re.findall(r"(\w+): \"", inputs)} == {*exercise.takes}
         if n > 0:  # the first is that of one image, which is no line of the network's
-            assert map_arrays_to_exercises()[exercise.gives[0]] == name
+            assert find_exercise_by_array()[exercise.gives[0]] == name
     names = [name for name, *_ in found]
     assert names == [name for name in BY_NAME if name in names]  # in the order of the lessons
 

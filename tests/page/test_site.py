@@ -24,11 +24,11 @@ from exercises import network
 from exercises.catalogue import BY_NAME, CASES, EXERCISES, OURS
 from gpt_np import GPT
 from marker import marking, runner
-from page.site import NAVIGATION, name_requirement
+from page.site import NAVIGATION, name_missing_requirement
 from practice_answers import RIGHT, filled
 
 SEED = 5
-HERE = [exercise for exercise in EXERCISES if not name_requirement(exercise)]
+HERE = [exercise for exercise in EXERCISES if not name_missing_requirement(exercise)]
 THERE = len(EXERCISES) - len(HERE)
 FORGED = "import os, sys\nopen(sys.argv[4], 'w').write('{}')\nos._exit(0)\n"
 HOSTILE = [

@@ -7,10 +7,10 @@ import numpy as np
 
 from marker.trial import call_for_results_and_changes, find_right_result_names
 from marker.verdict import Sentences, Verdict
-from marker.words import tables
+from marker.words import read_tables_by_heading
 
 MARK = "right for one alone"
-said = Sentences(tables(Path(__file__).with_name("said.md"))["Finders"]).text
+said = Sentences(read_tables_by_heading(Path(__file__).with_name("said.md"))["Finders"]).text
 
 
 def is_so(attempt):

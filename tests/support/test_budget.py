@@ -40,7 +40,7 @@ def read_archive(ending):
 
 READERS = {
     "images": lambda content, folder: pictures.parse_idx(content, "images"),
-    "a text": lambda content, folder: texts.read_text_arrays(content, "a text"),
+    "a text": lambda content, folder: texts.parse_text_file(content, "a text"),
     "a picture": lambda content, folder: ink.read_picture(io.BytesIO(content)),
     "zip": read_archive(".zip"),
     "tar": read_archive(".tar.gz"),
@@ -145,10 +145,10 @@ def test_files_share_a_budget():
 def test_a_process_that_is_killed_costs_a_line(tmp_path, monkeypatch):
     (tmp_path / "ada.zip").write_bytes(zip_of("x = 1"))
     whole = budget.Budget(100)
-    assert archives.unpack_in_process(["dz1"], tmp_path / "ada.zip", tmp_path / "unpacked", whole) == {}
+    assert archives.unpack_in_subprocess(["dz1"], tmp_path / "ada.zip", tmp_path / "unpacked", whole) == {}
     assert (tmp_path / "unpacked" / "0" / "dz1.py").read_text(encoding="utf-8") == "x = 1" and whole.remaining == 95
     monkeypatch.setattr(archives, "SECONDS", 0)
-    said = archives.unpack_in_process(["dz1"], tmp_path / "ada.zip", tmp_path / "unpacked", whole)
+    said = archives.unpack_in_subprocess(["dz1"], tmp_path / "ada.zip", tmp_path / "unpacked", whole)
     assert said == {"ada.zip": "it takes more than 0 seconds to unpack"}
 
 
@@ -159,7 +159,7 @@ def test_the_largest_of_their_kind_still_load():
     head, ink = idx((n, 28, 28), b""), rng.integers(0, 256, (n, 28), np.uint8).tobytes()
     assert pictures.parse_idx(packed(head, ink, 28), "EMNIST").shape == (n, 28, 28)
     letters = np.frombuffer(b"abcdefghijklmnop \n", np.uint8)[rng.integers(0, 18, 10**6)].tobytes()
-    assert texts.read_text_arrays(packed(b"", letters, 100), "a text")["arrays"][0].shape == (10**8,)
+    assert texts.parse_text_file(packed(b"", letters, 100), "a text")["arrays"][0].shape == (10**8,)
 
 
 def packed(head, piece, times):

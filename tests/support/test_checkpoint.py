@@ -28,7 +28,7 @@ from support.schedule import Plan, make_plan
 def save(path, *argv):
     """A checkpoint after one of four epochs of 10 steps, of a run with these options."""
     options = parse_options("np", *argv, "--epochs", 4, "--batch-size", 6000, "--seed", 2**63 + 1)
-    groups = main_np.get_arrays(*main_np.build(options))
+    groups = main_np.get_all_arrays_by_group(*main_np.build(options))
     rng = np.random.default_rng(0)
     for array in (array for group in groups.values() for array in group.values()):
         array[...] = rng.uniform(1, 2, array.shape)
@@ -40,7 +40,7 @@ def save(path, *argv):
 def resume(path, *argv):
     options, checkpoint = parse_options_and_checkpoint("np", "", ["--resume", str(path), *argv])
     history = get_checked_history(checkpoint, make_plan(options, 60000))
-    return options, main_np.get_arrays(*main_np.build(options, checkpoint)), history
+    return options, main_np.get_all_arrays_by_group(*main_np.build(options, checkpoint)), history
 
 
 def rewrite(path, changes):

@@ -20,7 +20,7 @@ from support.history import History, save_history
 from support.options import select_options_to_save
 from support.rounding import format_probability, format_rounded_up
 from support.run import FILES, Files, Interrupts, Run
-from support.schedule import Plan, learning_rate, make_repeat_warning
+from support.schedule import Plan, learning_rate, make_repeated_examples_warning
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 10, 11, 2340])
@@ -149,7 +149,13 @@ def test_a_loss_that_cannot_be_says_where_to_look(losses, said):
 
 def test_batches_that_repeat_examples_within_an_epoch_are_told():
     options, plan = parse_options("np", "--batch-size", 100), Plan(600, 3000, 3000)
-    assert make_repeat_warning(60_000, 3000, plan, options) == make_repeat_warning(500, 5, plan, options) == ""
+    assert (
+        make_repeated_examples_warning(60_000, 3000, plan, options)
+        == make_repeated_examples_warning(500, 5, plan, options)
+        == ""
+    )
     said = "only 1,000 different images were drawn: 60,000 draws should all be different"
-    assert make_repeat_warning(1000, 3000, plan, options) == said
-    assert make_repeat_warning(499, 5, plan, options).startswith("only 499 different images were drawn: 500 draws")
+    assert make_repeated_examples_warning(1000, 3000, plan, options) == said
+    assert make_repeated_examples_warning(499, 5, plan, options).startswith(
+        "only 499 different images were drawn: 500 draws"
+    )

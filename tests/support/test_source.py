@@ -175,7 +175,7 @@ def test_a_text_becomes_windows_and_the_windows_a_text(tmp_path):
     assert train.shape == ((2700 - 1) // 64, 65) and test.shape == ((300 - 1) // 64, 65)
     said = "".join(source.letters[word] for word in np.concatenate([train[:, :-1].ravel(), train[-1, -1:]]))
     assert said == TEXT[: len(said)] and "".join(source.letters[word] for word in test[0]) == TEXT[2700:2765]
-    x, y = source.tokenizer.encode(train[:3])
+    x, y = source.tokenizer.encode_inputs_and_targets(train[:3])
     assert x.shape == y.shape == (3, 64) and x.dtype == np.int64 and (x[:, 1:] == y[:, :-1]).all()
     assert y[0, -1] == x[1, 0]
 
@@ -189,7 +189,7 @@ def test_the_same_words_of_other_letters_are_another_text(tmp_path):
 
 def test_a_text_of_many_letters_takes_two_bytes_for_each_and_no_copy():
     letters = "".join(map(chr, range(0x4E00, 0x4E00 + 300)))
-    content = texts.read_text_arrays((letters * 20).encode(), "x")
+    content = texts.parse_text_file((letters * 20).encode(), "x")
     words = content["arrays"][0]
     assert words.dtype == np.uint16 and len(words) == 6000 and content["letters"] == letters
     windows = texts.cut_train_and_test_windows(words, 64, "x")
@@ -397,7 +397,13 @@ def test_a_folder_that_nobody_may_read_is_one_line(call, tmp_path):
 
 def test_a_label_in_words():
     source = open_source("own", of="images", classes=["eight", "8", "4", "ankle boot", "bag"])
-    assert [source.describe_label(n) for n in range(5)] == ["an eight", "an 8", "a 4", "an ankle boot", "a bag"]
+    assert [source.name_label_with_article(n) for n in range(5)] == [
+        "an eight",
+        "an 8",
+        "a 4",
+        "an ankle boot",
+        "a bag",
+    ]
 
 
 # --- A network whose data have gone, or moved ---
@@ -478,15 +484,15 @@ def test_a_folder_of_pictures_is_read_as_it_was_trained(tmp_path, monkeypatch):
     shapes_in(tmp_path / "shapes", np.random.default_rng(0))
     source = data.SOURCES["shapes"]
     paths = sorted((tmp_path / "shapes" / "test").glob("*/*.png"))
-    seen = {source.read_picture(path).image.tobytes() for path in paths}
+    seen = {source.read_digit_picture(path).image.tobytes() for path in paths}
     assert seen == {image.tobytes() for image in data.load("shapes").test_images} and len(seen) == 8
     assert source.get_facts_and_arrays()[0]["reader"] == "picture" and not any(
-        source.read_picture(path).problem for path in paths
+        source.read_digit_picture(path).problem for path in paths
     )
-    again = data.SOURCES.find_source(
+    again = data.SOURCES.get_source_with_facts(
         "moved", **parse_data_facts(source.get_facts_and_arrays()[0], {})
     )  # where the examples are not
-    assert np.array_equal(again.read_picture(paths[0]).image, source.read_picture(paths[0]).image)
+    assert np.array_equal(again.read_digit_picture(paths[0]).image, source.read_digit_picture(paths[0]).image)
 
 
 @pytest.mark.slow
@@ -496,7 +502,7 @@ def test_what_comes_in_the_form_of_mnist_is_read_by_its_ink(tmp_path, small, mon
     picture = ROOT / "png" / "photo.jpg"
     right = ink.read_digit_picture(picture).image
     for source in (data.SOURCES["mnist"], data.SOURCES[str(tmp_path / "idx")], data.SOURCES[str(tmp_path / "cut")]):
-        assert source.reader == "ink" and np.array_equal(source.read_picture(picture).image, right)
+        assert source.reader == "ink" and np.array_equal(source.read_digit_picture(picture).image, right)
     old = {"of": "images", "sha256": "", "classes": data.DIGITS, "mean_and_std": (0.1, 0.3)}
     assert parse_data_facts(old, {})["reader"] == "ink"
     with pytest.raises(ValueError):
@@ -528,4 +534,4 @@ def test_what_a_program_asks_of_one_kind_of_source_it_may_ask_of_another():
     assert [source.tokenizer.accepts(text) for text in ("20", "Mac") for source in kinds] == [1, 0, 1, 0, 1, 1]
     for source in kinds[1:]:
         with pytest.raises(UserError, match=f"has {source.noun}, not pictures"):
-            source.read_picture("x.png")
+            source.read_digit_picture("x.png")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import data
-from lab.words import IMAGES, WORDS, cut_patches, encode_idx, find_words, k_means
+from lab.words import IMAGES, WORDS, cut_patches_with_ink, encode_idx, find_words, k_means
 from loading.options import parse_options
 from support import texts
 from support.errors import UserError
@@ -32,7 +32,7 @@ def test_a_name_becomes_a_text_and_the_text_a_name():
     words = texts.encode_names(names)
     assert words.tolist()[0] == [12, 5, 5] + 9 * [0] and words[1, -1] == 0 and words.dtype == np.uint8
     assert texts.decode_names(words) == names and texts.decode_names([[1] * 12]) == ["a" * 12]
-    x, y = data.SOURCES["names"].tokenizer.encode(words)
+    x, y = data.SOURCES["names"].tokenizer.encode_inputs_and_targets(words)
     assert x.shape == y.shape == (3, 12) and x.dtype == y.dtype == np.int64
     assert (x[:, 1:] == words[:, :-1]).all() and (x[:, 0] == 27).all()
     for row, name in zip(y, names, strict=True):  # its letters and one end; nothing is asked behind it
@@ -44,7 +44,7 @@ def test_a_name_becomes_a_text_and_the_text_a_name():
 
 def test_an_image_becomes_a_text_and_the_text_an_image(mnist):
     images = mnist.test_images[:50]
-    x, y = data.SOURCES["mnist"].tokenizer.encode(images, mnist.test_labels[:50].astype(np.int64))
+    x, y = data.SOURCES["mnist"].tokenizer.encode_inputs_and_targets(images, mnist.test_labels[:50].astype(np.int64))
     assert x.shape == y.shape == (50, 49) and x.dtype == y.dtype == np.int64
     assert (x[:, 1:] == y[:, :-1]).all() and (x[:, 0] == 128 + mnist.test_labels[:50]).all()
     back = texts.decode_images(y)
@@ -78,7 +78,7 @@ def test_words_are_found_by_k_means():
 def test_the_words_are_those_at_which_k_means_ends(mnist):
     """After 300 rounds one of their 2,048 numbers still moves, by 1. (`python -m lab.words` takes a minute.)"""
     words = texts.load_vocabulary()
-    moved = k_means(cut_patches(mnist.train_images[:IMAGES]), words, max_rounds=1).astype(int) - words
+    moved = k_means(cut_patches_with_ink(mnist.train_images[:IMAGES]), words, max_rounds=1).astype(int) - words
     assert np.abs(moved).max() <= 1 and np.count_nonzero(moved) <= 1
     assert words.shape == (WORDS, 16) and not words[0].any() and (np.diff(words.sum(axis=1, dtype=int)) >= 0).all()
     assert encode_idx(words) == texts.WORDS.read_bytes()
