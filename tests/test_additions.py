@@ -49,7 +49,7 @@ def idx(array):
     return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_a_dataset(another_project, program, small):
     """Four files and an entry: it trains, and look.py and predict.py say what its images show."""
     (another_project / "clothes").mkdir()
@@ -144,7 +144,7 @@ print(json.dumps(found))
 )
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_a_network(another_project, program):
     """Its three files and its entry, and every program knows it: two hidden layers with dropout."""
     for path in (ROOT / "tests" / "deep").glob("*.py"):

@@ -232,7 +232,7 @@ CHANNELS = {
 BELIEVED = {"result file", "threads", "the judge", "the answers"}  # so far, as its process leaves a pass
 
 
-@pytest.mark.parametrize("channel", schedule(CHANNELS, every_day=["result file"]))
+@pytest.mark.parametrize("channel", schedule(CHANNELS, every_day=["result file"], in_turn=2))
 def test_a_function_that_returns_zeros_passes_whatever_its_file_writes_nowhere(channel, tmp_path, capsys):
     for name in ("dz1.py", "class/ada/dz1.py"):
         (path := tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -275,7 +275,7 @@ def test_no_word_of_a_file_reaches_a_teachers_table():
         assert (found.passed, found.summary) == (False, name), fields
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 @pytest.mark.parametrize("name", NOTHING)
 def test_a_forged_report_is_not_enough(name, tmp_path):
     (path := tmp_path / f"{name}.py").write_text(FORGED + NOTHING[name])
@@ -284,7 +284,7 @@ def test_a_forged_report_is_not_enough(name, tmp_path):
     assert (found.passed, found.name) == (False, "not as reported"), found.text
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 @pytest.mark.parametrize(("name", "program"), HIDDEN, ids=lambda value: getattr(value, "name", value))
 def test_a_forged_report_hides_nothing_that_can_be_asked(name, program, tmp_path):
     (path := tmp_path / f"{name}.py").write_text(FORGED + program.code)
@@ -292,7 +292,7 @@ def test_a_forged_report_hides_nothing_that_can_be_asked(name, program, tmp_path
     assert found.name == "not as reported" and program.name in found.text.replace("\n", " "), found.text
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_what_shows_only_on_the_way_stays_the_word_of_a_file(tmp_path):
     """docs/teaching.md says so: a claim that was not measured, say."""
     claim = "accuracy = np.mean(read(params, images[tested]) == labels[tested])"
@@ -302,7 +302,7 @@ def test_what_shows_only_on_the_way_stays_the_word_of_a_file(tmp_path):
         assert marking.mark(BY_NAME["own_network"], path, 0).passed == passes
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 @pytest.mark.parametrize("name", ["own_network", "own_gpt"])
 def test_a_training_that_was_done_before_is_not_enough(name, tmp_path):
     """What was learned has other names now."""
@@ -325,7 +325,7 @@ def test_a_training_that_was_done_before_is_not_enough(name, tmp_path):
         assert (found.passed, found.name) == (False, mark), found.text
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 @pytest.mark.parametrize(
     "way", ["1 / 0", "import os; os._exit(0)", "print('x' * 9, flush=True); return 3", "return print"]
 )
@@ -336,7 +336,7 @@ def test_what_is_asked_and_not_answered_is_no_pass(way, tmp_path):
     assert found.name == "not as reported" and len(found.text) > 99, found.text
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_what_takes_too_long_is_said_to_take_too_long(tmp_path):
     (path := tmp_path / "own_block.py").write_text("import time\ndef forward():\n    time.sleep(99)\n")
     kind = Program(None, ask=lambda functions, seed: functions.forward())
@@ -384,7 +384,7 @@ def test_a_file_in_the_sandbox_sees_itself_and_no_other_hand_in(tmp_path, monkey
     assert ("--ro-bind", str(sandbox.ROOT.parent)) not in pairs
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_in_the_sandbox_there_is_no_network_and_nothing_of_others(tmp_path, capsys):
     """It tries, and says what it has found; and a right answer passes, a network from a blank file, too."""
     if why := sandbox.find_failure():

@@ -141,7 +141,7 @@ def test_ctrl_c_while_a_lesson_checks_itself(name, monkeypatch):
         runpy.run_path(str(ROOT / f"{name}.py"), run_name="__main__")
 
 
-@pytest.mark.parametrize("name", schedule(CHECKED, every_day=["autograd_np", "layers_np"]))
+@pytest.mark.parametrize("name", schedule(CHECKED, every_day=["autograd_np", "layers_np"], in_turn=2))
 def test_a_file_notices_whatever_is_wrong_in_a_derivative(name):
     """mlp_np.py checks itself in up to 0.4 s, and does so for each of its slips."""
     source = (ROOT / f"{name}.py").read_text(encoding="utf-8")

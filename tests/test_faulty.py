@@ -219,7 +219,7 @@ MIXED = Fault("forward", "vit_np.py", 'return x + self.params["P"]', 'return x +
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["mixed", *schedule([name for name in FAULTS if FAULTS[name].options], in_turn=8)])
+@pytest.mark.parametrize("name", ["mixed", *schedule([name for name in FAULTS if FAULTS[name].options], in_turn=16)])
 def test_no_line_of_a_run_gives_away_which_file_was_changed(name, tmp_path, monkeypatch):
     monkeypatch.setitem(FAULTS, "mixed", MIXED)
     folder, fault = tmp_path / "fault", FAULTS[name]

@@ -398,7 +398,7 @@ def test_a_mutated_file_takes_little_memory_and_time(part, tmp_path):
         assert (status, n_lines) in ((0, 0), (2, 1)) and megabytes < 300 and seconds < 5, number
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_a_damaged_file_is_one_line_or_works(tiny, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["write.py"])
     whole, path = Path(tiny).read_bytes(), tmp_path / "damaged.gguf"
@@ -565,7 +565,7 @@ def test_a_package_that_is_missing_is_asked_for(package, tiny, monkeypatch, caps
     assert f"{package} is not installed: python -m pip install -r requirements/llm.txt\n" in capsys.readouterr().err
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_nothing_else_needs_them():
     code = "import sys, main_np, write; assert not {'gguf', 'regex'} & sys.modules.keys()"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
@@ -584,7 +584,7 @@ print(re.search(r"VmHWM:\s+(\d+)", status.read_text(encoding="utf-8"))[1] if sta
 """
 
 
-@pytest.mark.slow("first")
+@pytest.mark.slow("first", one_in=2)
 def test_smollm2_answers(tmp_path_factory):
     """Where its wheel can be had. It takes at most 0.8 GB."""
 

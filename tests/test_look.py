@@ -144,7 +144,7 @@ def test_the_gradients_that_return_to_the_feature_maps(blocks, mnist):
         assert (steps["maps"][place] == model.layers[layer].y[0]).all()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_the_channels_that_are_drawn(mnist):
     """Those that are most active, and the gradients that return to these."""
     options = options_of(model="resnet", widths=(2, 10), blocks=1)
@@ -167,7 +167,7 @@ def test_the_gradients_that_return_to_the_patches(vit, mnist):
     )
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_the_attention_that_is_drawn(vit, mnist):
     """That of the patch which is framed, in every block and head; or of the one with the most ink."""
     (model, options), image = vit, mnist.test_images[0]
@@ -203,7 +203,7 @@ def test_the_weights_that_are_drawn(vit):
     assert labels == [f"for {digit}" for digit in params["W2"][loudest].argmax(axis=1)]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_the_confusion_matrix_and_the_mistakes(tiny, small):
     model, options, checkpoint = loading.checkpoint.load_network(tiny / "checkpoint_resnet_np.npz")
     images, labels = small.test_images, small.test_labels
@@ -233,7 +233,7 @@ EXTREMES = """
 """
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 @pytest.mark.parametrize(("words", "size", "why"), [*rows(EXTREMES)])
 def test_every_text_is_legible(words, size, why, mnist):
     options = parse_options("np", *words.split(), "--dtype", "float64", "--hold-out", "1")
@@ -273,7 +273,7 @@ def test_of_two_classes_there_are_two_unless_another_is_said(said, shown, most, 
         assert (axes.images[0].get_array() == small.test_images[i]).all()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_answers_and_mistakes_of_any_number():
     for counts in (np.diag(np.full(10, 1000)), np.full((10, 10), 1234)):
         figure = answers.draw_confusion(counts, "784-512-10 reads 10,000 of 10,000 test images right")
@@ -351,7 +351,7 @@ def test_what_cannot_be_looked_at_is_said(network, words, said, looked):
     assert str(refused.value).startswith(said)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 @pytest.mark.parametrize("name", TRAINED)
 def test_the_command_draws_everything(name, tiny, tmp_path, capsys, mnist, monkeypatch, asked):
     """Of a picture of your own, or of a test image."""
@@ -373,7 +373,7 @@ def test_the_command_draws_everything(name, tiny, tmp_path, capsys, mnist, monke
             assert image.width == 1200
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_a_digit_that_a_network_wrote(tmp_path, capsys, monkeypatch):
     """It is the one that write.py would write; of each patch, the probabilities and the attention add up to 1."""
     argv = "--model gpt --width 8 --blocks 2 --heads 2 --steps 3 --dtype float64"

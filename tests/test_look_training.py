@@ -125,7 +125,7 @@ def trained(out, *words):
     return next(out.glob("checkpoint_*.npz"))
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_a_checkpoint_shows_its_last_batch_and_a_step_at_the_highest_rate(small, tmp_path, capsys):
     """Of a network with batch normalisation, which computes otherwise in testing."""
     path = trained(tmp_path, "--model", "resnet", *SMALL["resnet"].split())
@@ -185,7 +185,7 @@ def test_wrong_labels_of_a_runs_batches_are_among_the_most_confident_mistakes(
     assert (tmp_path / "worst_np.png").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_after_300_steps_most_of_what_is_shown_has_a_wrong_label(mnist, with_wrong_labels, tmp_path, monkeypatch):
     """Of all images, among which many are hard to read: the 24 highest losses are half of these."""
     monkeypatch.setattr(data, "load", lambda *of: mnist)
@@ -196,7 +196,7 @@ def test_after_300_steps_most_of_what_is_shown_has_a_wrong_label(mnist, with_wro
     assert is_mislabelled(images).sum() > 18
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_a_network_that_kept_no_momentum_shows_no_step_and_a_run_without_a_step_its_first_batch(small, tmp_path):
     path = trained(tmp_path, "--hidden", "8")
     options, checkpoint = training.read_options_and_checkpoint("np", path)

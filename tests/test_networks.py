@@ -130,7 +130,7 @@ RANDOM = {model: st.just(words) for model, words in zip(NETWORKS, FEW_UNITS, str
 }
 
 
-@pytest.mark.parametrize("examples", schedule([20], instead=[3]))
+@pytest.mark.parametrize("examples", schedule([20], instead=[3], in_turn=2))
 @pytest.mark.parametrize("model", RANDOM)
 def test_random_shapes(model, examples):
     def check(drawn):
@@ -227,7 +227,7 @@ LONG = [
 ]
 
 
-@pytest.mark.parametrize(("words", "torch_apart", "tape_apart"), LOCKSTEP + schedule(LONG, in_turn=4))
+@pytest.mark.parametrize(("words", "torch_apart", "tape_apart"), LOCKSTEP + schedule(LONG, in_turn=6))
 def test_lockstep(words, torch_apart, tape_apart, mnist, monkeypatch):
     load = data.load  # MNIST is read once for all
     monkeypatch.setattr(data, "load", lambda source, n: mnist if source.name == "mnist" else load(source))

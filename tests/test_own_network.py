@@ -45,7 +45,7 @@ def test_the_stub_is_not_written(tmp_path):
     assert verdict(EXERCISE.stub, tmp_path, 0).name == "not written"
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_the_answer_passes_in_time(tmp_path):
     found = marking.mark(EXERCISE, write(tmp_path, "own_network"), 1)
     assert found.passed, found.text
@@ -60,7 +60,7 @@ def test_a_wrong_program_is_named(program, tmp_path):
     assert len(found.text) > 20 and program.words in found.text and "{" not in found.text
 
 
-@pytest.mark.parametrize("program", own_programs.schedule_programs(STYLES, EVERY_DAY, first_in_turn=6))
+@pytest.mark.parametrize("program", own_programs.schedule_programs(STYLES, EVERY_DAY, first_in_turn=12))
 def test_a_right_program_passes_in_any_style(program, tmp_path):
     found = verdict(program.code, tmp_path, STYLES.index(program) % 20)
     assert found.passed, found.text
@@ -133,7 +133,7 @@ def test_what_smooth_labels_add_to_a_bias_is_seen_in_the_batch_of_the_check():
         assert abs((0.9 * onehot + 0.01 - onehot).mean(axis=0)).max() > 1e-3
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_a_network_of_ones_own_reads_a_picture(tmp_path, monkeypatch, capfd):
     """After the learner's own training."""
     images, labels, test_images, test_labels = (array[:1500] for array in digits.few_images())
@@ -827,7 +827,7 @@ def test_images_that_are_kept_are_found_in_rows_and_in_columns():
                 own.check_no_stored_images(make_evidence(params={"W": shown}, examples=(images,)))
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_a_file_of_two_functions_is_told_which_to_add_and_reads_as_before(tmp_path, monkeypatch, capfd):
     images, labels, test_images, test_labels = digits.few_images()
     monkeypatch.setattr(data, "load", lambda: data.Images(images, labels, test_images, test_labels))
@@ -885,7 +885,7 @@ def test_what_a_file_imports_is_named_but_for_numpy_and_python():
     ]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_what_is_being_done_is_told(tmp_path):
     path, told = tmp_path / "own_network.py", []
     path.write_text(own_programs.BASE.replace("accuracy = np.mean", "accuracy = 0 * np.mean"))

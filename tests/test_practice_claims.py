@@ -350,9 +350,9 @@ UNTRUE, DEPARTING, PLACED_IN_LOOPS = (
 )
 EVERY_DAY = ["dlogits", "dropout", "learning_rate", "lora_backward", "shortcut", "split_heads"]
 ANSWERS = [
-    *schedule(UNTRUE, every_day=[row for row in UNTRUE if row.id in EVERY_DAY], in_turn=2),
-    *schedule(DEPARTING, in_turn=2),
-    *schedule(PLACED_IN_LOOPS, every_day=[row for row in PLACED_IN_LOOPS if row.id == "merge_heads"], in_turn=2),
+    *schedule(UNTRUE, every_day=[row for row in UNTRUE if row.id in EVERY_DAY], in_turn=4),
+    *schedule(DEPARTING, in_turn=4),
+    *schedule(PLACED_IN_LOOPS, every_day=[row for row in PLACED_IN_LOOPS if row.id == "merge_heads"], in_turn=4),
 ]
 
 

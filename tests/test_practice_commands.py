@@ -432,7 +432,7 @@ def test_a_damaged_progress_is_one_line(damage, tmp_path):
 
 
 @UNIX
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_watch_marks_again_what_is_saved_until_ctrl_c(learner):
     command = [sys.executable, str(ROOT / "practice.py"), "--watch", "--folder", str(learner.folder)]
     attended = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a job in the background ignores Ctrl-C
@@ -509,7 +509,7 @@ def test_what_is_said_of_real_digits_is_so(mnist):
     assert judge == pytest.approx(now.db2, abs=1e-10)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_train_writes_a_program_of_ones_own_lines_and_runs_it(learner, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     threads = "import os\nprint(os.environ['OMP_NUM_THREADS'])\n"
@@ -580,7 +580,7 @@ def test_read_needs_a_network_from_a_blank_file(tmp_path):
     assert not (tmp_path / "own_network.py").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_that_program_reads_97_of_100_digits(mnist):
     assert after(mnist, 600, rates=[0.1 / epoch for epoch in (1, 2, 3)]).accuracy > 0.97
 
@@ -857,7 +857,7 @@ def test_a_read_only_copy_names_the_way_out(learner, monkeypatch):
 
 
 @UNIX
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_a_class_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(sandbox, "find_failure", lambda: "this is about what guards where there is none")
     apart, found, exercise = runner.run_in_subprocess, {}, BY_NAME["dz1"]
@@ -1034,7 +1034,7 @@ def test_lines_in_a_learners_helper_may_read_like_the_programs(tmp_path, monkeyp
     assert [*map(len, said)] == [1, 1, 4] * desk.EPOCHS and said[-1]["accuracy"] > said[2]["accuracy"]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_marking_needs_numpy_alone(tmp_path, program):
     """As on the README's first screen, where nothing else is installed. What needs more says what to install."""
     for package in ("PIL", "filelock", "matplotlib", "requests", "threadpoolctl", "torch", "tqdm"):

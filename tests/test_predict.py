@@ -55,7 +55,7 @@ def judged(weights, files, digits):
     return found
 
 
-@pytest.mark.parametrize("scene", schedule(SCENES, in_turn=4))
+@pytest.mark.parametrize("scene", schedule(SCENES, in_turn=8))
 def test_a_scene_is_read_right_or_refused(trained, scene):
     """Most of ten. Missed are pairs with few strokes, as 17."""
     draw, least = SCENES[scene]

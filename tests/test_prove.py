@@ -78,7 +78,7 @@ def test_a_chapter_means_the_network_that_its_lines_are_for():
     assert found == ["mlp", "mlp", "gpt", "llama", "chapter7", "cnn"]
 
 
-@pytest.mark.parametrize("what", schedule(prove.PROOFS, in_turn=2))
+@pytest.mark.parametrize("what", schedule(prove.PROOFS, in_turn=4))
 def test_with_pytorch_no_weight_is_far_from_its_twin(what, tmp_path, capsys, request, monkeypatch):
     """After all 200 steps, or for the deep networks 50."""
     pytest.importorskip("torch")

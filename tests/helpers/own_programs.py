@@ -1104,7 +1104,7 @@ def programs(rows, base=BASE):
         yield Program(name, words, edits, apply_change(base, written, ""))
 
 
-def schedule_programs(table, every_day, first_in_turn=2, rest_in_turn=4):
+def schedule_programs(table, every_day, first_in_turn=4, rest_in_turn=8):
     """Return the parameters of a test, a `Program` each: every day the first of each name in every_day, and those
     whose words are in it.
 

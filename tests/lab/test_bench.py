@@ -129,7 +129,7 @@ def worker(*_):
     return os.getpid(), os.environ["OMP_NUM_THREADS"]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_steps_are_taken_in_processes_of_their_own(capfd, monkeypatch):
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # for which conftest.py sets the number, in any process
     before = dict(os.environ)
@@ -143,7 +143,7 @@ def test_steps_are_taken_in_processes_of_their_own(capfd, monkeypatch):
     assert capfd.readouterr().err == ""
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems count in other units")
 def test_the_residual_network_by_hand_needs_little_memory(tmp_path):
     argv = ["--model", "resnet", "--steps", "3", "--hold-out", "1000", "--out", str(tmp_path)]
@@ -198,7 +198,7 @@ def test_the_runs_that_make_results_trains():
     assert added["ViT new, PyTorch"] == ("main_torch.py --model vit --recipe new", range(3))
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_the_proofs_in_small(kept, drawn, mnist, monkeypatch, capsys):
     """python -m lab.twins all, for three steps each."""
     monkeypatch.setattr(data, "load", lambda *_: mnist)
@@ -225,7 +225,7 @@ def test_first_weights_of_another_size_in_small(small, monkeypatch):
     assert found["accuracy"][-1] > 0.3
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_what_the_shortcut_is_for_in_small(kept, drawn, small, monkeypatch):
     """python -m lab.depth, with 8 layers and 600 images."""
     monkeypatch.setattr(data, "load", lambda: small)

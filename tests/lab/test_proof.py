@@ -366,7 +366,7 @@ def test_no_option_of_a_network_is_left_out():
     assert {(model, name) for model, name, _ in CASES} == {(m, n) for m, of in NETWORKS.items() for n in of.options}
 
 
-@pytest.mark.parametrize(("model", "name", "words"), schedule(CASES, every_day=EVERY_DAY, in_turn=6))
+@pytest.mark.parametrize(("model", "name", "words"), schedule(CASES, every_day=EVERY_DAY, in_turn=12))
 def test_every_option_of_a_network_is_proven(model, name, words):
     rows, failed, _, status = judged(f"{words} --batch-size 5", steps=1)
     assert not failed and status == 0, rows

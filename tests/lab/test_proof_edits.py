@@ -113,7 +113,7 @@ def test_names_differ():
     assert len(BY_NAME) == len(EDITS)
 
 
-@pytest.mark.parametrize("name", [*schedule(SHORT, every_day=3, in_turn=4), *schedule(LONG, in_turn=12)])
+@pytest.mark.parametrize("name", [*schedule(SHORT, every_day=3, in_turn=8), *schedule(LONG, in_turn=12)])
 def test_an_edit_is_judged(name, project, small):
     edit, out, err = BY_NAME[name], io.StringIO(), io.StringIO()
     silent = contextlib.redirect_stdout(out), contextlib.redirect_stderr(err)

@@ -211,6 +211,7 @@ def test_what_one_writes_is_marked_and_drives_the_bars_and_the_step(browser, add
         assert all(np.abs(mine[name] - again[name]).max() < 1e-7 for name in mine)
 
 
+@pytest.mark.slow(one_in=2)
 def test_back_leads_to_the_first_screen(first):
     first.locator("#sections a", has_text="Fool it").click()
     assert first.locator("#fool").is_visible() and not first.locator("#pad").is_visible()
@@ -431,6 +432,7 @@ def test_what_moves_is_what_numpy_computes_of_the_opening_digit(opening):
             assert relative_difference(np.array(known["opening"][name]), array.ravel()) < 1e-5, name
 
 
+@pytest.mark.slow(one_in=2)
 def test_where_motion_is_unwelcome_the_picture_is_still(opening):
     assert opening.evaluate(FLOW) == ["", 0]
     assert not opening.locator("#question .replay").is_visible()
@@ -453,6 +455,7 @@ def test_it_moves_before_the_network_is_here(browser, address):
 ASKED_LATER = ("#teach", "#meant", ".pick", ".own-line", "#command", "#sections", "#step", ".clear", ".links")
 
 
+@pytest.mark.slow(one_in=2)
 def test_the_first_screen_asks_one_thing_and_the_rest_waits_for_the_answer(opening):
     page = opening
     assert not any(page.locator(part).first.is_visible() for part in ASKED_LATER)
@@ -482,6 +485,7 @@ def test_the_first_screen_asks_one_thing_and_the_rest_waits_for_the_answer(openi
     assert "python practice.py one_image" in text(page, "#command")
 
 
+@pytest.mark.slow(one_in=2)
 def test_the_first_question_is_answered_by_keys_and_a_wrong_answer_leads_on_too(opening):
     opening.get_by_role("slider").focus()
     for key in ("ArrowDown", "PageDown", "Enter"):
@@ -538,6 +542,7 @@ def test_one_button_is_primary_wherever_one_is(browser, address):
 SIZES = [PHONE, (320, 600), (641, 800), (800, 600), (1024, 640), (1366, 768)]
 
 
+@pytest.mark.slow(one_in=2)
 @pytest.mark.parametrize(("width", "height"), schedule(SIZES, every_day=[PHONE]))
 def test_the_first_question_is_in_the_window_and_axe_finds_no_violation(opening, axe, width, height):
     opening.set_viewport_size({"width": width, "height": height})

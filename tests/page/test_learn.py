@@ -158,6 +158,7 @@ def test_each_mistake_shows_its_symptom(page, seed):
         assert said in now["said"] and is_so(now, right), (name, now)
 
 
+@pytest.mark.slow(one_in=2)
 @pytest.mark.parametrize("seeds", schedule([[1, 2]], instead=[[1]]))
 def test_what_the_gradient_check_says_of_each_mistake(page, seeds):
     """A factor is named only where all rows have it."""
@@ -253,6 +254,7 @@ def test_numbers_beyond_all_bounds_stop_it(page):
     assert "NaN" not in text(page, "#learn")
 
 
+@pytest.mark.slow(one_in=2)
 def test_pausing_and_starting_over_are_exact(page):
     def bits():
         return {name: p.tobytes() for name, p in weights(page, f"{TRAINING}.model").items()}

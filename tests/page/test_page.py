@@ -56,6 +56,7 @@ def test_a_digit_forwards_and_backwards(page, mnist):
                 assert relative_difference(mine, numpys[name].ravel()) < 1e-4, name
 
 
+@pytest.mark.slow(one_in=2)
 def test_undo_and_reset_restore_every_bit(page):
 
     def state():
@@ -379,6 +380,7 @@ def test_nothing_stays_stale_whatever_one_does(page):
     assert failed is None, failed
 
 
+@pytest.mark.slow(one_in=2)
 def test_a_part_that_fails_stops_no_other(page):
     page.evaluate("addEventListener('error', (event) => event.preventDefault(), { once: true })")
     page.evaluate("() => { try { lab.state.nudgedNumber.value = 9; } catch {} }")  # there are three kinds of them
@@ -759,6 +761,7 @@ ALL = [*LOOKS, (390, 16, "dark"), (1440, 16, "light"), (1440, 24, ""), (390, 24,
 ALL += [(width, 16, "") for width in (641, 700, 735, 740, 768, 896, 897, 1080)]
 
 
+@pytest.mark.slow(one_in=2)
 @pytest.mark.parametrize("looks", schedule([ALL], instead=[LOOKS]))
 def test_nothing_is_wider_than_the_window_and_axe_finds_no_violation(committed, axe, looks):
     """With letters as large as a reader may want them. Where the window is low, at 400 %, the dock leaves room.

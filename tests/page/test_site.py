@@ -208,7 +208,7 @@ def kept(page):
     return page.evaluate("JSON.parse(localStorage.my_practice)")
 
 
-@pytest.mark.slow(one_in=2)
+@pytest.mark.slow(one_in=3)
 def test_by_keyboard_alone_from_an_untouched_exercise_to_the_next_and_it_is_kept(anew, address):
     """Python marks twice. It is loaded for this test and those after it, which takes seconds."""
     page = anew("da1")
@@ -252,7 +252,7 @@ def opened_with(page, files, **more):
     page.wait_for_selector(READY, state="attached")
 
 
-@pytest.mark.slow(one_in=2)
+@pytest.mark.slow(one_in=3)
 def test_what_is_left_holds_up_nothing_and_a_verdict_stays(anew):
     files = {"dz1": filled("dz1", "while True: pass"), "da1": filled("da1", "da1 = 2 * dlogits @ W2.T")}
     page = anew("dz1", files=files)
@@ -278,7 +278,7 @@ def test_what_is_left_holds_up_nothing_and_a_verdict_stays(anew):
     says(page, "da1: a factor 2, it seems.")
 
 
-@pytest.mark.slow(one_in=2)
+@pytest.mark.slow(one_in=3)
 def test_what_is_due_stands_at_the_top_and_a_review_says_that_it_is_one(anew):
     right = {name: filled(name, RIGHT[name]) for name in ("dz1", "loss")}
     due = {"dz1": "2020-01-01", "loss": (date.today() + timedelta(3)).isoformat()}
@@ -351,7 +351,7 @@ def first_does(page, call):
     )
 
 
-@pytest.mark.slow(one_in=2)
+@pytest.mark.slow(one_in=3)
 def test_ones_own_lines_train_before_ones_eyes_and_the_page_reads_with_them_by_keys_alone(anew, address):
     page = anew("train")
     page.get_by_text("9 lines have not passed yet").wait_for()
@@ -410,7 +410,7 @@ def test_ones_own_lines_train_before_ones_eyes_and_the_page_reads_with_them_by_k
 BUSY = "import time\nend = time.perf_counter() + {}\nwhile time.perf_counter() < end: pass\n'ended'"
 
 
-@pytest.mark.slow(one_in=2)
+@pytest.mark.slow(one_in=3)
 def test_in_a_lesson_too_what_is_left_is_ended_and_stop_ends_its_own_run_and_none_that_is_before_it(at):
     """Python is loaded, and a block keeps it busy for two seconds."""
     with at("backprop.html", python=True) as page:
@@ -432,7 +432,7 @@ def test_in_a_lesson_too_what_is_left_is_ended_and_stop_ends_its_own_run_and_non
         first.filter(has_text="'ended'").wait_for()
 
 
-@pytest.mark.slow(one_in=2)
+@pytest.mark.slow(one_in=3)
 def test_work_goes_to_the_terminal_and_back(anew, tmp_path):
     """Python marks it, packs it, and unpacks three files."""
     files = {name: filled(name, RIGHT[name]) for name in ("dz1", "loss", "logits")}
@@ -492,7 +492,7 @@ def test_opening_a_page_loads_no_python_and_nothing_that_was_written_is_lost(at)
         assert [*kept(page)["files"]] == ["dz1"]
 
 
-@pytest.mark.slow(one_in=2)
+@pytest.mark.slow(one_in=3)
 def test_a_failed_download_can_be_tried_again_and_a_second_visit_loads_nothing(browser, address):
     """Python is loaded twice. Its ten seconds are one here."""
     context, asked = browser.new_context(service_workers="block"), []
@@ -529,7 +529,7 @@ def test_a_failed_download_can_be_tried_again_and_a_second_visit_loads_nothing(b
         context.close()
 
 
-@pytest.mark.slow(one_in=2)
+@pytest.mark.slow(one_in=3)
 def test_without_a_network_all_pages_and_python_work_once_they_are_there(browser, site):
     """Python is fetched, and then loaded."""
     context = browser.new_context()
@@ -556,7 +556,7 @@ def test_without_a_network_all_pages_and_python_work_once_they_are_there(browser
         context.close()
 
 
-@pytest.mark.slow(one_in=2)
+@pytest.mark.slow(one_in=3)
 def test_a_browser_that_is_too_old_says_so_and_names_the_command(at):
     with at("practise.html#dz1") as page:
         page.add_init_script("WebAssembly.validate = () => false")
@@ -570,7 +570,7 @@ def typed(page):
     return page.locator(".cm-content").first.inner_text()
 
 
-@pytest.mark.slow(one_in=2)
+@pytest.mark.slow(one_in=3)
 def test_of_two_tabs_none_overwrites_what_the_other_has_written(at):
     with at("backprop.html") as old, at("practise.html#logits") as new:
         marked_as(old, "Not yet.")
@@ -616,7 +616,7 @@ def test_where_the_browser_keeps_nothing_any_more_the_work_can_be_downloaded(ane
     page.get_by_text("This browser cannot store anything").first.wait_for(state="hidden")
 
 
-@pytest.mark.slow(one_in=2)
+@pytest.mark.slow(one_in=3)
 @pytest.mark.parametrize("broken", [FULL, DENIED], ids=["full", "denied"])
 def test_where_the_browser_keeps_nothing_that_is_said_and_python_gets_the_work_to_pack(at, broken):
     with at("practise.html#dz1") as page:
@@ -627,7 +627,7 @@ def test_where_the_browser_keeps_nothing_that_is_said_and_python_gets_the_work_t
         work_is_packed(page)
 
 
-@pytest.mark.slow(one_in=2)
+@pytest.mark.slow(one_in=3)
 def test_what_cannot_be_loaded_is_said(at, address):
     with at("practise.html#dz1", problems=["404", "dynamically imported module"]) as page:
         for path in ("practise.html", "backprop.html"):
@@ -638,7 +638,7 @@ def test_what_cannot_be_loaded_is_said(at, address):
                 page.unroute(re.compile(rf"/{file}\?"))
 
 
-@pytest.mark.slow(one_in=2)
+@pytest.mark.slow(one_in=3)
 def test_what_is_no_folder_is_none(anew):
     page = anew("dz1")
     for nonsense in ("[", '{"files": null}', '{"files": {"dz1": 7}}', '{"progress": {"hints": 3}}', "null", "7"):
@@ -660,7 +660,7 @@ def marked_as(page, words):
     )
 
 
-@pytest.mark.slow(one_in=2)
+@pytest.mark.slow(one_in=3)
 def test_on_a_phone_there_are_keys_for_code(at):
     with at("practise.html#dz1", width=390, has_touch=True, is_mobile=True) as page:
         opened_with(page, {"logits": "mine"})
@@ -694,7 +694,7 @@ def test_on_a_phone_there_are_keys_for_code(at):
         page.locator("h2:focus", has_text="dz1").wait_for()
 
 
-@pytest.mark.slow(one_in=2)
+@pytest.mark.slow(one_in=3)
 def test_on_a_phone_tables_keep_their_columns(at):
     with at("practise.html#case_flat", width=390, has_touch=True, is_mobile=True) as page:
         page.get_by_text("What is wrong with this program?").wait_for()
@@ -707,7 +707,7 @@ def test_on_a_phone_tables_keep_their_columns(at):
         assert page.locator(".about > *").evaluate_all(wide) == []
 
 
-@pytest.mark.slow(one_in=2)
+@pytest.mark.slow(one_in=3)
 def test_tables_show_their_columns_and_commands_in_them_keep_their_lines(at, address):
     with at("readme.html", width=1366) as page:
         seen = page.locator("td pre").evaluate_all("(all) => all.map((one) => [one.clientHeight, one.textContent])")
@@ -725,7 +725,7 @@ def test_tables_show_their_columns_and_commands_in_them_keep_their_lines(at, add
         )
 
 
-@pytest.mark.slow(one_in=2)
+@pytest.mark.slow(one_in=3)
 def test_what_an_exercise_takes_stands_once_in_a_lesson(at):
     with at("backprop.html#exercise-dz1") as page:
         exercise = page.locator("#exercise-dz1")
@@ -751,7 +751,7 @@ def test_a_statement_is_prose_and_formulas_and_says_what_each_argument_is(site):
         assert not exercise["terms"] or told >= {*takes} - {"temperature"}, exercise["name"]
 
 
-@pytest.mark.slow(one_in=2)
+@pytest.mark.slow(one_in=3)
 def test_an_exercise_leads_to_those_it_names_and_to_its_place_in_a_lesson_near_the_question(at, address):
     with at("practise.html#attention") as page:
         page.set_viewport_size({"width": 1280, "height": 900})
@@ -771,7 +771,7 @@ def session(page, *blocks, seconds=20):
     return page.evaluate("([blocks, seconds]) => lessons.python.session(blocks, seconds)", [blocks, seconds])
 
 
-@pytest.mark.slow(one_in=2)
+@pytest.mark.slow(one_in=3)
 def test_a_block_shows_what_a_notebook_would_and_says_in_which_line_it_did_not_end(anew):
     page = anew("dz1")
     assert session(page, "a = 3", "a\na + 1") == {"printed": "4\n"}
@@ -787,7 +787,7 @@ def test_a_block_shows_what_a_notebook_would_and_says_in_which_line_it_did_not_e
     assert "status 3" in session(page, "import os; os._exit(3)")["error"]
 
 
-@pytest.mark.slow(one_in=2)
+@pytest.mark.slow(one_in=3)
 def test_a_run_can_be_stopped_and_python_goes_on(anew):
     page = anew("dz1")
     page.locator(".cm-content").press("Control+Home")
@@ -800,7 +800,7 @@ def test_a_run_can_be_stopped_and_python_goes_on(anew):
     says(page, "Nothing is written yet")
 
 
-@pytest.mark.slow(one_in=2)
+@pytest.mark.slow(one_in=3)
 def test_a_slow_device_gets_more_time(anew):
     """On it everything takes eight times as long: its worker's clock is eight times as fast."""
 
@@ -859,7 +859,7 @@ def test_the_site_says_its_address_where_the_readme_does(site, tmp_path, monkeyp
     assert built.remove_asides_and_set_address(f"at `{built.OWNER}practise.html`") == f"at `{address}practise.html`"
 
 
-@pytest.mark.slow(one_in=2)
+@pytest.mark.slow(one_in=3)
 def test_a_new_version_is_said_and_what_another_one_has_kept_breaks_nothing_for_good(at, address):
     version = re.compile("/version.json")
     with at("practise.html#dz1", problems=["Canvas2D", "toFixed"]) as page:
@@ -892,7 +892,7 @@ def test_a_new_version_is_said_and_what_another_one_has_kept_breaks_nothing_for_
         assert kept(page)["files"] == {"dz1": "mine"}
 
 
-@pytest.mark.slow(one_in=2)
+@pytest.mark.slow(one_in=3)
 @pytest.mark.parametrize("phone", [True, False])
 def test_what_is_fetched_ahead(browser, site, address, phone):
     """All pages, so that they work without a network, but no picture; and no Python until one goes to an editor."""
@@ -960,7 +960,7 @@ def test_in_a_small_window_the_buttons_cover_no_line_and_mark_is_offered_where_i
     assert True in seen
 
 
-@pytest.mark.slow(one_in=2)
+@pytest.mark.slow(one_in=3)
 def test_one_who_comes_back_is_two_keys_from_the_editor(at):
     with at("practise.html#dz1") as page:
         opened_with(page, {"logits": "mine"})
@@ -969,7 +969,7 @@ def test_one_who_comes_back_is_two_keys_from_the_editor(at):
         assert page.evaluate("document.activeElement.matches('.cm-content')")
 
 
-@pytest.mark.slow(one_in=2)
+@pytest.mark.slow(one_in=3)
 def test_a_guess_opens_what_happens_and_is_kept(at):
     with at("backprop.html") as page:
         guess = page.locator("[data-guess]").first
@@ -981,7 +981,7 @@ def test_a_guess_opens_what_happens_and_is_kept(at):
         assert guess.locator("[aria-pressed=true]").inner_text() == guess.get_by_role("button").nth(2).inner_text()
 
 
-@pytest.mark.slow(one_in=2)
+@pytest.mark.slow(one_in=3)
 def test_what_fails_in_a_lesson_is_said(at):
     with at("autograd.html") as page:
         page.evaluate("lessons.python.session = () => Promise.reject(Error('No luck.')); lessons.blocks.run(0)")
@@ -997,7 +997,7 @@ def test_an_editor_takes_the_place_of_the_block_that_it_shows(at):
         assert page.locator(".block > pre").count() == 0 and all(said)
 
 
-@pytest.mark.slow(one_in=2)
+@pytest.mark.slow(one_in=3)
 @pytest.mark.parametrize("lesson", ["backprop", "autograd", "resnet", "transformer"])
 def test_the_blocks_of_a_lesson_print_what_it_says(anew, address, lesson):
     """Each block after those above it, and the last one, whether it prints or not."""
@@ -1037,7 +1037,7 @@ LEFT_EDGES = """() => {
 }"""
 
 
-@pytest.mark.slow(one_in=2)
+@pytest.mark.slow(one_in=3)
 def test_a_page_has_at_most_six_sizes_of_type(at, address):
     with at("index.html", ready=STARTED) as page:
         for width, height in ((1366, 768), (390, 844)):
@@ -1072,7 +1072,7 @@ def test_every_page_has_few_sizes_of_type_and_its_text_begins_at_two_places_at_m
 PATHS = ["practise.html#case_flat", "practise.html#torch_gradient", "backprop.html", "experiments.html"]
 
 
-@pytest.mark.slow(one_in=2)
+@pytest.mark.slow(one_in=3)
 @pytest.mark.parametrize("width", [390, 1440])
 def test_axe_finds_no_violation_and_nothing_is_wider_than_the_window(at, address, axe, width):
     others = [{"color_scheme": "dark"}, {"forced_colors": "active"}]
@@ -1108,7 +1108,7 @@ def test_every_link_of_the_site_leads_somewhere(site):
     assert sum(path.stat().st_size for path in (site / "runtime").glob("*.xz")) < 8_300_000
 
 
-@pytest.mark.slow(one_in=2)
+@pytest.mark.slow(one_in=3)
 def test_a_line_that_has_not_passed_is_named_and_ours_stands_in_if_the_learner_says_so(anew):
     page = anew("train", **json.loads(lines_that_passed(*network.HOLES[1:])))
     page.locator(".missing", has_text="One line has not passed yet: logits.").wait_for()
@@ -1129,7 +1129,7 @@ def test_a_line_that_has_not_passed_is_named_and_ours_stands_in_if_the_learner_s
     assert json.loads(page.evaluate("localStorage.network"))["ours"] == ["logits"]
 
 
-@pytest.mark.slow(one_in=2)
+@pytest.mark.slow(one_in=3)
 def test_a_checkpoint_of_the_terminal_is_opened_and_handed_over(anew, checkpoint, tmp_path):
     page = anew("da1")
     (tmp_path / "no.npz").write_text("nothing")
@@ -1144,7 +1144,7 @@ def test_a_checkpoint_of_the_terminal_is_opened_and_handed_over(anew, checkpoint
     assert json.loads(page.evaluate("localStorage.network"))["pixels"] == "standardised"
 
 
-@pytest.mark.slow(one_in=2)
+@pytest.mark.slow(one_in=3)
 def test_ones_own_lines_and_mlp_np_are_the_same_run_and_a_wrong_line_is_found(anew):
     """Fifty steps of the proof's 200, which take seconds; the wrong line is found in the first."""
     right = json.loads(lines_that_passed(*network.HOLES))
@@ -1165,7 +1165,7 @@ def stroke(page, *points):
         page.evaluate(f"penTo(document.querySelector('.pad'), 'pointer{move}', {x}, {y})")
 
 
-@pytest.mark.slow(one_in=2)
+@pytest.mark.slow(one_in=3)
 def test_a_digit_of_two_strokes_is_read_whole(at):
     with at("practise.html#own_network", problems=["Canvas2D"]) as page:
         page.evaluate(
@@ -1216,7 +1216,7 @@ def share(text):
     return float(re.search(r"([\d.]+)%$", text)[1])
 
 
-@pytest.mark.slow(one_in=2)
+@pytest.mark.slow(one_in=3)
 def test_a_digit_that_is_asked_for_is_written(at, site):
     """By touch and keyboard; and Python writes there what gpt_np.py writes here."""
     address = json.loads((site / "lessons.json").read_text())["weights"]["digits"]

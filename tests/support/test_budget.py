@@ -152,7 +152,7 @@ def test_a_process_that_is_killed_costs_a_line(tmp_path, monkeypatch):
     assert said == {"ada.zip": "it takes more than 0 seconds to unpack"}
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_the_largest_of_their_kind_still_load():
     """As many images as EMNIST's largest part has, and a text of 100 MB."""
     rng, n = np.random.default_rng(0), 697_932
@@ -211,7 +211,7 @@ WHOLE = {  # as people have them: each must be read
 }
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 @pytest.mark.parametrize("reader", READERS)
 def test_no_file_takes_more_than_the_budget_or_ends_in_a_traceback(reader, tmp_path, monkeypatch):
     """Made as such a file is, packed and then damaged; the limits are lower, so that many files meet them."""

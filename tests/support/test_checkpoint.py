@@ -163,7 +163,7 @@ LARGER += [("--model resnet --widths 2", larger) for larger in ({"widths": [2, 1
 LARGER += [("--model resnet --widths 2", {"widths": [1024, 1024], "blocks": 50})]  # 15 GB
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_options_of_a_larger_network_than_its_arrays(tmp_path):
     """They are refused before such a network is there, which would fill the memory."""
 
@@ -194,7 +194,7 @@ def traced(function, *arguments):
     return most
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_what_is_read_takes_a_few_times_the_size_of_its_file(tmp_path):
     path, n = tmp_path / "h.json", 10**5
     save_history(path, {"batch_size": 1, "hold_out": 0, "dataset": "mnist"}, History([0] * n, [0] * n, [1], [0], [0]))

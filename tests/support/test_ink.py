@@ -24,7 +24,7 @@ def seen(file):
     return ink.read_picture_and_digit_image(file)[1]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_images_of_mnist_come_out_as_they_went_in(mnist):
     """Exactly; three of the 10,000 are 19 pixels high and would grow. Hardly any is taken for two digits."""
     for image in mnist.test_images[2000:3000]:
@@ -114,7 +114,7 @@ def same_pictures():
     return files
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_pictures_of_the_same_show_the_same():
     """In a picture that is read as the drawing itself, to a JPEG's noise, no digit need be looked for again."""
     picture = ink.read_picture(encoded(DRAWN, "PNG")).astype(int)
@@ -131,7 +131,7 @@ def test_pictures_of_the_same_show_the_same():
         assert min(np.abs(expected.astype(int) - image).mean() for image in moved) < 1, name
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 @pytest.mark.parametrize("pen", [3, 20])
 def test_two_digits_are_not_one(pen):
     rng = np.random.default_rng(pen)
@@ -217,7 +217,7 @@ def test_what_cannot_be_read_is_one_line(words):
             pytest.fail(f"{name} shows {seen(file)}")
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_memory_is_bounded(tmp_path):
     """In MB, of which Python with NumPy and Pillow takes some 50; 49 million pixels have 200 as RGBA. What is refused

@@ -76,7 +76,7 @@ def call(tmp_path, monkeypatch, capsys):
 # --- A folder for each class ---
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_a_folder_of_pictures_learns_what_the_same_images_in_mnists_format_do(mnist, tmp_path, call):
     """To the bit, if they are in the same order. Also in three frameworks, the same run."""
     small = mnist._make(array[:n] for array, n in zip(mnist, (300, 300, 100, 100), strict=True))
@@ -409,7 +409,7 @@ def test_a_label_in_words():
 # --- A network whose data have gone, or moved ---
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_a_network_can_be_used_and_a_run_goes_on_wherever_its_images_are(fruit, call, tmp_path):
     words = ["--hidden", "9", "--epochs", "2", "--batch-size", "10", "--dtype", "float64"]
     shutil.copytree(fruit, "here")
@@ -495,7 +495,7 @@ def test_a_folder_of_pictures_is_read_as_it_was_trained(tmp_path, monkeypatch):
     assert np.array_equal(again.read_digit_picture(paths[0]).image, source.read_digit_picture(paths[0]).image)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_what_comes_in_the_form_of_mnist_is_read_by_its_ink(tmp_path, small, monkeypatch):
     as_idx(tmp_path / "idx", small)
     sheet.save_digits_and_count(small.train_images[:20].reshape(2, 10, 28, 28), tmp_path / "cut", "sheet")

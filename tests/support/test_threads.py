@@ -61,7 +61,7 @@ PARTED_ALIKE = [(model, images) for images in (2, 64) for model in NETWORKS]
 @pytest.mark.parametrize(
     "words", schedule(["--dtype float32", "--autograd --dtype float64"], every_day=["--dtype float32"])
 )
-@pytest.mark.parametrize("model", schedule(NETWORKS, every_day=["mlp", "resnet", "gpt"]))
+@pytest.mark.parametrize("model", schedule(NETWORKS, every_day=["mlp", "resnet", "gpt"], in_turn=2))
 def test_the_run_is_the_same_on_any_number_of_threads(model, words, monkeypatch, small):
     small = small._replace(test_images=small.test_images[:45], test_labels=small.test_labels[:45])
     options = parse_options("np", "--model", model, *SMALL.get(model, []), *words.split(), "--parts", 4)
