@@ -25,7 +25,7 @@ def parse_options_and_checkpoint(framework, description, argv=None):
     else:
         options, checkpoint = read_options_and_checkpoint(framework, path, find_option("start", argv))
         # my_network.py does not save an optimizer's state, and draws its batches in another order.
-        if not all(checkpoint.groups.get(state_name) for state_name in options.rule.state_names):
+        if not all(checkpoint.groups.get(state_name) for state_name in options.optimizer.state_names):
             raise UserError(
                 f"{path} does not come from a run of main_np.py or main_torch.py: it can be used, but not continued"
             )
@@ -70,7 +70,7 @@ def read_options_and_checkpoint(framework, path, start=None):
     options = restore_options(framework, saved_options, path, facts, base_model)
     if any(array.dtype != options.run.dtype for array in checkpoint.groups["params"].values()):
         checkpoint.refuse(f"not all numbers are {options.run.dtype}")
-    unknown = checkpoint.groups.keys() - {*GROUPS, *options.rule.state_names}
+    unknown = checkpoint.groups.keys() - {*GROUPS, *options.optimizer.state_names}
     if unknown:
         checkpoint.refuse(f"--optimizer {options.run.optimizer} has no {min(unknown)}")
     return options, checkpoint
@@ -215,8 +215,8 @@ def check_decided(arguments, base_model):
 
 def make_options(arguments, framework, facts, base_model):
     """Return the `Options` of a run. arguments: the parsed command line, a namespace. For the others, see `parse`."""
-    rule = OPTIMIZERS[arguments.optimizer]
-    check_no_reserved_names(rule.state_names)
+    optimizer = OPTIMIZERS[arguments.optimizer]
+    check_no_reserved_names(optimizer.state_names)
     read_as = {name: value for name, value in vars(arguments).items() if name in ("ink", "context_length") and value}
     if base_model:
         read_as |= {"byte_pairs": base_model.byte_pairs, "cut_by": base_model.sha256}
@@ -225,7 +225,7 @@ def make_options(arguments, framework, facts, base_model):
     run = {name: value for name, value in vars(arguments).items() if name not in tables.OF_A_CALL}
     name = file_prefix(arguments.model) + ("lora_" if base_model else source.prefix) + framework
     network = NETWORKS[arguments.model]
-    return Options(Namespace(**run), Namespace(**call), network, rule, source, base_model, framework, name)
+    return Options(Namespace(**run), Namespace(**call), network, optimizer, source, base_model, framework, name)
 
 
 def choose_recipe_name(source, network):

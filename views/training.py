@@ -192,7 +192,7 @@ def take_last_step(options, checkpoint, dataset):
     """
     n_steps = checkpoint.history.step
     losses = [*checkpoint.history.numbers_by_name()["train_loss"]]
-    if not all(checkpoint.groups.get(name) for name in options.rule.state_names):
+    if not all(checkpoint.groups.get(name) for name in options.optimizer.state_names):
         model, _, _ = load_network(checkpoint.path, writes=None)
         batch = dataset.get_train_examples_and_labels(slice(FEW))
         return Step(model, options, batch, {}, 1, losses, f"{len(batch[0])} training images", None)
