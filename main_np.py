@@ -203,5 +203,5 @@ def get_all_arrays_by_group(network, optimizer):
 if __name__ == "__main__":
     # Python calls the file that it runs __main__. `Optimizer` imports "main_np.update", which is in this same module.
     sys.modules["main_np"] = sys.modules["__main__"]
-    # limit_memory: a full memory raises MemoryError. has_batch_size: the message then recommends a smaller --batch-size.
+    # limit_memory: a full memory raises MemoryError. has_batch_size: the message then advises a smaller --batch-size.
     sys.exit(program.run(main, limit_memory=True, has_batch_size=True))
