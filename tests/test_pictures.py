@@ -18,7 +18,7 @@ from loading.options import parse_options
 from support import drawing
 from support.drawing import TEST, TRAIN
 from support.history import History
-from views import answers, passes, training_picture, writing
+from views import answers, passes, training_picture, training_table, writing
 
 INKED = np.zeros((28, 28), np.uint8)
 INKED[:14] = 255  # as MNIST keeps it: ink is 255
@@ -232,7 +232,8 @@ def test_what_is_out_of_the_ordinary_in_a_training_is_red():
     layer, array = {"spread": 1.0, "zeros": 0.5}, {"gradient": 0.1, "step": 1e-3, "is_vector": False}
     seen = {
         "where": "step 2", "examples": np.array([INKED]), "labels": ["5"], "losses": [2.3, 1.2], "classes": 10,
-        "layers": {"z1": layer, "a1": layer}, "arrays": {"W1": array}, "marks": [("a1", "Not finite", "")],
+        "layers": {"z1": layer, "a1": layer}, "arrays": {"W1": array},
+        "marks": [training_table.Mark("a1", "Not finite")],
     }  # fmt: skip
     figure = training_picture.draw_training(seen, "", ["Not finite: a1."])
     assert dark_ink(under(figure, "5").images[0])
