@@ -283,11 +283,12 @@ def mark_exercise(work, exercise, seed=None, is_repeat=False, shows_all_output=F
     if verdict.name in UNFINISHED and work.progress["marked"].get(exercise.name) == file_hash:
         print_text("(The file has not changed since it was last marked. Did you save it?)")
     work.store("marked", file_hash, exercise)
-    message, *further_messages = work.record_verdict(exercise, verdict, file_hash)
+    texts = work.describe_verdict(exercise, verdict)
+    work.record_verdict(exercise, verdict, file_hash)
     if not verdict.passed:
         return
-    print_text(message, "good")
-    for text in further_messages:
+    print_text(texts[0], "good")
+    for text in texts[1:]:
         print_text(text)
     print_text(f"\n`python practice.py solution`  {exercise.kind.solution_is}")
     if exercise.runs:
@@ -448,7 +449,7 @@ def write_and_run_network_program(work):
 
 
 def hand_out_or_judge_fault(work, place, suspect, seed):
-    """Hand out a copy of the project with a fault or, if `place` is given, judge the learner's answer. Return 0.
+    """Hand out a copy of the project with a fault or, if `place` is given, judge the learner's answer.
 
     place: the line that the learner suspects, such as "mlp_np.py:61". suspect: the kind of fault. seed: chooses the
     fault; None for the next one.
@@ -456,7 +457,8 @@ def hand_out_or_judge_fault(work, place, suspect, seed):
     folder = work.folder / "fault"
     name = faulty.read_planted_fault(folder)
     if place is not None:
-        return print_fault_judgement(work, name, place, suspect)
+        print_fault_judgement(work, name, place, suspect)
+        return
     if seed is not None:
         name = drill.choose_seeded(seed)
         faulty.copy_project_with_fault(folder, name)
@@ -464,7 +466,6 @@ def hand_out_or_judge_fault(work, place, suspect, seed):
         name = drill.choose_next_fault(work)
         faulty.copy_project_with_fault(folder, name)
     print_fault_instructions(work, name)
-    return 0
 
 
 def review_fault(work):
@@ -499,7 +500,7 @@ def print_fault_instructions(work, name):
 
 
 def print_fault_judgement(work, name, place, suspect):
-    """Print whether the learner has named the right line and suspect, and record a fault that is found. Return 0.
+    """Print whether the learner has named the right line and suspect, and record a fault that is found.
 
     name: the fault that has been handed out; raises UserError if it is None. place, suspect: the learner's answer.
     """
@@ -515,7 +516,6 @@ def print_fault_judgement(work, name, place, suspect):
         faulty.note_found(folder)
         drill.note_found(work, name)
         print_text(f"\n{drill.describe_found_count(work)}. `python practice.py fault` hands out the next one.")
-    return 0
 
 
 def run_own_reader_on_picture(work, picture):

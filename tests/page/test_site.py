@@ -467,8 +467,8 @@ def test_work_goes_to_the_terminal_and_back(anew, tmp_path):
         archive.extractall(tmp_path)
     assert Work(tmp_path / "my_practice", OURS).has_passed(BY_NAME["dz1"])
     assert not archives.unpack_archive(OURS.by_name, path, tmp_path / "unpacked")
-    files, seen, *_ = classroom.collect_hand_in(OURS, tmp_path / "unpacked")
-    assert {*files} >= {"dz1", "loss", "logits"} and seen == {"loss"}
+    submission = classroom.read_submission(OURS, tmp_path / "unpacked")
+    assert {*submission.files} >= {"dz1", "loss", "logits"} and submission.shown_solutions == {"loss"}
 
 
 def test_opening_a_page_loads_no_python_and_nothing_that_was_written_is_lost(at):
