@@ -536,7 +536,7 @@ def test_train_writes_a_program_of_ones_own_lines_and_runs_it(learner, monkeypat
     with monkeypatch.context() as again:
         again.setattr(runner, "run_for_exit_status", lambda *_, **__: 1)
         assert "kept" not in learner("train").stdout  # nothing has changed
-    _, _, checkpoint = loading.checkpoint.load_network(path.with_suffix(".npz"))
+    checkpoint = loading.checkpoint.load_network(path.with_suffix(".npz")).checkpoint
     assert checkpoint.history.step == 100 and round(checkpoint.history.test_accuracy[-1], 3) == 0.912
     predict.main([str(ROOT / "png" / "photo.jpg"), "--weights", str(path.with_suffix(".npz"))])
     kept = path.with_suffix(".npz").read_bytes()

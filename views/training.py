@@ -193,7 +193,7 @@ def take_last_step(options, checkpoint, dataset):
     n_steps = checkpoint.history.step
     losses = [*checkpoint.history.numbers_by_name()["train_loss"]]
     if not all(checkpoint.groups.get(name) for name in options.optimizer.state_names):
-        model, _, _ = load_network(checkpoint.path, writes=None)
+        model = load_network(checkpoint.path, writes=None).model
         batch = dataset.get_train_examples_and_labels(slice(FEW))
         return Step(model, options, batch, {}, 1, losses, f"{len(batch[0])} training images", None)
     network, optimizer = main_np.build(options, checkpoint)
@@ -221,7 +221,7 @@ def find_confident_mistakes(options, checkpoint):
     """
     dataset = data.load(options.source, options.run.hold_out)
     names = options.source.classes
-    model, _, _ = load_network(checkpoint.path, writes=None)
+    model = load_network(checkpoint.path, writes=None).model
     model.training = False
     stop = max(1, checkpoint.history.step)
     start = max(0, stop - dataset.n_train // options.run.batch_size)

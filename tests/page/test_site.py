@@ -1139,7 +1139,7 @@ def test_a_checkpoint_of_the_terminal_is_opened_and_handed_over(anew, checkpoint
     page.get_by_text("Your network, 784-48-10, reads 0.").wait_for()
     page.evaluate("addEventListener('click', (event) => event.preventDefault(), { once: true })")
     page.get_by_role("link", name="Open it in the page").first.click()
-    W1 = loading.checkpoint.load_network(checkpoint)[0].params["W1"]
+    W1 = loading.checkpoint.load_network(checkpoint).model.params["W1"]
     assert np.array_equal(handed_over(page)["W1"], W1.ravel())
     assert json.loads(page.evaluate("localStorage.network"))["pixels"] == "standardised"
 
