@@ -24,7 +24,7 @@ with program.import_guard("requirements-np.txt"):
 
 def main(argv=None):
     # options.run: how to train (saved in checkpoints). options.call: settings of this call only, such as --out.
-    # options.source: the data. options.network, options.rule: the network's and the optimizer's entry in networks.py.
+    # options.source: the data. options.network, options.optimizer: their entries in the tables of networks.py.
     options, checkpoint = parse_options_and_checkpoint("np", __doc__, argv)
     if options.call.prove:
         # Another program runs instead of a training.
@@ -183,7 +183,7 @@ def evaluate(network, dataset, options):
 def build(options, checkpoint=None):
     """Return (network, optimizer) as the options describe them: new, or restored from a checkpoint."""
     model = make_network("autograd" if options.call.autograd else "np", options, checkpoint)
-    network = share_work(model, options.run.parts, options.run.batch_size)  # the same network, on several threads
+    network = share_work(model, options.run.parts, options.run.batch_size)  # the same, perhaps on several threads
     optimizer = Optimizer(network.params, options)
     if checkpoint:
         checkpoint.copy_to(get_all_arrays_by_group(network, optimizer))
