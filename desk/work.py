@@ -132,12 +132,16 @@ class Work:
             texts.append("(Answer in a word or two, for yourself. This is not marked.)")
         return texts
 
-    def record_review_and_describe(self, exercise, verdict):
-        """Store when an exercise that was reviewed comes back. Return a text that tells the learner."""
+    def record_review(self, exercise, verdict):
+        """Store when an exercise that was reviewed comes back."""
         self.store("due", review.choose_review_day(self.progress, verdict.passed), exercise)
+        if verdict.passed:
+            self.store("reviewed", "")
+
+    def describe_review(self, exercise, verdict):
+        """Return a text that says when an exercise comes back, after `record_review` has stored it."""
         if not verdict.passed:
             return "It comes back until you get it right."
-        self.store("reviewed", "")
         n_left = len(review.list_due(self.progress))
         days = review.days_until(self.progress["due"][exercise.name])
         return f"Passed again. It comes back in {days} days. {n_left or 'No'} more to review today."

@@ -114,7 +114,8 @@ def judge_written_report(name, seed, status=None, stuck=None, seconds=None, agai
     verdict = marking.read_verdict(exercise, outcome)
     if again:
         sentences = [] if verdict.passed else [verdict.text]
-        sentences.append(work.record_review_and_describe(exercise, verdict))
+        work.record_review(exercise, verdict)
+        sentences.append(work.describe_review(exercise, verdict))
     else:
         sentences = work.describe_verdict(exercise, verdict)
         work.record_verdict(exercise, verdict, digest(work.get_or_make_path(exercise)))
