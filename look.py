@@ -8,7 +8,9 @@ trained it.
 """
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from support import program
 
@@ -16,8 +18,7 @@ with program.import_guard("requirements-np.txt"):
     import numpy as np
 
     import data
-    from loading.checkpoint import add_weights_option
-    from loading.checkpoint import load_network as load_network
+    from loading.checkpoint import add_weights_option, load_network
     from mlp_np import softmax, softmax_cross_entropy
     from support import drawing, texts
     from support.checkpoint import warn_if_apart
@@ -73,14 +74,13 @@ def main(argv=None):
         return look_at_writer(model, options, checkpoint, arguments)
     if arguments.digit is not None:
         parser.error("--digit is for a network that writes digits; name it with --weights")
-    _, pictures, _ = INSIDE.get(options.run.model, (None, {}, None))
-    count = (28 // options.run.patch) ** 2 if "attention" in pictures else 0
+    kinds_of_image = [*INSIDE[options.run.model].draw_functions, "weights"] if options.run.model in INSIDE else []
+    count = (28 // options.run.patch) ** 2 if "attention" in kinds_of_image else 0
     if arguments.patch is not None and arguments.patch >= count:
         parser.error(f"--patch {arguments.patch}: " + (f"there are {count}, from 0" if count else "only a ViT has any"))
     folder = create_output_folder(arguments.out)
     name = Path(checkpoint.path).stem.removeprefix("checkpoint_")
-    kinds = [*pictures, "weights", *OF_ALL] if pictures else OF_ALL
-    files = {kind: folder / f"{kind}_{name}.png" for kind in kinds}
+    files = {kind: folder / f"{kind}_{name}.png" for kind in (*kinds_of_image, *OF_ALL)}
     for file in files.values():
         check_output("--out", file, ".png", checkpoint.path, arguments.picture)
     dataset = data.load(options.source, options.run.hold_out)
@@ -102,7 +102,7 @@ def main(argv=None):
 
     class_name = options.source.name_label_with_article(y)
     figures = make_test_figures_by_kind(model, options, dataset)
-    if pictures:
+    if kinds_of_image:
         figures |= make_image_figures_by_kind(model, options, image, y, f"{class_name}, {description}", arguments.patch)
     for kind, figure in figures.items():
         drawing.save(figure, files[kind])
@@ -152,9 +152,9 @@ def make_digit_figure_and_description(model, options, arguments):
     description = options.source.name_label_with_article(digit)
     intermediates = compute_gpt_intermediates(model, options, options.source.tokenizer.start_tokens([digit]))
     intermediates["vocabulary"] = texts.load_vocabulary()
-    intermediates["image"] = texts.decode_images(intermediates["words"][np.newaxis])[0]
+    intermediates["image"] = texts.decode_images(intermediates["token_ids"][np.newaxis])[0]
     if arguments.patch is not None:
-        intermediates["place"] = arguments.patch
+        intermediates["position"] = arguments.patch
     return writing.draw_generated_digit(
         intermediates, f"{options.network.title(options.run)}: it has written {description}"
     ), description
@@ -168,7 +168,7 @@ def make_text_figure_and_description(model, options, arguments):
         "letters": source.letters
     }
     if arguments.patch is not None:
-        intermediates["place"] = arguments.patch
+        intermediates["position"] = arguments.patch
     return writing.draw_generated_text(
         intermediates, f"{options.network.title(options.run)}: it has written {description}"
     ), description
@@ -177,9 +177,9 @@ def make_text_figure_and_description(model, options, arguments):
 def compute_gpt_intermediates(model, options, prompt, temperature=0.8, seed=0):
     """Generate a text as write.py does, and return what the network computes at each position. prompt: a token (1, 1).
 
-    The result is a dict: "words": the tokens drawn (T,); "p": the probabilities at temperature 1 (T, V); "perplexity":
-    the perplexity of each row of p (T,); "attention": {"block 1": weights (h, T, T), ...}; "place": the position with
-    the highest perplexity.
+    The result is a dict: "token_ids": the tokens drawn (T,); "p": the probabilities at temperature 1 (T, V);
+    "perplexity": the perplexity of each row of p (T,); "attention": {"block 1": weights (h, T, T), ...}; "position":
+    the position with the highest perplexity.
     """
     token_ids = np.stack(list(model.generate(prompt, temperature, np.random.default_rng(seed))), axis=1)  # (1, T)
     x = np.concatenate([prompt, token_ids[:, :-1]], axis=1)  # (1, T)
@@ -187,49 +187,49 @@ def compute_gpt_intermediates(model, options, prompt, temperature=0.8, seed=0):
     perplexity = np.exp(-(p * np.log(np.maximum(p, 1e-300))).sum(axis=1))
     blocks = {f"block {i + 1}": f"blocks.{i}" for i in range(options.run.blocks)}
     return {
-        "words": token_ids[0],
+        "token_ids": token_ids[0],
         "p": p,
         "perplexity": perplexity,
         "attention": {block: model.layers[layer].layers["attention"].weights[0] for block, layer in blocks.items()},
-        "place": int(perplexity.argmax()),
+        "position": int(perplexity.argmax()),
     }
 
 
 # --- One image, there and back -------------------------------------------------------------------------------------
 
 
-def compute_intermediates_and_grads(model, options, image, y):
-    """Run one uint8 image (28, 28), whose true class is y, forward and backward, and return (steps, grads).
+def compute_intermediates(model, options, image, y):
+    """Run one uint8 image (28, 28), whose true class is y, forward and backward, and return a dict.
 
-    steps is a dict: "image"; "classes": the names of all classes; "loss"; "logits", "p" and "dlogits": (10,) each.
-    grads are the gradients that `model.backward` returns.
+    It has "image"; "classes": the names of all classes; "loss"; "logits", "p" and "dlogits": (10,) each; "grads": the
+    gradients that `model.backward` returns.
     """
     x, labels = data.encode(image[np.newaxis], np.array([y]), options)
     logits = model.forward(x)
     loss, dlogits = softmax_cross_entropy(logits, labels)
     rows = {"logits": logits, "p": softmax(logits), "dlogits": dlogits}
     values = {"image": image, "classes": options.source.classes, "loss": float(loss)}
-    return values | {name: a[0] for name, a in rows.items()}, model.backward(dlogits)
+    return values | {name: a[0] for name, a in rows.items()} | {"grads": model.backward(dlogits)}
 
 
 def compute_mlp_intermediates(model, options, image, y):
     """Return what mlp_np.py computes for one image whose true class is y, as a dict by the names in that file.
 
-    It has the steps of `compute_intermediates_and_grads`, and "z1", "a1", "da1", "dz1": (H,) each, and "dW1": (784,
-    H).
+    It has what `compute_intermediates` returns, and "z1", "a1", "da1", "dz1": (H,) each, and "dW1": (784, H).
     """
-    intermediates, grads = compute_intermediates_and_grads(model, options, image, y)
-    return intermediates | {name: getattr(model, name)[0] for name in ("z1", "a1", "da1", "dz1")} | {"dW1": grads["W1"]}
+    intermediates = compute_intermediates(model, options, image, y)
+    of_hidden_units = {name: getattr(model, name)[0] for name in ("z1", "a1", "da1", "dz1")}
+    return intermediates | of_hidden_units | {"dW1": intermediates["grads"]["W1"]}
 
 
 def compute_resnet_intermediates(model, options, image, y):
     """Return what a ResNet computes for one image whose true class is y, as a dict.
 
-    It has the steps of `compute_intermediates_and_grads`, and "maps": {"stem": (14, 14, 16), "stage 1": ...}, the
-    outputs of the stem and of each stage; "gradients": d loss / d output for each of them. The network runs as in
-    testing: batch normalisation uses its running means and variances.
+    It has what `compute_intermediates` returns, and "maps": {"stem": (14, 14, 16), "stage 1": ...}, the outputs of the
+    stem and of each stage; "gradients": d loss / d output for each of them. The network runs as in testing: batch
+    normalisation uses its running means and variances.
     """
-    intermediates, _ = compute_intermediates_and_grads(model, options, image, y)
+    intermediates = compute_intermediates(model, options, image, y)
     last_blocks = {
         f"stage {i + 1}": f"blocks.{(i + 1) * options.run.blocks - 1}" for i in range(len(options.run.widths))
     }
@@ -243,11 +243,11 @@ def compute_resnet_intermediates(model, options, image, y):
 def compute_vit_intermediates(model, options, image, y):
     """Return what a ViT computes for one image whose true class is y, as a dict.
 
-    It has the steps of `compute_intermediates_and_grads`, and "attention": {"block 1": weights (h, T, T), ...};
-    "gradients": d loss / d output of the embedding and of each block, {"embedded": (T, C), "block 1": (T, C), ...};
-    "dx": (28, 28); "patch": the index of the patch with the most ink.
+    It has what `compute_intermediates` returns, and "attention": {"block 1": weights (h, T, T), ...}; "gradients": d
+    loss / d output of the embedding and of each block, {"embedded": (T, C), "block 1": (T, C), ...}; "dx": (28, 28);
+    "patch": the index of the patch with the most ink.
     """
-    intermediates, _ = compute_intermediates_and_grads(model, options, image, y)
+    intermediates = compute_intermediates(model, options, image, y)
     ink = Patches(options.run.patch).forward(image[np.newaxis].astype(int))[0].sum(axis=1)
     blocks = {f"block {i + 1}": f"blocks.{i}" for i in range(options.run.blocks)}
     gradient_layers = {"embedded": "positions"} | blocks
@@ -259,11 +259,11 @@ def compute_vit_intermediates(model, options, image, y):
     }
 
 
-# --- The first layer's weights: (the rest of a title, images (n, h, w), a label for each, a note) ---------------------
+# --- The first layer's weights ----------------------------------------------------------------------------------------
 
 
 def get_mlp_weight_images(params, options):
-    """Return (rest of a title, images, a label for each, a note) for W1 of the units with the largest W2."""
+    """Return the `WeightImages` of W1, for the units with the largest W2."""
     W1 = params["W1"]
     W2 = params["W2"]
     source = options.source
@@ -277,42 +277,31 @@ def get_mlp_weight_images(params, options):
         f"{description}, and the {source.singular_noun} that each favours most\n"
         "(fine noise: what is left of the initial weights)"
     )
-    return (
-        ", W1",
-        W1.T[largest_units].reshape(-1, 28, 28),
-        [f"for {source.classes[k]}" for k in W2[largest_units].argmax(axis=1)],
-        note,
-    )
+    images = W1.T[largest_units].reshape(-1, 28, 28)
+    labels = [f"for {source.classes[k]}" for k in W2[largest_units].argmax(axis=1)]
+    return answers.WeightImages("the first layer's weights, W1", images, labels, note)
 
 
 def get_resnet_weight_images(params, options):
-    """Return (rest of a title, images, a label for each, a note) for the stem's kernels, an image for each channel."""
+    """Return the `WeightImages` of the stem's kernels, an image for each channel."""
     kernels = np.moveaxis(params["stem.conv.W"][:, :, 0], 2, 0)  # (C, 3, 3)
-    return (
-        "",
-        *select_first_kernels(kernels),
-        f"the 3 x 3 weights of {describe_drawn_channels(kernels)} of the stem",
-    )
+    return make_kernel_images(kernels, "the 3 x 3 weights of {} of the stem")
 
 
 def get_vit_weight_images(params, options):
-    """Return (rest of a title, images, a label for each, a note) for the embedding, an image for each channel."""
+    """Return the `WeightImages` of the embedding, an image for each channel."""
     kernels = params["embed.W"].T.reshape(-1, options.run.patch, options.run.patch)  # (C, size, size)
-    return (
-        "",
-        *select_first_kernels(kernels),
-        f"the weights by which {describe_drawn_channels(kernels)} of the embedding multiplies a patch",
-    )
+    return make_kernel_images(kernels, "the weights by which {} of the embedding multiplies a patch")
 
 
-def select_first_kernels(kernels):
-    """Return (the kernels to draw, their numbers): the first `MOST` of kernels (n, h, w)."""
-    return kernels[:MOST], range(len(kernels[:MOST]))
+def make_kernel_images(kernels, note):
+    """Return the `WeightImages` of the first `MOST` of kernels (n, h, w), one for each channel.
 
-
-def describe_drawn_channels(kernels):
-    """Return a text for the channels that are drawn: "each channel" or "each of the first 64 of 96 channels"."""
-    return "each channel" if len(kernels) <= MOST else f"each of the first {MOST} of {len(kernels)} channels"
+    note: the text below them, with {} in place of the channels.
+    """
+    channels = "each channel" if len(kernels) <= MOST else f"each of the first {MOST} of {len(kernels)} channels"
+    images = kernels[:MOST]
+    return answers.WeightImages("the first layer's weights", images, range(len(images)), note.format(channels))
 
 
 # --- All test images --------------------------------------------------------------------------------------------------
@@ -337,29 +326,40 @@ def make_test_figures_by_kind(model, options, dataset):
     if len(most_confident) < len(misread):
         mistakes_title = f"the {len(most_confident)} most confident of its {len(misread)} mistakes"
     names = np.array(source.classes)
-    columns = (array[most_confident] for array in (dataset.test_images, names[labels], names[predictions], confidence))
+    mistakes = answers.Mistakes(
+        dataset.test_images[most_confident],
+        names[labels[most_confident]],
+        names[predictions[most_confident]],
+        confidence[most_confident],
+    )
     n_classes = 1 + max(n for n in range(10) if source.classes[n] != NONE or counts[:, n].any())
     confusion_figure = answers.draw_confusion(
         counts[:n_classes, :n_classes], title, source.classes[:n_classes], source.singular_noun
     )
-    figures = confusion_figure, answers.draw_mistakes(*columns, f"{network}: {mistakes_title}")
+    figures = confusion_figure, answers.draw_mistakes(mistakes, f"{network}: {mistakes_title}")
     return dict(zip(OF_ALL, figures, strict=True))
 
 
-# For each network: the function that computes one image's passes, {kind of picture: the function that draws it}, and
-# the function that returns the first layer's weights.
+class Inside(NamedTuple):
+    """How look.py shows the inside of a network."""
+
+    compute_intermediates: Callable  # of one image
+    draw_functions: dict  # {kind of picture of the intermediates: the function that draws it}
+    get_weight_images: Callable  # of the first layer
+
+
 INSIDE = {
-    "mlp": (
+    "mlp": Inside(
         compute_mlp_intermediates,
         {"forward": passes.draw_forward_pass, "backward": passes.draw_backward_pass},
         get_mlp_weight_images,
     ),
-    "resnet": (
+    "resnet": Inside(
         compute_resnet_intermediates,
         {"forward": passes.draw_feature_maps, "backward": passes.draw_feature_gradients},
         get_resnet_weight_images,
     ),
-    "vit": (
+    "vit": Inside(
         compute_vit_intermediates,
         {"attention": passes.draw_attention, "backward": passes.draw_patch_gradients},
         get_vit_weight_images,
@@ -374,18 +374,17 @@ def make_image_figures_by_kind(model, options, image, y, description, patch=None
     y: the image's true class. description: what the titles call the image. patch: the index of the patch whose
     attention is drawn, or None for the patch with the most ink.
     """
-    compute_intermediates, pictures, get_weights = INSIDE[options.run.model]
-    intermediates = compute_intermediates(model, options, image, y)
+    inside = INSIDE[options.run.model]
+    intermediates = inside.compute_intermediates(model, options, image, y)
     network = options.network.title(options.run)
     if patch is not None:
         intermediates["patch"] = patch
-    figures = {
-        kind: draw(intermediates, TITLES[kind].format(network, description), y) for kind, draw in pictures.items()
-    }
-    title_end, *weight_images = get_weights(model.params, options)
-    return figures | {
-        "weights": answers.draw_weights(f"{network}: the first layer's weights{title_end}", *weight_images)
-    }
+    figures = {}
+    for kind, draw in inside.draw_functions.items():
+        figures[kind] = draw(intermediates, TITLES[kind].format(network, description), y)
+    weights = inside.get_weight_images(model.params, options)
+    figures["weights"] = answers.draw_weights(weights, f"{network}: {weights.name}")
+    return figures
 
 
 if __name__ == "__main__":

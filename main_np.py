@@ -24,7 +24,7 @@ with program.import_guard("requirements-np.txt"):
 
 def main(argv=None):
     # options.run: how to train (saved in checkpoints). options.call: settings of this call only, such as --out.
-    # options.source: the data. options.network, options.rule: the network's and the optimizer's entry in networks.py.
+    # options.source: the data. options.network, options.optimizer: their entries in the tables of networks.py.
     options, checkpoint = parse_options_and_checkpoint("np", __doc__, argv)
     if options.call.prove:
         # Another program runs instead of a training.
@@ -52,28 +52,35 @@ def main(argv=None):
 def train_step(network, optimizer, x, y, lr):
     """Take one training step, in place. Return (loss, accuracy) of the batch, as they were before the step."""
     logits = network.forward(x)  # (B, 10): a row for each answer in y
-    loss, dlogits, n_right, n_answers = compute_loss(logits, y)
+    loss, dlogits = compute_loss(logits, y)
+    n_right, n_answers = count_answers(logits, y)
     grads = network.backward(dlogits)
     optimizer.step(network.params, grads, lr)
     return loss, n_right / n_answers
 
 
 def compute_loss(logits, y):
-    """Return (loss, dlogits, number of right answers, number of answers).
+    """Return (loss, dlogits): the mean loss over all answers, and its derivative.
 
-    logits has K scores for each target in y. For images, the shapes are (B, 10) and (B,). For a network that writes,
-    they are (B, T, K) and (B, T). An answer is the prediction for one target. Where y is -1 there is nothing to
-    predict: such a target counts nowhere, and its dlogits are 0. The loss is the mean over all answers, and dlogits is
-    its derivative.
+    An answer is the row of scores for one target in y. For images, logits is (B, 10), and y is (B,). For a network that
+    writes, logits is (B, T, K), and y is (B, T): at each of T positions, it scores all K tokens, and the target is the
+    next one. Where y is -1 there is nothing to predict: such a target counts nowhere, and its dlogits are 0.
     """
-    n_right = (logits.argmax(axis=-1) == y).sum()
     is_answer = y != -1
     if is_answer.all():  # always so for images: the reshapes then change nothing
         loss, dlogits = softmax_cross_entropy(logits.reshape(y.size, -1), y.ravel())
-        return loss, dlogits.reshape(logits.shape), n_right, y.size
+        return loss, dlogits.reshape(logits.shape)
     dlogits = np.zeros_like(logits)
     loss, dlogits[is_answer] = softmax_cross_entropy(logits[is_answer], y[is_answer])
-    return loss, dlogits, n_right, is_answer.sum()
+    return loss, dlogits
+
+
+def count_answers(logits, y):
+    """Return (number of right answers, number of answers). logits, y: as for `compute_loss`."""
+    n_right = (logits.argmax(axis=-1) == y).sum()
+    is_answer = y != -1
+    n_answers = y.size if is_answer.all() else is_answer.sum()
+    return n_right, n_answers
 
 
 class Optimizer:
@@ -86,9 +93,9 @@ class Optimizer:
     def __init__(self, params, options):
         self.options = options
         self.steps = 0  # taken so far
-        self.update = import_name(options.rule.by_hand)  # one of the functions below
+        self.update = import_name(options.optimizer.by_hand)  # one of the functions below
         self.state = {}
-        for state_name in options.rule.state_names:
+        for state_name in options.optimizer.state_names:
             self.state[state_name] = {name: np.zeros_like(p) for name, p in params.items()}
 
     def step(self, params, grads, lr):
@@ -99,14 +106,14 @@ class Optimizer:
         """
         check_gradients(params, grads)
         self.steps += 1
-        momentum = self.options.run.momentum
+        momentum = self.options.run.momentum  # beta1 in `update_adamw`
         decay = self.options.run.weight_decay
         arrays_before = dict(params)
         self.update(params, *self.state.values(), grads, lr, momentum, decay, self.steps)
         for name, array in arrays_before.items():
             if params[name] is not array:
                 advice = "change the existing array in place, as p -= lr * v does"
-                raise UserError(f"{self.options.rule.by_hand} replaces {name} by a new array: {advice}")
+                raise UserError(f"{self.options.optimizer.by_hand} replaces {name} by a new array: {advice}")
 
 
 def check_gradients(params, grads):
@@ -141,7 +148,8 @@ def update_adamw(params, means, squares, grads, lr, beta1=0.9, weight_decay=0.0,
     corrects it. Weight decay shrinks the weights directly, and not through the gradient. Kingma & Ba 2015 (Adam);
     Loshchilov & Hutter 2019 (AdamW); in PyTorch's form.
 
-    means, squares: {name: array} of m and s, changed in place. step: the number of this step, from 1.
+    means, squares: {name: array} of m and s, changed in place. step: the number of this step, from 1. beta1: the option
+    --momentum.
     """
     m_total = 1 - beta1**step
     s_total = 1 - beta2**step
@@ -163,7 +171,9 @@ def evaluate(network, dataset, options):
     network.training = False  # for batch normalisation, which then uses the statistics that it remembers
     total_loss = total_right = total_answers = 0
     for x, y in data.test_batches(dataset, options):
-        loss, _, n_right, n_answers = compute_loss(network.forward(x), y)
+        logits = network.forward(x)
+        loss, _ = compute_loss(logits, y)
+        n_right, n_answers = count_answers(logits, y)
         total_loss += loss * n_answers
         total_right += n_right
         total_answers += n_answers
@@ -174,7 +184,7 @@ def evaluate(network, dataset, options):
 def build(options, checkpoint=None):
     """Return (network, optimizer) as the options describe them: new, or restored from a checkpoint."""
     model = make_network("autograd" if options.call.autograd else "np", options, checkpoint)
-    network = share_work(model, options.run.parts, options.run.batch_size)  # the same network, whose work threads share
+    network = share_work(model, options.run.parts, options.run.batch_size)  # the same, perhaps on several threads
     optimizer = Optimizer(network.params, options)
     if checkpoint:
         checkpoint.copy_to(get_all_arrays_by_group(network, optimizer))
@@ -192,5 +202,7 @@ def get_all_arrays_by_group(network, optimizer):
 
 
 if __name__ == "__main__":
-    sys.modules["main_np"] = sys.modules[__name__]  # `import_name` finds `update` by this name, and runs no file twice
+    # Python calls the file that it runs __main__. `Optimizer` imports "main_np.update", which is in this same module.
+    sys.modules["main_np"] = sys.modules["__main__"]
+    # limit_memory: a full memory raises MemoryError. has_batch_size: the message then advises a smaller --batch-size.
     sys.exit(program.run(main, limit_memory=True, has_batch_size=True))

@@ -53,27 +53,28 @@ def train_step(network, optimizer, x, y, lr, place=ALONE):
     """Take one training step. Return (loss, accuracy) of the batch, as they were before the step, as tensors."""
     with place.precision:
         logits = network(x)  # (B, 10): a row for each answer in y
-        total_loss, n_right, n_answers = compute_loss(logits, y)
-    sum_of_losses, n_right, n_answers = place.sum(total_loss.detach(), n_right, n_answers)
+        total_loss = compute_total_loss(logits, y)
+    n_right, n_answers = count_answers(logits, y)
+    loss_sum, n_right, n_answers = place.sum(total_loss.detach(), n_right, n_answers)  # over all processes
     loss = total_loss / (n_answers / place.size)  # the gradients are then averaged over the processes
     optimizer.zero_grad()
     loss.backward()
     for group in optimizer.param_groups:
         group["lr"] = lr  # by hand: a scheduler would count steps of its own, and a resumed run starts in the middle
     optimizer.step()
-    return sum_of_losses / n_answers, n_right / n_answers
+    return loss_sum / n_answers, n_right / n_answers
 
 
-def compute_loss(logits, y):
-    """Return (sum of the losses, number of right answers, number of answers), as tensors.
+def compute_total_loss(logits, y):
+    """Return the sum of the losses of all answers, a tensor. For logits and y, see main_np.compute_loss."""
+    return F.cross_entropy(logits.flatten(0, -2), y.flatten(), ignore_index=-1, reduction="sum")
 
-    logits has K scores for each target in y, as in main_np.py. Where y is -1 there is nothing to predict: such a target
-    counts nowhere.
-    """
-    loss = F.cross_entropy(logits.flatten(0, -2), y.flatten(), ignore_index=-1, reduction="sum")
+
+def count_answers(logits, y):
+    """Return (number of right answers, number of answers), as tensors. logits, y: as for `compute_total_loss`."""
     n_right = (logits.argmax(dim=-1) == y).sum()
     n_answers = (y != -1).sum()
-    return loss, n_right.to(loss.dtype), n_answers.to(loss.dtype)
+    return n_right, n_answers
 
 
 @torch.no_grad()
@@ -83,8 +84,9 @@ def evaluate(network, dataset, options, place):
     total_loss = total_right = total_answers = 0
     for x, y in data.test_batches(dataset, options, 500, place.rank, place.size):
         x, y = place.to_device(x, y)
-        loss, n_right, n_answers = compute_loss(network(x), y)
-        total_loss += loss
+        logits = network(x)
+        n_right, n_answers = count_answers(logits, y)
+        total_loss += compute_total_loss(logits, y)
         total_right += n_right
         total_answers += n_answers
     network.train()
@@ -122,8 +124,8 @@ def make_optimizer(model, options):
     weights = [p for p in learns if p.ndim > 1]
     vectors = [p for p in learns if p.ndim == 1]  # biases, gammas and betas do not decay
     groups = [{"params": weights, "weight_decay": options.run.weight_decay}, {"params": vectors, "weight_decay": 0}]
-    make = import_name(options.rule.in_pytorch)  # torch.optim.SGD or torch.optim.AdamW
-    optimizer = make(groups, lr=options.run.lr, **options.rule.torch_arguments(options.run))
+    make = import_name(options.optimizer.in_pytorch)  # torch.optim.SGD or torch.optim.AdamW
+    optimizer = make(groups, lr=options.run.lr, **options.optimizer.torch_arguments(options.run))
     optimizer.options = options  # main_np.Optimizer has this attribute, too
     return optimizer
 

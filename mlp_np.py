@@ -14,8 +14,8 @@ derivative d loss / d W1, which the code calls dW1. All names work this way: dz1
 (Rumelhart, Hinton & Williams 1986). mlp_torch.py is the same network; there PyTorch finds them.
 
 `python mlp_np.py` checks each formula against the definition of the derivative. `python main_np.py --prove` compares
-this file with its definitions, our autograd and PyTorch. A `print` or a `breakpoint()` in `forward` sees each batch,
-of training and of testing, as a whole.
+this file with its definitions, our autograd and PyTorch. To see the numbers, put a `print` or a `breakpoint()` into
+`forward`: training and testing call it once for each batch.
 
 Shapes: B images in a batch, H hidden units. Gradients have the shape of what they differentiate.
 """
@@ -162,8 +162,10 @@ class Nudged(MLP):
     """
 
     def __setattr__(self, name, value):
+        # Python calls this for every `self.name = value`. When `forward` computes self.z1, it is the sum of z1 and its
+        # nudge that is stored, and the lines after it continue with the sum.
         is_nudged = name in vars(self).get("nudges", {})
-        if is_nudged and np.array_equal(value, self.original[name]):  # and is not changed again, in place
+        if is_nudged and np.array_equal(value, self.original[name]):  # only its last value in `forward`
             value = value + self.nudges[name]
         super().__setattr__(name, value)
 

@@ -218,7 +218,7 @@ NETWORKS = {"mlp": MLP, "resnet": RESNET, "vit": VIT, "gpt": GPT, "llama": LLAMA
 # --- The optimizers ---------------------------------------------------------------------------------------------------
 
 
-class Rule(NamedTuple):
+class OptimizerEntry(NamedTuple):
     """An optimizer. Its key in OPTIMIZERS is the value of --optimizer."""
 
     description: str  # the description in -h
@@ -231,14 +231,14 @@ class Rule(NamedTuple):
 
 
 OPTIMIZERS = {
-    "sgd": Rule(
+    "sgd": OptimizerEntry(
         "gradient descent with momentum",
         "main_np.update",
         "torch.optim.SGD",
         {"momentum": "momentum_buffer"},
         lambda run: {"momentum": run.momentum},
     ),
-    "adamw": Rule(
+    "adamw": OptimizerEntry(
         "a step length for each parameter",
         "main_np.update_adamw",
         "torch.optim.AdamW",

@@ -198,8 +198,10 @@ def run_command(options):
         seed = options.seed or 0
         return classroom.mark_all(catalogue, options.submissions, seed, options.only, options.feedback, options.out)
     work = Work(folder, catalogue)
+    if command == "fault" and options.place is not None:
+        return judge_fault_answer(work, options.place, options.suspect)
     if command == "fault":
-        return hand_out_or_judge_fault(work, options.place, options.suspect, options.seed)
+        return hand_out_fault(work, options.seed)
     if command == "review" and options.which == "fault":
         return review_fault(work)
     if command == "prove":
@@ -283,11 +285,12 @@ def mark_exercise(work, exercise, seed=None, is_repeat=False, shows_all_output=F
     if verdict.name in UNFINISHED and work.progress["marked"].get(exercise.name) == file_hash:
         print_text("(The file has not changed since it was last marked. Did you save it?)")
     work.store("marked", file_hash, exercise)
-    message, *further_messages = work.record_verdict(exercise, verdict, file_hash)
+    texts = work.describe_verdict(exercise, verdict)
+    work.record_verdict(exercise, verdict, file_hash)
     if not verdict.passed:
         return
-    print_text(message, "good")
-    for text in further_messages:
+    print_text(texts[0], "good")
+    for text in texts[1:]:
         print_text(text)
     print_text(f"\n`python practice.py solution`  {exercise.kind.solution_is}")
     if exercise.runs:
@@ -397,7 +400,8 @@ def mark_review(work, exercise, seed=None, shows_all_output=False):
             "Your first file does not change."
         )
         return
-    print_text(work.record_review_and_describe(exercise, verdict), "good" if verdict.passed else None)
+    work.record_review(exercise, verdict)
+    print_text(work.describe_review(exercise, verdict), "good" if verdict.passed else None)
 
 
 def list_unpassed_for_train(work):
@@ -447,16 +451,13 @@ def write_and_run_network_program(work):
     return status
 
 
-def hand_out_or_judge_fault(work, place, suspect, seed):
-    """Hand out a copy of the project with a fault or, if `place` is given, judge the learner's answer. Return 0.
+def hand_out_fault(work, seed):
+    """Hand out a copy of the project with a fault, and print how to search for it.
 
-    place: the line that the learner suspects, such as "mlp_np.py:61". suspect: the kind of fault. seed: chooses the
-    fault; None for the next one.
+    seed: chooses the fault. None for the one that has been handed out and is not found yet, or else for the next one.
     """
     folder = work.folder / "fault"
     name = faulty.read_planted_fault(folder)
-    if place is not None:
-        return print_fault_judgement(work, name, place, suspect)
     if seed is not None:
         name = drill.choose_seeded(seed)
         faulty.copy_project_with_fault(folder, name)
@@ -464,7 +465,6 @@ def hand_out_or_judge_fault(work, place, suspect, seed):
         name = drill.choose_next_fault(work)
         faulty.copy_project_with_fault(folder, name)
     print_fault_instructions(work, name)
-    return 0
 
 
 def review_fault(work):
@@ -498,14 +498,16 @@ def print_fault_instructions(work, name):
     print_text(f"\n{drill.describe_found_count(work)}")
 
 
-def print_fault_judgement(work, name, place, suspect):
-    """Print whether the learner has named the right line and suspect, and record a fault that is found. Return 0.
+def judge_fault_answer(work, place, suspect):
+    """Print whether the learner has named the right line and suspect, and record a fault that is found.
 
-    name: the fault that has been handed out; raises UserError if it is None. place, suspect: the learner's answer.
+    place: the line that the learner suspects, such as "mlp_np.py:61". suspect: the kind of fault. Raises UserError if
+    no fault has been handed out.
     """
+    folder = work.folder / "fault"
+    name = faulty.read_planted_fault(folder)
     if name is None:
         raise UserError("no fault has been handed out yet: `python practice.py fault`")
-    folder = work.folder / "fault"
     file, line = faulty.parse_place(folder, place)
     is_found, messages = faulty.judge_and_list_messages(name, file, line, suspect)
     print_text(messages[0], "good" if is_found else "bad")
@@ -515,7 +517,6 @@ def print_fault_judgement(work, name, place, suspect):
         faulty.note_found(folder)
         drill.note_found(work, name)
         print_text(f"\n{drill.describe_found_count(work)}. `python practice.py fault` hands out the next one.")
-    return 0
 
 
 def run_own_reader_on_picture(work, picture):

@@ -56,45 +56,53 @@ def main(argv=None):
     if arguments.show:
         check_output("--show", arguments.show, ".png", checkpoint.path, *arguments.pictures)
     source = options.source
-
-    def compute_p_and_answer(path):
-        """Return (ten probabilities, answer in words) for a picture file.
-
-        Raises UserError if the picture cannot be read or does not show exactly one digit.
-        """
-        input_picture = source.read_digit_picture(path)
-        p = softmax(loading.checkpoint.compute_logits(model, options, input_picture.image[np.newaxis]))[0]
-        names = [source.classes[n] for n in p.argsort()[::-1]]
-        first, second = [name for name in names if name != NONE][:2]
-        answer = (
-            f"{source.singular_noun}: {first}"
-            if p.max() >= SURE
-            else f"{source.singular_noun}: {first} or {second} (not sure)"
-        )
+    if len(arguments.pictures) == 1:
+        input_picture = source.read_digit_picture(arguments.pictures[0])
+        p = classify_picture(model, options, input_picture)
+        answer = describe_answer(p, source)
         if arguments.show:
             drawing.save(answers.draw_prediction(input_picture, p, answer, source.classes), arguments.show)
         if input_picture.problem:
             raise UserError(input_picture.problem)
-        return p, answer
-
-    if len(arguments.pictures) == 1:
-        p, answer = compute_p_and_answer(arguments.pictures[0])
         progress = checkpoint.history.describe_unfinished_progress(options.run)
         print(f"{options.network.title(options.run)} of {checkpoint.path}" + (f", {progress}" if progress else ""))
-        shares = {name: share for name, share in zip(source.classes, p, strict=True) if name != NONE}
-        width = max(map(len, shares))
-        for name, share in shares.items():
-            print(f"{name:{width}}  {format_probability(share)} {'#' * round(40 * share)}".rstrip())
+        print_probabilities(p, source.classes)
         print(answer)
         return 0
     status = 0
     for path in arguments.pictures:
         try:
-            print(f"{path}: {compute_p_and_answer(path)[1]}")
+            input_picture = source.read_digit_picture(path)
+            if input_picture.problem:
+                raise UserError(input_picture.problem)
+            p = classify_picture(model, options, input_picture)
+            print(f"{path}: {describe_answer(p, source)}")
         except UserError as error:
             status = 2
             print(error)
     return status
+
+
+def classify_picture(model, options, input_picture):
+    """Return the network's probabilities (10,) for a `support.ink.DigitPicture`."""
+    return softmax(loading.checkpoint.compute_logits(model, options, input_picture.image[np.newaxis]))[0]
+
+
+def describe_answer(p, source):
+    """Return the answer for probabilities p (10,) in words: one class, or two if the network is not sure."""
+    names = [source.classes[n] for n in p.argsort()[::-1]]
+    first, second = [name for name in names if name != NONE][:2]
+    if p.max() >= SURE:
+        return f"{source.singular_noun}: {first}"
+    return f"{source.singular_noun}: {first} or {second} (not sure)"
+
+
+def print_probabilities(p, class_names):
+    """Print each class with its probability, as a number and as a bar."""
+    width = max(len(name) for name in class_names if name != NONE)
+    for name, share in zip(class_names, p, strict=True):
+        if name != NONE:
+            print(f"{name:{width}}  {format_probability(share)} {'#' * round(40 * share)}".rstrip())
 
 
 if __name__ == "__main__":

@@ -41,7 +41,8 @@ def main(argv=None):
             "--start is for a checkpoint that was fine-tuned from a GGUF file: name the checkpoint with --weights"
         )
     if arguments.weights and is_model(arguments.weights):
-        return write_answer(arguments, *loading.gguf_file.load_model_and_options(arguments.weights))
+        model, model_file = loading.gguf_file.load_gguf_network(arguments.weights)
+        return write_answer(arguments, model, loading.gguf_file.read_options(model_file), model_file)
     if arguments.raw and not arguments.weights:
         raise UserError("--raw is for the GGUF file of a published model: name it with --weights")
     check_output("--out", arguments.out or OUT, ".png")

@@ -205,9 +205,9 @@ def explain_error(error, path=""):
     return getattr(error, "strerror", None) or "it is damaged"  # zipfile and tarfile raise many kinds of exceptions
 
 
-def should_unpack(member):
-    """Return True if a member of an archive is to be unpacked: a Python file, an archive or progress.json."""
-    return has_archive_suffix(member) or is_python(member) or member.name == "progress.json"
+def should_unpack(path):
+    """Return True if a file in an archive is to be unpacked: a Python file, an archive or progress.json."""
+    return has_archive_suffix(path) or is_python(path) or path.name == "progress.json"
 
 
 def has_archive_suffix(path):

@@ -44,7 +44,7 @@ ELSEWHERE = "it is a link to what was not handed in"
 HEADING = "What the marker of practice.py says\n\n"  # begins each feedback file; other files are never replaced
 
 
-class Cell(NamedTuple):
+class ExerciseResult(NamedTuple):
     """The result of one exercise of one person. It is empty if the person has no file for the exercise."""
 
     words: str = ""  # the result in a few words, for the table
@@ -52,6 +52,24 @@ class Cell(NamedTuple):
     tried: bool = False  # True if the person has written something
     passed: bool = False
     wrong: bool = False  # True if `words` names a mistake
+
+
+class Submission(NamedTuple):
+    """What a person has handed in."""
+
+    files: dict  # {name of an exercise: path of its file}
+    shown_solutions: set  # the names of the exercises whose solutions were shown
+    ignored_names: list  # the names of Python files that belong to no exercise
+    reasons: dict  # {name of a file that cannot be read: reason}
+    choices: dict  # {name of an exercise with several different files: note that says which one is marked}
+
+
+class MarkedSubmission(NamedTuple):
+    """The results of a person's submission."""
+
+    note: str  # which files could not be read or marked, or ""
+    results: list  # an `ExerciseResult` for each exercise
+    ignored_names: list  # the names of Python files that belong to no exercise
 
 
 def mark_all(catalogue, class_folder, seed=0, only=None, feedback_folder=None, out_path=None):
@@ -109,30 +127,30 @@ def mark_all_into_table(table_file, catalogue, class_folder, seed, only, feedbac
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     pool = ThreadPoolExecutor(cores)  # each thread waits for the process that runs a file
     try:
-        results = pool.map(
+        marked_submissions = pool.map(
             lambda person: mark_submission(catalogue, person, exercises, seed, stop_event, hidden_folders),
             people,
         )
-        for person, (note, cells, ignored_names) in zip(people, results, strict=True):
-            cells = [cell._replace(words=escape_spreadsheet_cell(cell.words)) for cell in cells]
+        for person, marked in zip(people, marked_submissions, strict=True):
+            results = [result._replace(words=escape_spreadsheet_cell(result.words)) for result in marked.results]
             person_name = escape_spreadsheet_cell(person.name)
-            n_passed = sum(cell.passed for cell in cells)
-            rows.append(cells)
-            table.writerow([person_name, n_passed, escape_spreadsheet_cell(note), *(cell.words for cell in cells)])
+            n_passed = sum(result.passed for result in results)
+            rows.append(results)
+            note = escape_spreadsheet_cell(marked.note)
+            table.writerow([person_name, n_passed, note, *(result.words for result in results)])
             table_file.flush()
-            remark = (
-                f" ({escape_spreadsheet_cell(join_first_three(ignored_names))}: not the name of an exercise)"
-                if ignored_names
-                else ""
-            )
+            remark = ""
+            if marked.ignored_names:
+                names = escape_spreadsheet_cell(join_first_three(marked.ignored_names))
+                remark = f" ({names}: not the name of an exercise)"
             print(f"{person_name}: {n_passed} of {len(exercises)}{remark}", file=sys.stderr, flush=True)
             if feedback_folder:
                 texts = []
-                for exercise, cell in zip(exercises, cells, strict=True):
-                    if cell.words:
-                        texts.append(f"{exercise.name}, {exercise.title}: {cell.words}\n{cell.text}")
-                if note:
-                    texts.append(note)
+                for exercise, result in zip(exercises, results, strict=True):
+                    if result.words:
+                        texts.append(f"{exercise.name}, {exercise.title}: {result.words}\n{result.text}")
+                if marked.note:
+                    texts.append(marked.note)
                 give_feedback(feedback_folder, person.name, "\n\n".join(texts))
     finally:
         stop_event.set()
@@ -141,41 +159,36 @@ def mark_all_into_table(table_file, catalogue, class_folder, seed, only, feedbac
 
 
 def mark_submission(catalogue, submission_path, exercises, seed, stop_event, hidden_folders=()):
-    """Mark the files of a person. Return (note, cells, ignored_names).
+    """Mark the files of a person, and return the `MarkedSubmission`.
 
-    note: which files could not be read or marked, or "". cells: a `Cell` for each exercise. ignored_names: the names of
-    Python files that belong to no exercise. stop_event: once it is set, no more files are marked. hidden_folders:
-    folders that the files must not see in the sandbox.
+    stop_event: once it is set, no more files are marked. hidden_folders: folders that the files must not see in the
+    sandbox.
     """
     with tempfile.TemporaryDirectory(prefix="class", ignore_cleanup_errors=True) as unpack_folder:
-        files, shown_solutions, ignored_names, reasons, choices = collect_hand_in(
-            catalogue, submission_path, unpack_folder
-        )
-        reason_by_exercise = {
-            find_exercise_name(catalogue.by_name, PurePosixPath(name)): reason for name, reason in reasons.items()
-        }
+        submission = read_submission(catalogue, submission_path, unpack_folder)
+        reason_by_exercise = {}
+        for name, reason in submission.reasons.items():
+            reason_by_exercise[find_exercise_name(catalogue.by_name, PurePosixPath(name))] = reason
         notes = []
-        cells = []
-        if reasons:
-            notes.append(
-                f"cannot be read: {join_first_three([f'{name} ({reason})' for name, reason in reasons.items()])}"
-            )
-        elif not files:
+        results = []
+        if submission.reasons:
+            unread = [f"{name} ({reason})" for name, reason in submission.reasons.items()]
+            notes.append(f"cannot be read: {join_first_three(unread)}")
+        elif not submission.files:
             notes.append("no exercise found")
         for exercise in exercises:
-            cell = (
-                Cell()
-                if stop_event.is_set()
-                else mark_as_table_cell(files.get(exercise.name), exercise, seed, hidden_folders)
-            )
-            if exercise.name in reason_by_exercise and exercise.name not in files:
-                cell = Cell("cannot be read", reason_by_exercise[exercise.name], tried=True)
-            if cell.passed and exercise.name in shown_solutions:
-                cell = cell._replace(words="seen", passed=False)
-            if exercise.name in choices and not stop_event.is_set():
-                notes.append(choices[exercise.name])
-            cells.append(cell)
-    return "; ".join(notes), cells, ignored_names
+            path = submission.files.get(exercise.name)
+            result = ExerciseResult()
+            if path and not stop_event.is_set():
+                result = mark_exercise_file(path, exercise, seed, hidden_folders)
+            if exercise.name in reason_by_exercise and not path:
+                result = ExerciseResult("cannot be read", reason_by_exercise[exercise.name], tried=True)
+            if result.passed and exercise.name in submission.shown_solutions:
+                result = result._replace(words="seen", passed=False)
+            if exercise.name in submission.choices and not stop_event.is_set():
+                notes.append(submission.choices[exercise.name])
+            results.append(result)
+    return MarkedSubmission("; ".join(notes), results, submission.ignored_names)
 
 
 def give_feedback(feedback_folder, person_name, text):
@@ -236,25 +249,22 @@ def choose_exercises(catalogue, only):
 def iter_summary_lines(exercises, rows):
     """Yield the lines of the summary: for each exercise that was tried, how often, passes, and the commonest mistake.
 
-    rows: for each person, the list of `Cell`s.
+    rows: for each person, the list of `ExerciseResult`s.
     """
     yield f"\n{'exercise':20} tried passed  commonest mistake"
-    for exercise, cells in zip(exercises, zip(*rows, strict=True), strict=True):
-        n_tried = sum(cell.tried for cell in cells)
-        n_passed = sum(cell.passed for cell in cells)
-        mistakes = Counter(cell.words for cell in cells if cell.wrong)
+    for exercise, results in zip(exercises, zip(*rows, strict=True), strict=True):
+        n_tried = sum(result.tried for result in results)
+        n_passed = sum(result.passed for result in results)
+        mistakes = Counter(result.words for result in results if result.wrong)
         if n_tried:
             commonest = "".join(f"{words} ({count})" for words, count in mistakes.most_common(1))
             yield f"{exercise.name:20} {n_tried:5} {n_passed:6}  {commonest}".rstrip()
 
 
-def collect_hand_in(catalogue, submission_path, unpack_folder=None):
-    """Find a person's files in a folder or archive. Return (files, shown_solutions, ignored_names, reasons, choices).
+def read_submission(catalogue, submission_path, unpack_folder=None):
+    """Find a person's files in a folder or archive, and return the `Submission`.
 
-    files: {exercise: path of its file}. shown_solutions: the set of exercises whose solutions were shown.
-    ignored_names: the names of Python files that belong to no exercise. reasons: {name of a file that cannot be read:
-    reason}; such a file raises no UserError. choices: {exercise with several different files: note that says which one
-    is marked}.
+    A file that cannot be read raises nothing.
 
     Archives, also those within folders and archives, are unpacked into `unpack_folder`. A link that leads out of the
     folder is not followed, because its target was not handed in. If there are several files for an exercise, the order
@@ -262,7 +272,7 @@ def collect_hand_in(catalogue, submission_path, unpack_folder=None):
     in the fewest folders.
     """
     if submission_path.is_symlink():
-        return {}, set(), [], {submission_path.name: ELSEWHERE}, {}
+        return Submission({}, set(), [], {submission_path.name: ELSEWHERE}, {})
     candidates = {}
     shown_solutions = set()
     ignored_names = []
@@ -315,7 +325,7 @@ def collect_hand_in(catalogue, submission_path, unpack_folder=None):
         count = count_versions([path for (is_empty, *_), path in ranked_paths if not is_empty])
         if count > 1:
             choices[name] = f"{name}: there are {count} different files, and {labels[files[name]]} was marked"
-    return files, shown_solutions, ignored_names, reasons, choices
+    return Submission(files, shown_solutions, ignored_names, reasons, choices)
 
 
 def count_versions(paths):
@@ -347,28 +357,25 @@ def is_written(exercise, learner_path):
     return False
 
 
-def mark_as_table_cell(learner_path, exercise, seed, hidden_folders=()):
-    """Mark a learner's file, and return the `Cell` with the result. learner_path: None if there is no file.
+def mark_exercise_file(learner_path, exercise, seed, hidden_folders=()):
+    """Mark a learner's file, and return the `ExerciseResult`.
 
-    If the exercise has several outputs, `words` names the one that is wrong. hidden_folders: see
-    `mark_submission`.
+    If the exercise has several outputs, `words` names the one that is wrong. hidden_folders: see `mark_submission`.
     """
-    if learner_path is None:
-        return Cell()
     try:
         if is_stub(exercise, learner_path):
-            return Cell("not written")
+            return ExerciseResult("not written")
         if not can_run(exercise):
-            return Cell("no PyTorch", tried=True)
+            return ExerciseResult("no PyTorch", tried=True)
         verdict = marking.mark(exercise, learner_path, seed, hidden_folders=hidden_folders)
     except UserError as error:  # for example, a file that ran earlier has removed this one
-        return Cell(f"cannot be read: {explain_error(error, learner_path)}"[:80], tried=True)
+        return ExerciseResult(f"cannot be read: {explain_error(error, learner_path)}"[:80], tried=True)
     except Exception as error:
-        return Cell(f"cannot be marked: {type(error).__name__}", tried=True)
+        return ExerciseResult(f"cannot be marked: {type(error).__name__}", tried=True)
     output = verdict.text.partition(":")[0]
     several = output in exercise.gives and len(exercise.gives) > 1
     words = f"{output}: {verdict.summary}" if several else verdict.summary
-    return Cell(words, verdict.text, verdict.name != "not written", verdict.passed, not verdict.passed)
+    return ExerciseResult(words, verdict.text, verdict.name != "not written", verdict.passed, not verdict.passed)
 
 
 def escape_spreadsheet_cell(text):

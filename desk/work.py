@@ -88,35 +88,38 @@ class Work:
         return False
 
     def record_verdict(self, exercise, verdict, file_digest):
-        """Store that an exercise has passed, or its first known mistake. Return the texts to print, a list.
+        """Store that an exercise has passed, or its first known mistake.
 
         file_digest: the `digest` of the file before it was marked. The learner may have saved the file since.
         """
+        if verdict.passed:
+            self.store("passed", file_digest, exercise)
+            if exercise.name not in self.progress["due"]:
+                self.store("due", review.choose_review_day(self.progress, has_passed=True), exercise)
+        elif verdict.question and not self.progress["mistakes"].get(exercise.name):
+            self.store("first", verdict.typed, exercise)
+            self.store("mistakes", verdict.summary, exercise)
+            self.store("asked", verdict.question, exercise)
+
+    def describe_verdict(self, exercise, verdict):
+        """Return the texts to print about a verdict, a list.
+
+        They say what is new compared with `progress`, so this is called before `record_verdict`.
+        """
+        if not verdict.passed:
+            return [verdict.text]
         first_lines = self.progress["first"].get(exercise.name)
         mistake = self.progress["mistakes"].get(exercise.name)
         question = self.progress["asked"].get(exercise.name)
-        if not verdict.passed:
-            if verdict.question and not mistake:
-                self.store("first", verdict.typed, exercise)
-                self.store("mistakes", verdict.summary, exercise)
-                self.store("asked", verdict.question, exercise)
-            return [verdict.text]
-        has_passed_before = exercise.name in self.progress["passed"]
-        self.store("passed", file_digest, exercise)
-        if exercise.name not in self.progress["due"]:
-            self.store("due", review.choose_review_day(self.progress, has_passed=True), exercise)
-        saw_solution = exercise.name in self.progress["seen"]
-        name, part = self.catalogue.find_part_name_and_exercises(exercise)
-        done = f' "{name}" is done.' if not has_passed_before and all(map(self.has_passed, part)) else ""
-        texts = [
-            (
-                "Passed, after you looked at the solution."
-                if saw_solution
-                else f"Passed. That makes {self.describe_score()}."
-            )
-            + done
-        ]
-        texts += filter(None, [verdict.text, getattr(exercise, "on_digits", "")])
+        if exercise.name in self.progress["seen"]:
+            message = "Passed, after you looked at the solution."
+        else:
+            message = f"Passed. That makes {self.describe_score(exercise)}."
+        part_name, part = self.catalogue.find_part_name_and_exercises(exercise)
+        is_first_time = exercise.name not in self.progress["passed"]
+        if is_first_time and all(e.name == exercise.name or self.has_passed(e) for e in part):
+            message += f' "{part_name}" is done.'
+        texts = [message, *filter(None, [verdict.text, getattr(exercise, "on_digits", "")])]
         if mistake:
             old_lines, new_lines = extract_old_and_new_text(first_lines, verdict.typed)
             sentence = f"You wrote\n\n{old_lines}\n\nand now" if old_lines else "The new part is"
@@ -129,22 +132,29 @@ class Work:
             texts.append("(Answer in a word or two, for yourself. This is not marked.)")
         return texts
 
-    def record_review_and_describe(self, exercise, verdict):
-        """Store when an exercise that was reviewed comes back. Return a text that tells the learner."""
+    def record_review(self, exercise, verdict):
+        """Store when an exercise that was reviewed comes back."""
         self.store("due", review.choose_review_day(self.progress, verdict.passed), exercise)
+        if verdict.passed:
+            self.store("reviewed", "")
+
+    def describe_review(self, exercise, verdict):
+        """Return a text that says when an exercise comes back, after `record_review` has stored it."""
         if not verdict.passed:
             return "It comes back until you get it right."
-        self.store("reviewed", "")
         n_left = len(review.list_due(self.progress))
         days = review.days_until(self.progress["due"][exercise.name])
         return f"Passed again. It comes back in {days} days. {n_left or 'No'} more to review today."
 
-    def describe_score(self):
-        """Return a text such as "7 of 60": how many exercises have passed without the solution having been shown."""
-        passed_exercises = [
-            e for e in self.catalogue.exercises if self.has_passed(e) and e.name not in self.progress["seen"]
-        ]
-        return f"{len(passed_exercises)} of {len(self.catalogue.exercises)}"
+    def describe_score(self, new_exercise=None):
+        """Return a text such as "7 of 60": how many exercises have passed without the solution having been shown.
+
+        new_exercise: an exercise that has just passed and is not recorded yet, or None.
+        """
+        names = {e.name for e in self.catalogue.exercises if self.has_passed(e)}
+        if new_exercise:
+            names.add(new_exercise.name)
+        return f"{len(names - self.progress['seen'].keys())} of {len(self.catalogue.exercises)}"
 
 
 def make_handout(exercise):

@@ -19,7 +19,7 @@ with program.import_guard("requirements-np.txt"):
     from marker.derivatives import gradients_by_path
     from marker.nests import copy_floats_by_path
     from support.errors import UserError
-    from views.training import FIRST, describe_marks, iter_array_messages_and_numbers, root_mean_square
+    from views.training import FIRST, describe_marks, iter_array_marks, root_mean_square
 
 
 def load_examples_and_calls_class(name):
@@ -66,7 +66,7 @@ def main(name, learner_path):
         print(f"{path:24}{weights:12.3g}{gradient:16.3g}{'' if step is None else format(step, '.2g'):>18}")
     marks = []
     for path, _, gradient, step in rows:
-        marks += [(path, *mark) for mark in iter_array_messages_and_numbers(gradient, step)]
+        marks += iter_array_marks(path, gradient, step)
     print("", *(describe_marks(marks) or ["No number is out of the ordinary."]), sep="\n")
     print("The numbers have no ranges beside them: no healthy run of your own network is recorded.")
 

@@ -484,7 +484,8 @@ def load_real_model(model_path):
 
     encode_question returns the token ids of QUESTION. merge(tokens, pair) joins a pair of tokens.
     """
-    model, options, file = loading.gguf_file.load_model_and_options(model_path)
+    model, file = loading.gguf_file.load_gguf_network(model_path)
+    options = loading.gguf_file.read_options(file)
 
     def encode_question(merge):
         file.byte_pairs.cache = {}

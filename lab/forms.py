@@ -104,7 +104,7 @@ class InNumPy:
         self.lr = optimizer.lr
         self.changes_params = network.changes_params
         self.tampering = describe_tampering(network, optimizer, x, y, lr)
-        expected, *_ = main_np.compute_loss(network.logits.copy(), y)
+        expected, _ = main_np.compute_loss(network.logits.copy(), y)
         if not self.tampering and abs(loss - expected) > 1e-9 * max(1.0, abs(expected)):
             self.tampering = "does not return the loss that compute_loss finds"
         return group_arrays(network.logits, loss, network.dlogits, optimizer.grads) | self.get_state_arrays()

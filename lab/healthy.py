@@ -53,7 +53,8 @@ def measure_table_rows_by_name(name, step, seed):
     """Return the rows of the table at a step of one run. step: a number, from 1, or LAST."""
     options = make_options(name, seed)
     if step != LAST:
-        return training.make_table_rows_by_name(training.take_first_steps(options, step)[0])
+        dataset = data.load(options.source, options.run.hold_out)
+        return training.make_table_rows_by_name(training.take_first_steps(options, step, dataset))
     with tempfile.TemporaryDirectory() as folder:
         words = [f"{flag(word)}={getattr(options.run, word)}" for word in ("model", "dataset", "seed")]
         main_np.main([*words, "--out", folder])
@@ -125,10 +126,15 @@ def check(name, step, n_seeds):
     n_outside = 0
     for seed in OTHER_SEEDS[:n_seeds]:
         rows = measure_table_rows_by_name(name, step, seed)
-        ranges, reasons = training_table.find_healthy_ranges(make_options(name, seed), step, rows)
-        marks = training_table.list_outlier_marks(rows, ranges)
-        n_outside += len(marks) + len(reasons)
-        for line in [*reasons, *training.describe_marks(marks)]:
+        options = make_options(name, seed)
+        marks = training_table.list_outlier_marks(rows, training_table.find_healthy_ranges(options, step, rows))
+        n_outside += len(marks)
+        lines = training.describe_marks(marks)
+        reason = training_table.explain_no_ranges(options, step, rows)
+        if reason:
+            n_outside += 1
+            lines.append(reason)
+        for line in lines:
             print(f"{name}, step {step}, seed {seed}: {line}", flush=True)
     print(f"{name}, step {step}: {n_outside} numbers of {n_seeds} other seeds are outside their ranges", flush=True)
     return n_outside

@@ -419,7 +419,7 @@ class OptimizerInPyTorch:
             return
         torch_params = [torch.nn.Parameter(torch.from_numpy(p.copy())) for p in before["params"].values()]
         optimizer = self.make_optimizer(torch.nn.ParameterList(torch_params), self.options)
-        state_names = self.options.rule.state_names
+        state_names = self.options.optimizer.state_names
         for name, p in zip(before["params"], torch_params, strict=True):
             p.grad = torch.from_numpy(arrays["gradient"][name].astype(float))
             for numpy_name, torch_name in state_names.items():
@@ -440,13 +440,13 @@ class OptimizerInPyTorch:
         )
         self.largest = max(self.largest, largest)
         if departure:
-            rule = self.options.rule
-            values = {rule.by_hand: departure.one, rule.in_pytorch: departure.other}
+            entry = self.options.optimizer
+            values = {entry.by_hand: departure.one, entry.in_pytorch: departure.other}
             self.failure = Row("the optimizer", describe_departure(step_number, departure, values), False)
 
     def make_row(self):
-        rule = self.options.rule
-        message = f"no step of {rule.by_hand} {describe_difference(self.largest)} from {rule.in_pytorch}'s"
+        entry = self.options.optimizer
+        message = f"no step of {entry.by_hand} {describe_difference(self.largest)} from {entry.in_pytorch}'s"
         return self.failure or Row("the optimizer", message)
 
 

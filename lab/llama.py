@@ -107,7 +107,7 @@ def draw_head(path):
 
     Of all heads, it is the one with the largest weight from the token LOOKS to the token SEEN.
     """
-    model, _, file = loading.gguf_file.load_model_and_options(path)
+    model, file = loading.gguf_file.load_gguf_network(path)
     token_ids = file.byte_pairs.encode(SENTENCE)
     names = [file.byte_pairs.bytes[word].decode() for word in token_ids]
     model.forward(np.array([token_ids]))
@@ -149,7 +149,7 @@ def measure_speed_and_memory_by_hand(path, threads):
 
     Return {"prompt": seconds for the prompt, "words": tokens per second after it, "memory": bytes}.
     """
-    model, _, file = loading.gguf_file.load_model_and_options(path)
+    model, file = loading.gguf_file.load_gguf_network(path)
     token_ids = np.array([file.encode_prompt(PROMPT)])
     position = 0
     times = []
@@ -178,7 +178,8 @@ def measure_speed_and_memory_in_pytorch(path, threads):
     from torch.nn import functional as F
 
     torch.set_num_threads(threads)
-    model, options, file = loading.gguf_file.load_model_and_options(path)
+    model, file = loading.gguf_file.load_gguf_network(path)
+    options = loading.gguf_file.read_options(file)
     with torch.device("meta"):
         twin = loading.network.find_class(options, "torch")(**options.sizes)
     arrays = {name.replace("embed.E", "embed.W"): p for name, p in gguf_file.transpose_linear(model.params).items()}
@@ -303,7 +304,7 @@ def compare_and_save_answers(path):
     float32.
     """
     version = import_llama_cpp().__version__
-    model, _, file = loading.gguf_file.load_model_and_options(path)
+    model, file = loading.gguf_file.load_gguf_network(path)
     with tempfile.TemporaryDirectory() as folder:
         unpacked_path = Path(folder) / "unpacked.gguf"
         write_unpacked(path, unpacked_path)
@@ -432,7 +433,7 @@ def save_fine_tuning(path, output, processor_seconds, memory):
 
     output: what the run printed; processor_seconds: of all threads; memory: the peak, in bytes.
     """
-    model, _, file = loading.gguf_file.load_model_and_options(path)
+    model, file = loading.gguf_file.load_gguf_network(path)
     answers = [generate_answer(model, file)]
     sha256 = file.sha256
     del model  # so that its arrays are not in memory twice

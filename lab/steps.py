@@ -87,7 +87,7 @@ def train_for_test_loss(model, dataset, options, seed=0):
     for step in range(STEPS):
         batch_indices = data.make_rng(seed, step).integers(dataset.n_train, size=BATCH)
         x, y = data.encode(*dataset.get_train_examples_and_labels(batch_indices), options)
-        _, dlogits, *_ = compute_loss(model.forward(x), y)
+        _, dlogits = compute_loss(model.forward(x), y)
         optimizer.step(model.params, model.backward(dlogits), LR * (1 - step / STEPS))
     x, y = data.encode(*dataset.get_test_examples_and_labels(slice(None)), options)
     return float(compute_loss(model.forward(x), y)[0])

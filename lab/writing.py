@@ -56,9 +56,8 @@ def load_or_train_run(options_text):
     results.run_program(
         f"main_np.py --resume {checkpoint}" if checkpoint.exists() else f"main_np.py {options_text}", folder
     )
-    return *loading.checkpoint.load_network(checkpoint, options.network.writes)[:2], json.loads(
-        history.read_text(encoding="utf-8")
-    )
+    network = loading.checkpoint.load_network(checkpoint, options.network.writes)
+    return network.model, network.options, json.loads(history.read_text(encoding="utf-8"))
 
 
 def classify_digits(images, classifier_and_options):

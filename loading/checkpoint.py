@@ -1,6 +1,7 @@
 """Loads a trained network from a given checkpoint, or from the newest one."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,8 +15,16 @@ from support.errors import UserError
 FOLDER = Path("learning_curves")  # the default of --out, where runs save their networks
 
 
+class TrainedNetwork(NamedTuple):
+    """A trained network from a checkpoint."""
+
+    model: object  # in NumPy, in testing mode
+    options: object  # the `Options` of its run
+    checkpoint: object  # the `Checkpoint`
+
+
 def load_network(path=None, writes=False, prompt=None, start=None):
-    """Return (model, options, checkpoint): a trained network from a checkpoint, in NumPy, in testing mode.
+    """Return the `TrainedNetwork` in a checkpoint.
 
     path: the checkpoint; None for the newest one in learning_curves whose network fits the other arguments. writes:
     True for a network that generates, False for one that classifies images, None for either. prompt: the prompt that
@@ -33,7 +42,7 @@ def load_network(path=None, writes=False, prompt=None, start=None):
     model = make_network("np", options, checkpoint)
     checkpoint.copy_to(get_arrays_by_group(model))
     model.training = False
-    return model, options, checkpoint
+    return TrainedNetwork(model, options, checkpoint)
 
 
 def find_newest(writes, prompt=None):

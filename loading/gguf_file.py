@@ -5,6 +5,7 @@ support/model_file.py reads the file, and support/layouts.py has the names of th
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,8 +15,8 @@ from support.checkpoint import describe_mismatch
 from support.errors import UserError
 
 
-def load_model_and_options(path):
-    """Return (model, options, model_file): the network in a GGUF file, in NumPy, its options, and the `ModelFile`.
+def load_gguf_network(path):
+    """Return (model, model_file): the network in a GGUF file, in NumPy, and the `ModelFile`. See also `read_options`.
 
     The network never has random weights, which would take the memory of its arrays a second time. Raises UserError if
     the file holds a network of an unknown kind or is damaged.
@@ -28,7 +29,7 @@ def load_model_and_options(path):
     model = find_class(options, "np")(**options.sizes, seed=None)
     model.use_arrays(arrays)
     model.training = False
-    return model, options, model_file
+    return model, model_file
 
 
 class BaseModel:
@@ -43,11 +44,11 @@ class BaseModel:
         from support.model_file import ModelFile
 
         self.file = ModelFile(path)
-        self.known = read_options(self.file)
-        map_own_to_gguf_names(self.file, self.known)  # UserError if its sizes are not those of its arrays
-        if self.known.run.model != model:
-            self.file.refuse(f"holds a network of --model {self.known.run.model}, not of --model {model}")
-        self.sizes = self.known.sizes
+        self.options = read_options(self.file)
+        map_own_to_gguf_names(self.file, self.options)  # UserError if its sizes are not those of its arrays
+        if self.options.run.model != model:
+            self.file.refuse(f"holds a network of --model {self.options.run.model}, not of --model {model}")
+        self.sizes = self.options.sizes
         network = NETWORKS[model]
         decided = [name for name in network.options if name in self.sizes and name != "context_length"]
         self.decides = {name: self.sizes[name] for name in decided}
@@ -61,7 +62,7 @@ class BaseModel:
     def arrays(self, dtype):
         """Return {name in params: array}, in this dtype. Every call returns the same arrays, not copies."""
         if not self.unpacked:
-            self.unpacked["float32"] = load_arrays(self.file, self.known)
+            self.unpacked["float32"] = load_arrays(self.file, self.options)
         if dtype not in self.unpacked:
             self.unpacked[dtype] = {name: a.astype(dtype) for name, a in self.unpacked["float32"].items()}
         return self.unpacked[dtype]
@@ -109,8 +110,17 @@ def load_arrays(model_file, options):
     return arrays
 
 
+class GGUFOptions(NamedTuple):
+    """The options of a network in a GGUF file. `support.options.Options` has the same names for them."""
+
+    run: SimpleNamespace
+    sizes: dict  # {argument of the network's class: value}
+    network: object  # the entry in NETWORKS
+    source: SimpleNamespace  # with the nouns for what the network writes
+
+
 def read_options(model_file):
-    """Return a namespace (run, sizes, network, source) with the options of the network in a `ModelFile`.
+    """Return the `GGUFOptions` of the network in a `ModelFile`.
 
     Raises UserError if this project does not have such a network.
     """
@@ -131,8 +141,7 @@ def read_options(model_file):
             model_file.refuse(f"has something that this network does not have: {name} is {str(value)[:40]}")
     run = SimpleNamespace(**sizes, model=models[kind], dtype="float32", lora=None)
     source = SimpleNamespace(noun="texts", singular_noun="text")
-    options = SimpleNamespace(run=run, sizes=sizes, network=network, source=source)
-    return options
+    return GGUFOptions(run, sizes, network, source)
 
 
 def map_own_to_gguf_names(model_file, options):

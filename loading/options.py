@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 from pathlib import Path
+from typing import NamedTuple
 
 from data import SOURCES
 from networks import NETWORKS, OPTIMIZERS, file_prefix
@@ -25,7 +26,7 @@ def parse_options_and_checkpoint(framework, description, argv=None):
     else:
         options, checkpoint = read_options_and_checkpoint(framework, path, find_option("start", argv))
         # my_network.py does not save an optimizer's state, and draws its batches in another order.
-        if not all(checkpoint.groups.get(state_name) for state_name in options.rule.state_names):
+        if not all(checkpoint.groups.get(state_name) for state_name in options.optimizer.state_names):
             raise UserError(
                 f"{path} does not come from a run of main_np.py or main_torch.py: it can be used, but not continued"
             )
@@ -70,7 +71,7 @@ def read_options_and_checkpoint(framework, path, start=None):
     options = restore_options(framework, saved_options, path, facts, base_model)
     if any(array.dtype != options.run.dtype for array in checkpoint.groups["params"].values()):
         checkpoint.refuse(f"not all numbers are {options.run.dtype}")
-    unknown = checkpoint.groups.keys() - {*GROUPS, *options.rule.state_names}
+    unknown = checkpoint.groups.keys() - {*GROUPS, *options.optimizer.state_names}
     if unknown:
         checkpoint.refuse(f"--optimizer {options.run.optimizer} has no {min(unknown)}")
     return options, checkpoint
@@ -101,8 +102,8 @@ def parse(framework, argv=None, description="", saved_options=None, facts=None, 
     says about its data. base_model: the `BaseModel` of --start, or None; it has a recipe and fixes some options.
     """
     saved_options = saved_options or {}
-    model, recipe, name = find_model_recipe_and_name(framework, argv, saved_options, base_model)
-    parser = make_parser(framework, argv, description, model, name, recipe, saved_options, base_model)
+    preset = find_preset(framework, argv, saved_options, base_model)
+    parser = make_parser(framework, argv, description, preset, saved_options, base_model)
     length = {name: parser.get_default(name) for name in ("epochs", "steps")}
     parser.set_defaults(epochs=None, steps=None)
     arguments = parser.parse_args(argv)
@@ -114,19 +115,24 @@ def parse(framework, argv=None, description="", saved_options=None, facts=None, 
     check_decided(arguments, base_model)
     options = make_options(arguments, framework, facts, base_model)
     options.source.check(options, NETWORKS)
-    made_for = SOURCES[recipe["dataset"]] if "dataset" in recipe else options.source
+    made_for = SOURCES[preset.recipe["dataset"]] if "dataset" in preset.recipe else options.source
     if not made_for.has_same_kind(options.source):
-        raise UserError(f"--recipe {name} is for {made_for.noun}, which --dataset {arguments.dataset} does not have")
+        needs = f"--recipe {preset.recipe_name} is for {made_for.noun}"
+        raise UserError(f"{needs}, which --dataset {arguments.dataset} does not have")
     options.network.check(options, options.run.batch_size)
     return options
 
 
-def find_model_recipe_and_name(framework, argv, saved_options, base_model):
-    """Return (network's key in NETWORKS, {option: value} of its recipe, name of the recipe) from a command line.
+class Preset(NamedTuple):
+    """The network and the recipe of a run. They decide which other options there are, and their defaults."""
 
-    They decide which other options there are, and their defaults. Raises UserError if both --recipe and --start are
-    given.
-    """
+    model: str  # the network's key in NETWORKS
+    recipe_name: str | None  # None with --start
+    recipe: dict  # {option: value}
+
+
+def find_preset(framework, argv, saved_options, base_model):
+    """Return the `Preset` of a command line. Raises UserError if both --recipe and --start are given."""
     parser = Parser(add_help=False)
     parser.add_argument("--model", default=saved_options.get("model", next(iter(NETWORKS))), choices=[*NETWORKS])
     parser.add_argument("--recipe", default=saved_options.get("recipe"))
@@ -142,15 +148,15 @@ def find_model_recipe_and_name(framework, argv, saved_options, base_model):
     in_framework = {  # a value may differ between NumPy and PyTorch
         option_name: value[framework] if isinstance(value, dict) else value for option_name, value in recipe.items()
     }
-    return arguments.model, in_framework, name
+    return Preset(arguments.model, name, in_framework)
 
 
-def make_parser(framework, argv, description, model, recipe_name, recipe, saved_options, base_model):
+def make_parser(framework, argv, description, preset, saved_options, base_model):
     """Return the parser of a run's command line, with all options from the tables, their defaults and help texts.
 
-    For most arguments, see `parse`. model, recipe_name, recipe: as from `find_model_recipe_and_name`.
+    For the other arguments than the `Preset`, see `parse`.
     """
-    network = NETWORKS[model]
+    network = NETWORKS[preset.model]
     recipe_help = f"a named set of options; options that you give override it{network.about_recipes}"
     groups = {
         "what to train": {
@@ -170,11 +176,11 @@ def make_parser(framework, argv, description, model, recipe_name, recipe, saved_
         else {"what only PyTorch can do": tables.OF_PYTORCH}
     )
 
-    defaults = {"model": model, "recipe": recipe_name}
+    defaults = {"model": preset.model, "recipe": preset.recipe_name}
     resumed_path = find_option("resume", argv)
     if resumed_path:  # a resumed run writes into the folder of its checkpoint
         defaults["out"] = str(Path(resumed_path).parent)
-    defaults |= recipe | saved_options | (base_model.decides if base_model else {})
+    defaults |= preset.recipe | saved_options | (base_model.decides if base_model else {})
     parser = Parser(description=description)
     parser.set_defaults(**{name: settings["default"] for name, settings in tables.OF_A_CALL.items()})
     for heading, table in groups.items():
@@ -215,8 +221,8 @@ def check_decided(arguments, base_model):
 
 def make_options(arguments, framework, facts, base_model):
     """Return the `Options` of a run. arguments: the parsed command line, a namespace. For the others, see `parse`."""
-    rule = OPTIMIZERS[arguments.optimizer]
-    check_no_reserved_names(rule.state_names)
+    optimizer = OPTIMIZERS[arguments.optimizer]
+    check_no_reserved_names(optimizer.state_names)
     read_as = {name: value for name, value in vars(arguments).items() if name in ("ink", "context_length") and value}
     if base_model:
         read_as |= {"byte_pairs": base_model.byte_pairs, "cut_by": base_model.sha256}
@@ -225,7 +231,7 @@ def make_options(arguments, framework, facts, base_model):
     run = {name: value for name, value in vars(arguments).items() if name not in tables.OF_A_CALL}
     name = file_prefix(arguments.model) + ("lora_" if base_model else source.prefix) + framework
     network = NETWORKS[arguments.model]
-    return Options(Namespace(**run), Namespace(**call), network, rule, source, base_model, framework, name)
+    return Options(Namespace(**run), Namespace(**call), network, optimizer, source, base_model, framework, name)
 
 
 def choose_recipe_name(source, network):

@@ -114,9 +114,11 @@ def judge_written_report(name, seed, status=None, stuck=None, seconds=None, agai
     verdict = marking.read_verdict(exercise, outcome)
     if again:
         sentences = [] if verdict.passed else [verdict.text]
-        sentences.append(work.record_review_and_describe(exercise, verdict))
+        work.record_review(exercise, verdict)
+        sentences.append(work.describe_review(exercise, verdict))
     else:
-        sentences = work.record_verdict(exercise, verdict, digest(work.get_or_make_path(exercise)))
+        sentences = work.describe_verdict(exercise, verdict)
+        work.record_verdict(exercise, verdict, digest(work.get_or_make_path(exercise)))
     comparison = None if verdict.passed else outcome.shown
     return verdict._asdict() | {"said": sentences, "progress": work.progress, "both": comparison}
 
@@ -243,7 +245,7 @@ def read_work_archive(name):
     """
     folder = UNPACKED
     reasons = archives.unpack_archive(OURS.by_name, FOLDER / name, UNPACKED)
-    paths, *_ = classroom.collect_hand_in(OURS, folder)
+    paths = classroom.read_submission(OURS, folder).files
     skipped_files = classroom.join_first_three([f"{name} ({reason})" for name, reason in reasons.items()])
     if not paths:
         text = f"cannot be read: {skipped_files}" if skipped_files else f"{name}: there are no exercises in this file"

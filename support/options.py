@@ -110,7 +110,7 @@ def define_training_options(optimizers):
         "batch_size": option("images in a batch", type=integer(1, 1_000_000), metavar="B"),
         "lr": option("learning rate, at its highest", type=number(1e-30, 1e30)),
         "optimizer": option(
-            "; ".join(f"{name}: {rule.description}" for name, rule in optimizers.items()),
+            "; ".join(f"{name}: {optimizer.description}" for name, optimizer in optimizers.items()),
             "sgd", choices=[*optimizers],
         ),
         "momentum": option(
@@ -202,7 +202,7 @@ class Options:
     run: argparse.Namespace  # the options that belong to the run, which a checkpoint stores: plain data
     call: argparse.Namespace  # the options of this call of the program, those in OF_A_CALL
     network: object  # the entry in NETWORKS
-    rule: object  # the entry in OPTIMIZERS
+    optimizer: object  # the entry in OPTIMIZERS
     source: object  # a `support.source.Source`
     base_model: object  # the `BaseModel` that --start names, or None
     framework: str  # "np" or "torch"

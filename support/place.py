@@ -20,7 +20,8 @@ class Alone:
     precision = FULL_PRECISION
 
     def sum(self, *numbers):
-        return numbers
+        """Return scalar tensors as tensors of the first one's dtype. `Place.sum` adds them up over all processes."""
+        return [number.to(numbers[0].dtype) for number in numbers]
 
 
 ALONE = Alone()
@@ -102,7 +103,8 @@ class Place:
         return [torch.from_numpy(array).to(self.device) for array in arrays]
 
     def sum(self, *numbers):
-        """Return the sum of each number over all processes. The numbers are scalar tensors of the same dtype."""
+        """Return the sum of each number over all processes, as scalar tensors of the first one's dtype."""
+        numbers = ALONE.sum(*numbers)
         if self.size == 1:
             return numbers
         total = torch.stack(numbers)

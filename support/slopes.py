@@ -25,7 +25,7 @@ class Slopes:
     """Compares a network's gradients with central differences of its loss, for one batch, in float64."""
 
     def __init__(self, model, compute_loss, x, y):
-        """x, y: one batch. compute_loss(logits, y) returns (loss, dlogits, ...)."""
+        """x, y: one batch. compute_loss(logits, y) returns (loss, dlogits)."""
         self.model = model
         self.compute_loss = compute_loss
         self.x = x
@@ -50,7 +50,7 @@ class Slopes:
         """A bound on the rounding error of the loss."""
         logits = self.logits()
         largest = float(np.abs(logits).max())
-        loss, *_ = self.compute_loss(logits, self.y)
+        loss, _ = self.compute_loss(logits, self.y)
         return 40 * np.finfo(float).eps * max(1.0, abs(float(loss)), largest)
 
     def compute_gradients_by_hand(self):
@@ -60,7 +60,7 @@ class Slopes:
         are restored. Raises UserError if names or shapes do not match the parameters.
         """
         originals = {name: p.copy() for name, p in self.model.params.items()}
-        _, dlogits, *_ = self.compute_loss(self.logits(), self.y)
+        _, dlogits = self.compute_loss(self.logits(), self.y)
         dlogits_copy = dlogits.copy()
         grads = self.model.backward(dlogits)
         for name, p in originals.items():

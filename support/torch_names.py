@@ -47,7 +47,7 @@ def copy_from_numpy(model, optimizer, groups, steps, source_name):
     content = optimizer.state_dict()
     for i, p in enumerate(list_parameters(optimizer)):
         content["state"][i] = {
-            state_name: torch.zeros_like(p) for state_name in optimizer.options.rule.state_names.values()
+            state_name: torch.zeros_like(p) for state_name in optimizer.options.optimizer.state_names.values()
         }
         content["state"][i]["step"] = torch.tensor(float(steps))  # used by AdamW, ignored by SGD
     optimizer.load_state_dict(content)
@@ -102,7 +102,7 @@ def get_optimizer_state_by_group(model, optimizer):
     numbers = {p: i for i, p in enumerate(list_parameters(optimizer))}
     state = optimizer.state_dict()["state"]
     groups = {}
-    for group, state_name in optimizer.options.rule.state_names.items():
+    for group, state_name in optimizer.options.optimizer.state_names.items():
         groups[group] = {
             name: turn(state[numbers[p]][state_name]) for name, p, turn in iter_name_parameter_and_transpose(model)
         }

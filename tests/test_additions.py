@@ -16,7 +16,7 @@ import main_torch
 from conftest import ROOT
 from data import BUNDLED
 from lab import twins
-from networks import OPTIMIZERS, Rule
+from networks import OPTIMIZERS, OptimizerEntry
 from support.checkpoint import load_checkpoint
 
 FILES = [*BUNDLED["mnist"]["sums"]]
@@ -176,7 +176,7 @@ def test_an_optimizer(small, monkeypatch, tmp_path, quick_curves):
     """A function by hand, a class in PyTorch and a line in the table: both programs know it, and go on with it."""
     monkeypatch.syspath_prepend(ROOT / "tests" / "lion")
     names, given = ("by the sign", "lion_np.update", "lion_torch.Lion"), lambda options: {"momentum": options.momentum}
-    monkeypatch.setitem(OPTIMIZERS, "lion", Rule(*names, {"averages": "average"}, given))
+    monkeypatch.setitem(OPTIMIZERS, "lion", OptimizerEntry(*names, {"averages": "average"}, given))
     monkeypatch.setattr(data, "load", lambda *_: small)
     argv = "--optimizer lion --momentum 0.8 --lr 0.003 --weight-decay 0.1 --hidden 9 --epochs 2 --batch-size 60 --dtype"
     argv = [*argv.split(), "float64"]

@@ -71,7 +71,8 @@ def in_pytorch(model, options):
 
 
 def test_its_logits_are_those_of_pytorch(tiny):
-    model, options, _ = loading.gguf_file.load_model_and_options(tiny)
+    model, file = loading.gguf_file.load_gguf_network(tiny)
+    options = gguf_file.read_options(file)
     twin = in_pytorch(model, options).double()
     model.use_arrays({name: p.astype(float) for name, p in model.params.items()})
     words = np.random.default_rng(0).integers(0, len(WORDS), (3, 120))
@@ -83,7 +84,8 @@ def test_its_logits_are_those_of_pytorch(tiny):
 
 
 def test_every_array_has_its_place_and_what_was_packed_is_near_what_it_was(tiny):
-    model, options, _ = loading.gguf_file.load_model_and_options(tiny)
+    model, file = loading.gguf_file.load_gguf_network(tiny)
+    options = gguf_file.read_options(file)
     for ours, theirs in gguf_file.map_own_to_gguf_names(ModelFile(tiny), options).items():
         right = arrays_of()[theirs].T if ours.endswith(".W") else arrays_of()[theirs]
         assert model.params[ours].dtype == np.float32
@@ -204,7 +206,7 @@ def test_it_answers_or_goes_on(tiny, said, tmp_path):
 
 
 def test_it_ends_at_a_control_word_or_when_its_places_are_full(tiny, said):
-    model, _, file = loading.gguf_file.load_model_and_options(tiny)
+    model, file = loading.gguf_file.load_gguf_network(tiny)
     begun = file.encode_prompt("the", raw=True)
     words = [word for (word,) in model.generate(np.array([begun]), 1, np.random.default_rng(0))]
     assert len(words) == 120 - len(begun) + 1
@@ -553,7 +555,7 @@ def test_too_little_memory_is_no_damage(where, tiny, monkeypatch, capsys):
 def test_too_little_memory_is_said_before_it_is_taken(tiny, monkeypatch):
     monkeypatch.setattr(memory, "get_total_usable_memory", lambda: 10**8)
     with pytest.raises(UserError, match=r"takes 0.1 GB of memory, but there are only 0.1$"):
-        loading.gguf_file.load_model_and_options(tiny)
+        loading.gguf_file.load_gguf_network(tiny)
 
 
 @pytest.mark.parametrize("package", ["gguf", "regex"])

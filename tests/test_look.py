@@ -194,13 +194,13 @@ def test_rows_beside_scales_of_other_numbers_stand_below_each_other():
 
 def test_the_weights_that_are_drawn(vit):
     """Of an MLP those of the loudest units; of a ViT those of its embedding."""
-    _, drawn, *_ = look.get_vit_weight_images(vit[0].params, vit[1])
+    drawn = look.get_vit_weight_images(vit[0].params, vit[1]).images
     assert (drawn.reshape(-1, 49) == vit[0].params["embed.W"].T).all()
     params = MLP(hidden=100).params
     loudest = np.argsort(-np.linalg.norm(params["W2"], axis=1))[:64]
-    _, drawn, labels, _ = look.get_mlp_weight_images(params, vit[1])
-    assert (drawn.reshape(-1, 784) == params["W1"].T[loudest]).all()
-    assert labels == [f"for {digit}" for digit in params["W2"][loudest].argmax(axis=1)]
+    weights = look.get_mlp_weight_images(params, vit[1])
+    assert (weights.images.reshape(-1, 784) == params["W1"].T[loudest]).all()
+    assert weights.labels == [f"for {digit}" for digit in params["W2"][loudest].argmax(axis=1)]
 
 
 @pytest.mark.slow(one_in=2)
@@ -282,8 +282,8 @@ def test_answers_and_mistakes_of_any_number():
         blue, red = figure.axes[0].images[0].get_array() > 0, figure.axes[0].images[0].get_array() < 0
         assert (blue == np.eye(10)).all() and (red == (counts > 0) - np.eye(10)).all()
     for n in (0, 1, 24):
-        words = [1] * n, [7] * n, [0.99999] * n, f"its {n} most confident mistakes of {n}"
-        assert_legible(answers.draw_mistakes(np.zeros((n, 28, 28), np.uint8), *words))
+        mistakes = answers.Mistakes(np.zeros((n, 28, 28), np.uint8), [1] * n, [7] * n, [0.99999] * n)
+        assert_legible(answers.draw_mistakes(mistakes, f"its {n} most confident mistakes of {n}"))
     none = "no digit found in a.png: it should be darker or lighter than the paper"
     for shape, problem in [((320, 200), none), ((1, 320), none), ((320, 1), "")]:
         seen = DigitPicture(
@@ -388,9 +388,9 @@ def test_a_digit_that_a_network_wrote(tmp_path, capsys, monkeypatch):
     model, options, _ = loading.checkpoint.load_network(weights[1], writes=True)
     steps = look.compute_gpt_intermediates(model, options, np.array([[128 + 7]]))
     image = write.generate_digits(model, options, [7], 0.8, np.random.default_rng(0))[0]
-    assert (texts.decode_images(steps["words"][np.newaxis])[0] == image).all()
+    assert (texts.decode_images(steps["token_ids"][np.newaxis])[0] == image).all()
     assert steps["p"].sum(axis=1) == pytest.approx(1)
-    assert steps["place"] == steps["perplexity"].argmax() and (steps["perplexity"] >= 1).all()
+    assert steps["position"] == steps["perplexity"].argmax() and (steps["perplexity"] >= 1).all()
     for weights_of in steps["attention"].values():
         assert weights_of.shape == (2, 49, 49) and not np.triu(weights_of[0], 1).any()
         assert weights_of.sum(axis=2) == pytest.approx(1)

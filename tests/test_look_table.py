@@ -20,8 +20,9 @@ from views import training, training_picture, training_table
 def find_marks(name, step, *words, seed=50):
     """Return the marks of a step of a run "MODEL DATASET" that are out of the range of healthy runs."""
     options = healthy.make_options(name, seed, *words)
-    table = training.make_table_rows_by_name(training.take_first_steps(options, step)[0])
-    ranges, _ = training_table.find_healthy_ranges(options, step, table)
+    dataset = data.load(options.source, options.run.hold_out)
+    table = training.make_table_rows_by_name(training.take_first_steps(options, step, dataset))
+    ranges = training_table.find_healthy_ranges(options, step, table)
     assert ranges
     return training_table.list_outlier_marks(table, ranges)
 
@@ -41,7 +42,7 @@ def test_inputs_whose_mean_is_not_taken_off_are_marked(monkeypatch):
     exec(compile(code, "data.py", "exec"), vars(wrong))
     monkeypatch.setattr(data, "scale_pixels", wrong.scale_pixels)
     marks = find_marks("mlp mnist", 1)
-    assert ("x", "mean 0.4") in [(place, number[:8]) for place, _, number in marks]
+    assert ("x", "mean 0.4") in [(mark.place, mark.value_text[:8]) for mark in marks]
 
 
 def test_an_embedding_that_is_ten_times_too_large_is_marked(monkeypatch):
@@ -52,7 +53,7 @@ def test_an_embedding_that_is_ten_times_too_large_is_marked(monkeypatch):
 
     monkeypatch.setattr(Embedding, "__init__", draw_larger)
     marks = find_marks("gpt names", 1)
-    assert {"embed"} <= {place for place, _, _ in marks}
+    assert {"embed"} <= {mark.place for mark in marks}
 
 
 @pytest.fixture
@@ -77,29 +78,31 @@ def see(*words, step=1):
 def test_without_ranges_there_is_no_mark_and_a_line_says_why(words, step, reason, few_images):
     seen = see("--seed", "3", *words, step=step)
     assert seen["ranges"] == {} and seen["marks"] == []
-    (line,) = seen["no_ranges"]
+    line = seen["no_ranges"]
     assert line.startswith("The numbers have no ranges beside them: ") and reason in line
 
 
 def test_a_network_with_other_layers_has_no_ranges():
     options = healthy.make_options("mlp mnist", 0)
-    ranges, (line,) = training_table.find_healthy_ranges(options, 1, {"loss": [1.0, None, None]})
-    assert ranges == {} and "this network has different layers or arrays" in line
+    rows = {"loss": [1.0, None, None]}
+    assert training_table.find_healthy_ranges(options, 1, rows) == {}
+    assert "this network has different layers or arrays" in training_table.explain_no_ranges(options, 1, rows)
     options.run.dataset = "a/folder"
-    ranges, (line,) = training_table.find_healthy_ranges(options, 1, {})
-    assert ranges == {} and "no healthy run of --model mlp --dataset a/folder is recorded" in line
+    assert training_table.find_healthy_ranges(options, 1, {}) == {}
+    line = training_table.explain_no_ranges(options, 1, {})
+    assert "no healthy run of --model mlp --dataset a/folder is recorded" in line
 
 
 def test_the_rows_are_the_numbers_of_a_step(small, monkeypatch):
     """They are computed here once more, with the loss of main_np.py."""
     monkeypatch.setattr(data, "load", lambda *_: small)
     options = healthy.make_options("mlp mnist", 3, "--hidden", "20", "--steps", "30")
-    step, _ = training.take_first_steps(options, 2)
+    step = training.take_first_steps(options, 2, small)
     rows = training.make_table_rows_by_name(step)
     x, y = data.encode(*step.batch, options)
     W1 = step.model.params["W1"]
     logits = step.model.forward(x)
-    loss, dlogits, *_ = main_np.compute_loss(logits, y)
+    loss, dlogits = main_np.compute_loss(logits, y)
     grads = step.model.backward(dlogits)
     update = step.changes["W1"] / np.sqrt((W1**2).mean())
     for name, array in {"x": x, "logits": logits, "W2 gradient": grads["W2"], "W1 update": update}.items():
@@ -109,7 +112,8 @@ def test_the_rows_are_the_numbers_of_a_step(small, monkeypatch):
 
 
 def test_of_a_name_the_share_of_padding_is_told():
-    step, _ = training.take_first_steps(healthy.make_options("gpt names", 0, "--width", "8", "--blocks", "1"), 1)
+    options = healthy.make_options("gpt names", 0, "--width", "8", "--blocks", "1")
+    step = training.take_first_steps(options, 1, data.load("names"))
     _, y = data.encode(*step.batch, step.options)
     _, _, padding = training.make_table_rows_by_name(step)["x"]
     assert padding == (y == -1).mean() and 0.2 < padding < 0.7

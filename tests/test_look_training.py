@@ -99,7 +99,7 @@ def test_a_first_loss_that_is_not_finite_is_said(monkeypatch):
 
 def test_each_mark_has_its_cause():
     def outputs(a):
-        return [what for what, _ in training.iter_output_messages_and_numbers(np.array(a, float))]
+        return [mark.message for mark in training.iter_output_marks("z1", np.array(a, float))]
 
     fine = [[1.0, 0.0], [0.0, 2.0]]
     assert outputs(fine) == []
@@ -109,14 +109,14 @@ def test_each_mark_has_its_cause():
     assert outputs(1e3 * np.array(fine)) == ["An unusual spread"]
 
     def arrays(gradient, step):
-        return [what.split(",")[0] for what, _ in training.iter_array_messages_and_numbers(gradient, step)]
+        return [mark.message.split(",")[0] for mark in training.iter_array_marks("W1", gradient, step)]
 
     assert arrays(1.0, 1e-3) == arrays(1.0, None) == []
     assert arrays(0.0, 1e-3) == ["No gradient arrives"]
     assert arrays(np.nan, None) == ["A gradient that is not finite"]
     assert arrays(1.0, 0.5) == arrays(1.0, 1e-7) == ["An unusual step"]
-    assert [*training.iter_array_messages_and_numbers(1.0, 1e-7, rate_fraction=1e-3)] == []  # while the rate rises
-    marks = [(f"W{i}", "No gradient arrives", "") for i in range(6)]
+    assert [*training.iter_array_marks("W1", 1.0, 1e-7, rate_fraction=1e-3)] == []  # while the rate rises
+    marks = [training.Mark(f"W{i}", "No gradient arrives") for i in range(6)]
     assert training.describe_marks(marks) == ["No gradient arrives: W0, W1, W2, W3 and 2 more."]
 
 
@@ -190,10 +190,8 @@ def test_after_300_steps_most_of_what_is_shown_has_a_wrong_label(mnist, with_wro
     """Of all images, among which many are hard to read: the 24 highest losses are half of these."""
     monkeypatch.setattr(data, "load", lambda *of: mnist)
     main_np.main(["--steps", "300", "--out", str(tmp_path)])
-    images, *_ = training.find_confident_mistakes(
-        *training.read_options_and_checkpoint("np", tmp_path / "checkpoint_np.npz")
-    )
-    assert is_mislabelled(images).sum() > 18
+    options, checkpoint = training.read_options_and_checkpoint("np", tmp_path / "checkpoint_np.npz")
+    assert is_mislabelled(training.find_confident_mistakes(options, checkpoint).images).sum() > 18
 
 
 @pytest.mark.slow(one_in=2)
@@ -211,7 +209,7 @@ def test_a_network_that_kept_no_momentum_shows_no_step_and_a_run_without_a_step_
 
 def see_nothing(options, n_steps):
     seen = {"where": n_steps, "marks": [], "labels": None, "table": {"loss": [0.5, None, None]}, "ranges": {}}
-    return seen | {"no_ranges": ["No ranges."]}
+    return seen | {"no_ranges": "No ranges."}
 
 
 @pytest.mark.parametrize(("argv", "steps"), [(["--training", "3"], 3), (["--training", "--seed", "0"], training.FIRST)])
@@ -251,14 +249,14 @@ def test_what_a_step_does_besides_is_in_what_is_shown(monkeypatch):
     before = training.diagnose_first_steps(options, 2)
 
     def small(logits, y):
-        loss, dlogits, *counts = compute_loss(logits, y)
-        return loss, 1e-9 * dlogits, *counts
+        loss, dlogits = compute_loss(logits, y)
+        return loss, 1e-9 * dlogits
 
     monkeypatch.setattr(main_np, "compute_loss", small)
     after = training.diagnose_first_steps(options, 2)
     for name in before["arrays"]:
         assert after["arrays"][name]["gradient"] < 1e-6 * before["arrays"][name]["gradient"]
-    assert next(what for _, what, _ in after["marks"]).startswith("An unusual step")
+    assert after["marks"][0].message.startswith("An unusual step")
 
 
 def test_what_a_layer_puts_out_is_what_forward_leaves_of_the_last_batch(tmp_path, small):
@@ -324,8 +322,8 @@ def test_gradients_that_are_not_those_of_the_loss_and_a_loss_that_is_none_are_sa
     compute_loss = main_np.compute_loss
 
     def larger(logits, y):
-        loss, dlogits, *counts = compute_loss(logits, y)
-        return 1.1 * loss, 1.1 * dlogits, *counts
+        loss, dlogits = compute_loss(logits, y)
+        return 1.1 * loss, 1.1 * dlogits
 
     monkeypatch.setattr(main_np, "compute_loss", larger)
     assert training.describe_marks(training.diagnose_first_steps(options, 2)["marks"]) == [

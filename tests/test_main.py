@@ -110,7 +110,7 @@ def test_of_a_name_its_letters_and_one_end_count():
     x, y = data.encode(*few.get_test_examples_and_labels(slice(None)), options)
     losses, hits = [], []
     all_logits = ours[0].forward(x)
-    _, dlogits, *_ = main_np.compute_loss(all_logits, y)
+    _, dlogits = main_np.compute_loss(all_logits, y)
     for name, logits, d in zip(texts.decode_names(few.test_tokens), all_logits, dlogits, strict=True):
         for place, letter in enumerate([*name, "end"]):
             word = 0 if letter == "end" else ord(letter) - ord("a") + 1
@@ -212,7 +212,8 @@ def test_the_gradient_of_processes_is_the_mean_over_all_their_answers():
     chosen = np.concatenate([np.flatnonzero(lengths < 5)[:3], np.flatnonzero(lengths > 8)[:3]])
     x, y = map(torch.from_numpy, data.encode(*names.get_train_examples_and_labels(chosen), options))
     model, optimizer = main_torch.build(options)
-    totals = main_torch.compute_loss(model(x).detach(), y)
+    logits = model(x).detach()
+    totals = main_torch.ALONE.sum(main_torch.compute_total_loss(logits, y), *main_torch.count_answers(logits, y))
     assert (y[:3] != -1).sum() < (y[3:] != -1).sum() == totals[2] - (y[:3] != -1).sum()
     losses, gradients = [], []
     for part, place in ((slice(None), main_torch.ALONE), (slice(3), Shared(totals)), (slice(3, 6), Shared(totals))):
@@ -289,7 +290,7 @@ def test_the_first_weights_make_the_published_difference(main, init, program):
 def one_step(grads, rule="main_np.update"):
     params = {"W": np.ones((2, 3)), "b": np.ones(3)}
     options = parse_options("np")
-    options.rule = options.rule._replace(by_hand=rule)
+    options.optimizer = options.optimizer._replace(by_hand=rule)
     main_np.Optimizer(params, options).step(params, grads, 0.1)
 
 

@@ -18,7 +18,7 @@ from loading.options import parse_options
 from support import drawing
 from support.drawing import TEST, TRAIN
 from support.history import History
-from views import answers, passes, training_picture, writing
+from views import answers, passes, training_picture, training_table, writing
 
 INKED = np.zeros((28, 28), np.uint8)
 INKED[:14] = 255  # as MNIST keeps it: ink is 255
@@ -118,15 +118,17 @@ def with_long_names():
     steps = PASS | {"classes": LONG, "attention": ATTENTION, "patch": 1, "dx": np.ones((28, 28))}
     of_patches = steps | {"gradients": {"embedded": np.ones((T, 3)), "block 1": np.ones((T, 3))}}
     images, layer = np.array([INKED] * 8), {"spread": 1.0, "zeros": 0.5}
+    weights = answers.WeightImages("", images, [f"for {name}" for name in LONG[:8]], "a note")
+    mistakes = answers.Mistakes(images, LONG[:8], LONG[2:], [0.99999] * 8)
     seen = {
         "where": "step 2", "examples": images, "labels": LONG[:8], "losses": [2.3, 1.2], "classes": 10, "marks": [],
         "layers": {"z1": layer}, "arrays": {"W1": {"gradient": 0.1, "step": 1e-3, "is_vector": False}},
     }  # fmt: skip
     read = SimpleNamespace(picture=255 - INKED, ink=INKED, image=INKED, problem="")
     return {
-        "weights": lambda: answers.draw_weights("", images, [f"for {name}" for name in LONG[:8]], "a note"),
+        "weights": lambda: answers.draw_weights(weights, ""),
         "training": lambda: training_picture.draw_training(seen, "a title", ["No number is out of the ordinary."]),
-        "mistakes": lambda: answers.draw_mistakes(images, LONG[:8], LONG[2:], [0.99999] * 8, "its 8 mistakes"),
+        "mistakes": lambda: answers.draw_mistakes(mistakes, "its 8 mistakes"),
         "confusion": lambda: answers.draw_confusion(np.full((10, 10), 1234), "a title", LONG, "class"),
         "prediction": lambda: answers.draw_prediction(read, PASS["p"], f"class: {LONG[9]}", LONG),
     } | {
@@ -162,7 +164,8 @@ def test_of_a_vit_a_gradient_is_drawn_by_its_size_at_each_patch_and_by_its_sign_
 
 def test_the_ends_of_a_scale_say_whether_there_is_more():
     """Each bar of colours says its ends and its 0."""
-    figure = answers.draw_weights("", np.array([np.linspace(-1, 1, 784).reshape(28, 28)]), [0], "")
+    images = np.array([np.linspace(-1, 1, 784).reshape(28, 28)])
+    figure = answers.draw_weights(answers.WeightImages("", images, [0], ""), "")
     bar = next(axes for axes in figure.axes if axes.get_label() == "<colorbar>")
     ends = [label.get_text().strip(" \u2007") for label in bar.get_yticklabels()]
     assert ends == ["≤ -1", "0", "≥ 1"]
@@ -182,7 +185,8 @@ def test_attention_is_blue_on_dark_ink_and_the_patch_that_looks_is_framed_in_red
 # Of what a GPT wrote at place 1: word 3 was drawn, which is the second likeliest.
 P = np.tile(np.linspace(0.01, 0.02, V), (T, 1))
 P[1, [7, 3]] = 0.5, 0.3
-WRITTEN = {"words": np.array([0, 3, 0, 0]), "p": P, "perplexity": np.arange(1.0, 5), "attention": ATTENTION, "place": 1}
+WRITTEN = {"token_ids": np.array([0, 3, 0, 0]), "p": P, "perplexity": np.arange(1.0, 5), "attention": ATTENTION}
+WRITTEN |= {"position": 1}
 LIKELIEST = [7, 3, 11, 10, 9, 8, 6]
 
 
@@ -213,8 +217,10 @@ def test_of_a_text_that_was_written_the_likeliest_letters_are_drawn_and_the_one_
 
 def test_of_weights_blue_is_above_0_and_of_mistakes_ink_is_black():
     images = np.array([INKED, INKED])
-    assert signed(answers.draw_weights("", images - 100.0, [0, 1], "").axes[0].images[0])
-    assert dark_ink(answers.draw_mistakes(images, [1, 2], [3, 4], [0.9, 0.8], "").axes[0].images[0])
+    weights = answers.WeightImages("", images - 100.0, [0, 1], "")
+    mistakes = answers.Mistakes(images, [1, 2], [3, 4], [0.9, 0.8])
+    assert signed(answers.draw_weights(weights, "").axes[0].images[0])
+    assert dark_ink(answers.draw_mistakes(mistakes, "").axes[0].images[0])
     counts = np.diag(np.full(10, 9))
     counts[2, 7] = 3
     (shown,) = answers.draw_confusion(counts, "").axes[0].images
@@ -226,7 +232,8 @@ def test_what_is_out_of_the_ordinary_in_a_training_is_red():
     layer, array = {"spread": 1.0, "zeros": 0.5}, {"gradient": 0.1, "step": 1e-3, "is_vector": False}
     seen = {
         "where": "step 2", "examples": np.array([INKED]), "labels": ["5"], "losses": [2.3, 1.2], "classes": 10,
-        "layers": {"z1": layer, "a1": layer}, "arrays": {"W1": array}, "marks": [("a1", "Not finite", "")],
+        "layers": {"z1": layer, "a1": layer}, "arrays": {"W1": array},
+        "marks": [training_table.Mark("a1", "Not finite")],
     }  # fmt: skip
     figure = training_picture.draw_training(seen, "", ["Not finite: a1."])
     assert dark_ink(under(figure, "5").images[0])

@@ -369,7 +369,9 @@ def test_what_is_said_of_a_mistake_in_the_end_is_what_was_asked_and_written(name
     exercise, work = BY_NAME[name], Work(tmp_path, OURS)
     for body in (apply_change(RIGHT[name], edit, ""), RIGHT[name]):
         outcome = runner.make_report(exercise, write(tmp_path, name, body), 0)
-        texts = "\n".join(work.record_verdict(exercise, marking.read_verdict(exercise, outcome), ""))
+        verdict = marking.read_verdict(exercise, outcome)
+        texts = "\n".join(work.describe_verdict(exercise, verdict))
+        work.record_verdict(exercise, verdict, "")
     assert said in texts and not_said not in texts
 
 

@@ -396,12 +396,14 @@ def test_the_list_has_columns(learner):
 def test_with_the_last_exercise_of_a_part_the_part_is_done(learner):
     work, (*others, last) = Work(learner.folder, OURS), OURS.by_part["Detective work on a tape: ours, and PyTorch's"]
     for exercise in (*others, last):
-        said = work.record_verdict(exercise, Verdict(True, "passed", ""), digest(work.get_or_make_path(exercise)))
+        verdict = Verdict(True, "passed", "")
+        said = work.describe_verdict(exercise, verdict)
+        work.record_verdict(exercise, verdict, digest(work.get_or_make_path(exercise)))
         assert ("is done." in said[0]) == (exercise is last)
     assert said[0].startswith(f'Passed. That makes 3 of {len(EXERCISES)}. "Detective work on a tape" is done')
     work.store("first", "a\nb\nc\nd\ne\nf", last)
     work.store("mistakes", "the sign", last)
-    *_, said = work.record_verdict(last, Verdict(True, "passed", "", typed="a\nb\nC\nd\ne\nf"), "")
+    *_, said = work.describe_verdict(last, Verdict(True, "passed", "", typed="a\nb\nC\nd\ne\nf"))
     assert said.endswith("the sign. You wrote\n\nc\n\nand now\n\nC")  # of many lines, those that differ
 
 
@@ -534,7 +536,7 @@ def test_train_writes_a_program_of_ones_own_lines_and_runs_it(learner, monkeypat
     with monkeypatch.context() as again:
         again.setattr(runner, "run_for_exit_status", lambda *_, **__: 1)
         assert "kept" not in learner("train").stdout  # nothing has changed
-    _, _, checkpoint = loading.checkpoint.load_network(path.with_suffix(".npz"))
+    checkpoint = loading.checkpoint.load_network(path.with_suffix(".npz")).checkpoint
     assert checkpoint.history.step == 100 and round(checkpoint.history.test_accuracy[-1], 3) == 0.912
     predict.main([str(ROOT / "png" / "photo.jpg"), "--weights", str(path.with_suffix(".npz"))])
     kept = path.with_suffix(".npz").read_bytes()
@@ -1130,10 +1132,12 @@ def test_a_table_gets_words_and_counts_by_fields():
     assert [(one.passed, one.summary) for one in found] == [
         (True, "passed, with imports"), wrong, (False, "no function"), wrong
     ]  # fmt: skip
-    cells = classroom.Cell("passed over", tried=True, wrong=True), classroom.Cell("bestanden", tried=True, passed=True)
-    *_, line = classroom.iter_summary_lines(
-        [BY_NAME["dz1"]], [[cell] for cell in (*cells, classroom.Cell("not written"))]
-    )
+    results = [
+        classroom.ExerciseResult("passed over", tried=True, wrong=True),
+        classroom.ExerciseResult("bestanden", tried=True, passed=True),
+        classroom.ExerciseResult("not written"),
+    ]
+    *_, line = classroom.iter_summary_lines([BY_NAME["dz1"]], [[result] for result in results])
     assert line.split() == ["dz1", "2", "1", "passed", "over", "(1)"]
 
 

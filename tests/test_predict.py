@@ -162,9 +162,9 @@ def test_the_default_weights_are_those_of_the_newest_run(tmp_path, monkeypatch, 
     main_np.main(["--hidden", "8", "--steps", "1"])
     os.rename("learning_curves/checkpoint_np.npz", other := "learning_curves/checkpoint_torch.npz")
     main_np.main(["--hidden", "9", "--steps", "1"])
-    assert loading.checkpoint.load_network()[1].run.hidden == 9
+    assert loading.checkpoint.load_network().options.run.hidden == 9
     os.utime(other, (2**31, 2**31))
-    assert loading.checkpoint.load_network()[1].run.hidden == 8
+    assert loading.checkpoint.load_network().options.run.hidden == 8
     short = ["--model", "resnet", "--widths", "2", "--batch-size", "300"]
     for more, words in ((["--epochs", "3", "--stop-after", "1"], ", after 1 of 3 epochs"), (["--steps", "2"], "")):
         main_np.main([*short, *more, "--out", "half"])
@@ -186,8 +186,8 @@ def test_the_newest_of_its_kind(tmp_path, monkeypatch, small):
     reader, writer = (f"learning_curves/checkpoint_{name}.npz" for name in ("np", "gpt_np"))
     os.utime(writer, (2**31, 2**31))
     assert (
-        loading.checkpoint.load_network()[1].run.hidden == 8
-        and loading.checkpoint.load_network(writes=True)[1].run.model == "gpt"
+        loading.checkpoint.load_network().options.run.hidden == 8
+        and loading.checkpoint.load_network(writes=True).options.run.model == "gpt"
     )
     for path, writes, words in ((reader, True, "reads; name one that writes"), (writer, False, "writes; name one")):
         with pytest.raises(UserError, match=f"^{path} holds a network that {words}"):

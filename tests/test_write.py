@@ -200,7 +200,7 @@ def test_a_digit_that_is_looked_into_is_the_one_that_is_written(here, monkeypatc
         look.main(["--weights", "learning_curves/checkpoint_gpt_np.npz", *words])
         steps, title = drawn.pop()
         assert (steps["image"] == pixels(digit)[0, 0]).all() and title.endswith(f"it has written a {digit}")
-        assert steps["place"] == steps["perplexity"].argmax() and steps["p"].sum(axis=1) == pytest.approx(1)
+        assert steps["position"] == steps["perplexity"].argmax() and steps["p"].sum(axis=1) == pytest.approx(1)
 
 
 # --- A text ---

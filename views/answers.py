@@ -2,6 +2,7 @@
 
 import math
 import textwrap
+from typing import NamedTuple
 
 import numpy as np
 
@@ -46,14 +47,23 @@ def draw_prediction(input_picture, p, answer, class_names=range(10)):
     return figure
 
 
+class WeightImages(NamedTuple):
+    """Weights as images."""
+
+    name: str  # which weights they are
+    images: np.ndarray  # (n, h, w)
+    labels: list  # a label for each image
+    note: str  # more about all images
+
+
 @plot_style()
-def draw_weights(title, images, labels, note):
-    """Return a figure of first-layer weights as images (n, h, w), with a label under each. note: a text below all."""
-    rows = math.ceil(len(images) / 8)
-    labels = fold_labels(labels)
+def draw_weights(weights, title):
+    """Return a figure of `WeightImages`: each image with its label, and the note below them."""
+    rows = math.ceil(len(weights.images) / 8)
+    labels = fold_labels(weights.labels)
     figure = new_figure(8, (0.95 + measure_extra_height(labels)) * rows + 1.2, title)
-    show_signed_images(figure, images, labels, min(0.7, 2.4 / rows))
-    figure.supxlabel(f"{note}\nblue: above 0, red: below 0", fontsize=10)
+    show_signed_images(figure, weights.images, labels, min(0.7, 2.4 / rows))
+    figure.supxlabel(f"{weights.note}\nblue: above 0, red: below 0", fontsize=10)
     return figure
 
 
@@ -89,15 +99,23 @@ def draw_confusion(counts, title, class_names=range(10), kind="digit"):
     return figure
 
 
-@plot_style()
-def draw_mistakes(images, labels, predictions, p, title):
-    """Return a figure of misread images (n, 28, 28), each with its label, the prediction and its probability.
+class Mistakes(NamedTuple):
+    """Images that a network misreads."""
 
-    labels, predictions: class names (n,). p: the probabilities of the predictions (n,).
-    """
-    rows = max(1, math.ceil(len(images) / 6))
-    captions = fold_labels(map("{} read as {}: {:.3f}".format, labels, predictions, p), 18)
+    images: np.ndarray  # (n, 28, 28)
+    labels: list  # the names of their classes
+    predictions: list  # the names of the classes that the network predicts
+    p: list  # the probabilities of the predictions
+
+
+@plot_style()
+def draw_mistakes(mistakes, title):
+    """Return a figure of `Mistakes`: each image with its label, the prediction and its probability."""
+    n = len(mistakes.images)
+    rows = max(1, math.ceil(n / 6))
+    captions = map("{} read as {}: {:.3f}".format, mistakes.labels, mistakes.predictions, mistakes.p)
+    captions = fold_labels(captions, 18)
     figure = new_figure(8, (1.6 + measure_extra_height(captions)) * rows + 0.7, title)
-    for axes, image, caption in zip(make_axes(figure, rows, 6, len(images)), images, captions, strict=False):
+    for axes, image, caption in zip(make_axes(figure, rows, 6, n), mistakes.images, captions, strict=False):
         style_picture_axes(axes, caption).imshow(image, cmap="gray_r", vmin=0, vmax=255)
     return figure

@@ -39,7 +39,7 @@ def show_pixels(axes, intermediates):
 def draw_logits_and_probabilities(axes_pair, intermediates, formula, y):
     """Draw logits and probabilities as bars, on two axes.
 
-    intermediates: as `look.compute_intermediates_and_grads` returns them. formula: the formula of the logits. y: the
+    intermediates: as `look.compute_intermediates` returns them. formula: the formula of the logits. y: the
     true class.
     """
     draw_bars(

@@ -1,6 +1,5 @@
 """`look.py --training`: examines a training step, layer by layer, and reports what is out of the ordinary."""
 
-from argparse import Namespace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +19,7 @@ from support.options import Parser, integer, with_changes
 from support.schedule import learning_rate, make_plan, make_repeated_examples_warning
 from support.slopes import Slopes, true_loss
 from views import answers, training_picture, training_table
-from views.training_table import root_mean_square, standard_deviation
+from views.training_table import Mark, root_mean_square, standard_deviation
 
 FIRST = 20  # the default of N: how many first steps of a run are taken
 SHOWN = 8  # examples to draw
@@ -83,13 +82,15 @@ def look_at_training(argv):
     drawing.save(training_picture.draw_training(diagnosis, title, sentences), file)
     print(f"{title}, {diagnosis['where']}\n")
     training_table.print_table(diagnosis["table"], diagnosis["ranges"])
-    print("", *sentences, *diagnosis["no_ranges"], sep="\n")
+    print("", *sentences, sep="\n")
+    if diagnosis["no_ranges"]:
+        print(diagnosis["no_ranges"])
     if not is_first and not options.network.writes:
         worst_file = folder / f"worst_{name}.png"
         check_output("--out", worst_file, ".png", arguments.weights)
-        images, *columns = find_confident_mistakes(options, checkpoint)
-        description = f"the {len(images)} training examples that it misreads most confidently"
-        drawing.save(answers.draw_mistakes(images, *columns, f"{title}: {description}"), worst_file)
+        mistakes = find_confident_mistakes(options, checkpoint)
+        description = f"the {len(mistakes.images)} training examples that it misreads most confidently"
+        drawing.save(answers.draw_mistakes(mistakes, f"{title}: {description}"), worst_file)
         print(f"see {worst_file}: {description}, each with its label, the answer and its probability")
     print(f"see {file}")
 
@@ -107,12 +108,11 @@ class Step(NamedTuple):
     number: int | str | None  # 1, 2, ... for a first step of a run; training_table.LAST for the last; otherwise None
 
 
-def take_first_steps(options, n_steps):
-    """Train for at most `n_steps` steps. Return (`Step` of the last step with a finite loss, dataset).
+def take_first_steps(options, n_steps, dataset):
+    """Train for at most `n_steps` steps, and return the `Step` that was the last with a finite loss.
 
-    If the very first loss is not finite, the `Step` is the first one.
+    If the very first loss is not finite, it is the first step.
     """
-    dataset = data.load(options.source, options.run.hold_out)
     network, optimizer = main_np.build(options)
     plan = make_plan(options, dataset.n_train)
     losses = []
@@ -126,7 +126,7 @@ def take_first_steps(options, n_steps):
         changes = {name: p - model.params[name] for name, p in network.params.items()}
         description = f"step {i + 1:,} of {plan.steps:,}, rate {lr:.2g} (at its highest {options.run.lr:g})"
         step = Step(model, options, batch, changes, lr / options.run.lr, losses, description, i + 1)
-    return step, dataset
+    return step
 
 
 def diagnose_first_steps(options, n_steps):
@@ -134,38 +134,38 @@ def diagnose_first_steps(options, n_steps):
 
     Return what `diagnose_step` returns, with more marks about all of the first steps.
     """
-    step, dataset = take_first_steps(options, n_steps)
+    dataset = data.load(options.source, options.run.hold_out)
+    step = take_first_steps(options, n_steps, dataset)
     diagnosis = diagnose_step(step)
     losses = step.losses
     plan = make_plan(options, dataset.n_train)
     uniform_loss = np.log(diagnosis["classes"])
-    marks = list_repeat_and_overlap_marks(dataset, options, len(losses), plan)
+    marks = list_example_marks(dataset, options, len(losses), plan)
     if not GUESS[0] < losses[0] / uniform_loss < GUESS[1]:
         comparison = f"where equal scores give log {diagnosis['classes']} = {uniform_loss:.3f}"
-        marks.append(("loss", f"The first loss is {losses[0]:.4g}, {comparison}", ""))
+        marks.append(Mark("loss", f"The first loss is {losses[0]:.4g}, {comparison}"))
     for n, loss in enumerate(losses, 1):
         if loss < BELOW_ZERO:
-            marks.append(("loss", f"The loss is {loss:.3g} in step {n}, and -log p is never below 0", ""))
+            marks.append(Mark("loss", f"The loss is {loss:.3g} in step {n}, and -log p is never below 0"))
             break
     else:
         if not np.isfinite(losses[-1]):
-            marks.append(("loss", f"The loss is {losses[-1]:.3g} in step {len(losses)}", ""))
+            marks.append(Mark("loss", f"The loss is {losses[-1]:.3g} in step {len(losses)}"))
     return diagnosis | {"marks": marks + diagnosis["marks"]}
 
 
-def list_repeat_and_overlap_marks(dataset, options, steps, plan):
-    """Return a list of marks about the examples that the first `steps` steps of a run draw. `diagnose_step` explains
-    marks.
+def list_example_marks(dataset, options, n_steps, plan):
+    """Return a list of `Mark`s about the examples that the first `n_steps` steps of a run draw.
 
     There is one if batches repeat examples within an epoch, and one if test images are among the training images.
     """
     is_drawn = np.zeros(dataset.n_train, bool)
-    dataset.mark_drawn(is_drawn, options, 0, steps)
-    repeats = make_repeated_examples_warning(int(is_drawn.sum()), steps, plan, options)
-    marks = [("x", repeats[0].upper() + repeats[1:], "")] if repeats else []
+    dataset.mark_drawn(is_drawn, options, 0, n_steps)
+    repeats = make_repeated_examples_warning(int(is_drawn.sum()), n_steps, plan, options)
+    marks = [Mark("x", repeats[0].upper() + repeats[1:])] if repeats else []
     share = dataset.compute_test_overlap_fraction()
     if share > LEAK:
-        marks.append(("x", f"Of the test images {share:.0%} are among the training images", ""))
+        marks.append(Mark("x", f"Of the test images {share:.0%} are among the training images"))
     return marks
 
 
@@ -179,7 +179,7 @@ def diagnose_last_step(options, checkpoint):
     diagnosis = diagnose_step(step)
     if step.changes:
         plan = make_plan(options, dataset.n_train)
-        diagnosis["marks"] += list_repeat_and_overlap_marks(dataset, options, checkpoint.history.step, plan)
+        diagnosis["marks"] += list_example_marks(dataset, options, checkpoint.history.step, plan)
     return diagnosis
 
 
@@ -192,8 +192,8 @@ def take_last_step(options, checkpoint, dataset):
     """
     n_steps = checkpoint.history.step
     losses = [*checkpoint.history.numbers_by_name()["train_loss"]]
-    if not all(checkpoint.groups.get(name) for name in options.rule.state_names):
-        model, _, _ = load_network(checkpoint.path, writes=None)
+    if not all(checkpoint.groups.get(name) for name in options.optimizer.state_names):
+        model = load_network(checkpoint.path, writes=None).model
         batch = dataset.get_train_examples_and_labels(slice(FEW))
         return Step(model, options, batch, {}, 1, losses, f"{len(batch[0])} training images", None)
     network, optimizer = main_np.build(options, checkpoint)
@@ -212,16 +212,16 @@ def take_last_step(options, checkpoint, dataset):
 
 
 def find_confident_mistakes(options, checkpoint):
-    """Return (images (n, 28, 28), labels, predictions, their probabilities) of the WORST training examples.
+    """Return the WORST training examples as `answers.Mistakes`.
 
     Misread examples come first, the most confident ones at the top. If there are too few, those that are read right
     with the least confidence follow. Sorting by loss would show fewer wrong labels: an image that is hard to read may
     have a high loss, too, but seldom a confident prediction. The examples are those of the run's last epoch as its
-    batches contain them, augmented and with their labels. Labels and predictions are class names.
+    batches contain them, augmented and with their labels.
     """
     dataset = data.load(options.source, options.run.hold_out)
     names = options.source.classes
-    model, _, _ = load_network(checkpoint.path, writes=None)
+    model = load_network(checkpoint.path, writes=None).model
     model.training = False
     stop = max(1, checkpoint.history.step)
     start = max(0, stop - dataset.n_train // options.run.batch_size)
@@ -235,8 +235,8 @@ def find_confident_mistakes(options, checkpoint):
         for i in np.argsort(-confidence)[:WORST]:
             rows.append((confidence[i], images[i], names[y[i]], names[answer[i]], p[i]))
     rows.sort(key=lambda row: -row[0])
-    _, images, labels, answers_of_network, p = zip(*rows[:WORST], strict=True)
-    return np.array(images), labels, answers_of_network, p
+    _, images, labels, predictions, p = zip(*rows[:WORST], strict=True)
+    return answers.Mistakes(np.array(images), labels, predictions, p)
 
 
 def copy_network(options, network):
@@ -248,7 +248,7 @@ def copy_network(options, network):
     return model
 
 
-class GradientRecorder:
+class GradientOnlyOptimizer:
     """A stand-in for an optimizer whose `step` changes nothing, but stores the gradients as `grads`."""
 
     def __init__(self, options):
@@ -259,17 +259,26 @@ class GradientRecorder:
         self.grads = grads
 
 
-def compute_passes(model, options, batch):
-    """Compute the forward and the backward pass of a batch (examples, labels), as in training.
+class Passes(NamedTuple):
+    """The forward and the backward pass of a batch."""
 
-    Return an object with the attributes x, y, loss, outputs {layer: array} and gradients {parameter: array}. The
-    gradients are those of `main_np.train_step`. If the network has no `layers`, the outputs are the logits and the
-    arrays that its `forward` stores for the examples.
+    x: np.ndarray  # the input
+    y: np.ndarray  # the targets
+    loss: float
+    outputs: dict  # {layer: array}
+    gradients: dict  # {parameter: array}
+
+
+def compute_passes(model, options, batch):
+    """Return the `Passes` of a batch (examples, labels), with the gradients of `main_np.train_step`.
+
+    If the network has no `layers`, the outputs are the logits and the arrays that its `forward` stores for the
+    examples.
     """
     x, y = data.encode(*batch, options)
     outputs = {}
     layers = getattr(model, "layers", {})
-    recorder = GradientRecorder(options)
+    optimizer = GradientOnlyOptimizer(options)
     attributes_before = dict(vars(model))
     model.training = True
     for name, layer in layers.items():
@@ -277,12 +286,12 @@ def compute_passes(model, options, batch):
     if not layers:
         model.forward = make_attribute_recorder(model, model.forward, outputs, attributes_before)
     try:
-        loss, _ = main_np.train_step(model, recorder, x, y, options.run.lr)
+        loss, _ = main_np.train_step(model, optimizer, x, y, options.run.lr)
     finally:
         changed_layers = layers.values() if layers else [model]
         for layer in changed_layers:
             del layer.forward
-    return Namespace(x=x, y=y, loss=float(loss), outputs=outputs, gradients=recorder.grads)
+    return Passes(x, y, float(loss), outputs, optimizer.grads)
 
 
 def make_table_rows_by_name(step):
@@ -329,8 +338,8 @@ def diagnose_step(step):
     or as texts, and None. "losses": the losses of all steps so far. "classes": K. "layers": {name: {"spread": the
     outputs' standard deviation, "zeros": the fraction of zeros}}. "arrays": {name: {"gradient": the gradient's root
     mean square, "step": the change's root mean square divided by the parameter's, or None, "is_vector": a bool}}.
-    "marks": what is out of the ordinary, [(layer or array, message, number as a text)]. "table": the rows of the table.
-    "ranges": the ranges in healthy runs, or {}. "no_ranges": [a sentence that says why there are no ranges], or [].
+    "marks": a list of `Mark`s, what is out of the ordinary. "table": the rows of the table. "ranges": the ranges in
+    healthy runs, or {}. "no_ranges": a sentence that says why there are no ranges, or "".
     """
     model = step.model
     options = step.options
@@ -343,29 +352,29 @@ def diagnose_step(step):
     arrays = {}
     marks = []
     if x.dtype.kind == "f" and not INPUT[0] < standard_deviation(x) < INPUT[1]:
-        marks.append(("x", "An unusual spread of what goes in", f"{standard_deviation(x):.2g}, around {x.mean():.2g}"))
+        value_text = f"{standard_deviation(x):.2g}, around {x.mean():.2g}"
+        marks.append(Mark("x", "An unusual spread of what goes in", value_text))
     elif x.dtype.kind == "f" and abs(x.mean()) > 2 * standard_deviation(x):
-        marks.append(
-            ("x", "An unusual mean of what goes in", f"{x.mean():.2g}, with a spread of {standard_deviation(x):.2g}")
-        )
+        value_text = f"{x.mean():.2g}, with a spread of {standard_deviation(x):.2g}"
+        marks.append(Mark("x", "An unusual mean of what goes in", value_text))
     paths = getattr(model, "layers", {})
     has_weights = False  # True from the first layer with weights on: inputs before it may well be 0
     for name, a in outputs.items():
         layers_inside = flatten_layers({name: paths[name]}).values() if paths else []
         has_weights |= not paths or any(getattr(layer, "params", {}) for layer in layers_inside)
         layers[name] = {"spread": standard_deviation(a), "zeros": float((a == 0).mean())}
-        marks += [(name, *mark) for mark in iter_output_messages_and_numbers(a) if has_weights]
+        if has_weights:
+            marks += iter_output_marks(name, a)
     for name, p in model.params.items():
         # The update of a bias is not compared with the bias, which starts at 0.
         relative = root_mean_square(changes[name]) / root_mean_square(p) if changes and p.ndim > 1 and p.any() else None
-        arrays[name] = {"gradient": root_mean_square(gradients[name]), "step": relative, "is_vector": p.ndim == 1}
-        marks += [
-            (name, *mark)
-            for mark in iter_array_messages_and_numbers(root_mean_square(gradients[name]), relative, step.rate)
-        ]
-    marks += iter_wrong_loss_or_gradient_marks(model, options, step.batch)
+        gradient_size = root_mean_square(gradients[name])
+        arrays[name] = {"gradient": gradient_size, "step": relative, "is_vector": p.ndim == 1}
+        marks += iter_array_marks(name, gradient_size, relative, step.rate)
+    marks += iter_correctness_marks(model, options, step.batch)
     table = training_table.make_rows_by_name(passes, model.params, changes)
-    ranges, no_ranges = training_table.find_healthy_ranges(options, step.number, table)
+    ranges = training_table.find_healthy_ranges(options, step.number, table)
+    no_ranges = training_table.explain_no_ranges(options, step.number, table)
     marks += training_table.list_outlier_marks(table, ranges)
     examples, labels = decode_first_examples_and_labels(x, step.batch[1], options)
     return {
@@ -375,10 +384,10 @@ def diagnose_step(step):
     }  # fmt: skip
 
 
-def iter_wrong_loss_or_gradient_marks(model, options, batch):
-    """Yield a mark if the loss is not the mean of -log p[y], and one if the gradients are not those of the loss.
+def iter_correctness_marks(model, options, batch):
+    """Yield a `Mark` if the loss is not the mean of -log p[y], and one if the gradients are not those of the loss.
 
-    A few examples of the batch are computed in float64. For marks, see `diagnose_step`.
+    A few examples of the batch are computed in float64.
     """
     exact_options = with_changes(options, dtype="float64")
     examples, labels = batch
@@ -388,49 +397,47 @@ def iter_wrong_loss_or_gradient_marks(model, options, batch):
     expected = true_loss(slopes.logits(), y)
     advice = "`python main_np.py --prove` says where it begins"
     if np.isfinite(expected) and not abs(loss - expected) <= 1e-9 * max(1, expected):
-        yield "loss", f"The loss is not the mean of -log p[y] ({advice})", ""
+        yield Mark("loss", f"The loss is not the mean of -log p[y] ({advice})")
     if slopes.has_wrong_gradients():
-        yield "loss", f"The gradients are not those of the loss ({advice})", ""
+        yield Mark("loss", f"The gradients are not those of the loss ({advice})")
 
 
-def iter_output_messages_and_numbers(output):
-    """Yield (message, number as a text) for whatever is out of the ordinary in a layer's output (B, ..., units)."""
+def iter_output_marks(name, output):
+    """Yield a `Mark` if something is out of the ordinary in the output (B, ..., units) of the layer `name`."""
     dead = (output.reshape(-1, output.shape[-1]) == 0).all(axis=0).mean()
     if not np.isfinite(output).all():
-        yield "Not finite", ""
+        yield Mark(name, "Not finite")
     elif dead > DEAD:
-        yield "Units that are 0 for all images of the batch", f"{dead:.0%}"
+        yield Mark(name, "Units that are 0 for all images of the batch", f"{dead:.0%}")
     elif len(output) > 1 and (output == output[:1]).all():
-        yield "The same for all images of the batch", ""
+        yield Mark(name, "The same for all images of the batch")
     elif output.shape[-1] > 1 and np.abs(output - output[..., :1]).max() < ALIKE * np.abs(output).max():
-        yield "The same in all units (are their first weights alike?)", ""
+        yield Mark(name, "The same in all units (are their first weights alike?)")
     elif not SPREAD[0] < standard_deviation(output) < SPREAD[1]:
-        yield "An unusual spread", f"{standard_deviation(output):.2g}"
+        yield Mark(name, "An unusual spread", f"{standard_deviation(output):.2g}")
 
 
-def iter_array_messages_and_numbers(gradient_size, step_size, rate_fraction=1):
-    """Yield (message, number as a text) for whatever is out of the ordinary in the gradient or the step of a parameter.
+def iter_array_marks(name, gradient_size, step_size, rate_fraction=1):
+    """Yield a `Mark` for whatever is out of the ordinary in the gradient or the step of the parameter `name`.
 
     gradient_size: the gradient's root mean square. step_size: the step's root mean square, divided by the parameter's,
     or None. rate_fraction: the learning rate as a fraction of the highest.
     """
     if not np.isfinite(gradient_size):
-        yield "A gradient that is not finite", ""
+        yield Mark(name, "A gradient that is not finite")
     elif gradient_size == 0:
-        yield "No gradient arrives", ""
+        yield Mark(name, "No gradient arrives")
     if step_size is not None and not (STEP[0] * rate_fraction < step_size < STEP[1]):
-        yield "An unusual step, in units of the weights (the rule of thumb is 0.001)", f"{step_size:.1g}"
+        message = "An unusual step, in units of the weights (the rule of thumb is 0.001)"
+        yield Mark(name, message, f"{step_size:.1g}")
 
 
 def describe_marks(marks):
-    """Return a list of sentences, one for each message among the marks, with the layers or arrays and the numbers.
-
-    marks: see `diagnose_step`.
-    """
+    """Return a list of sentences, one for each message among the `Mark`s, with the layers or arrays and the numbers."""
     places_by_message = {}
     sentences = []
-    for place, message, number in marks:
-        places_by_message.setdefault(message, []).append(f"{place} {number}".strip())
+    for mark in marks:
+        places_by_message.setdefault(mark.message, []).append(f"{mark.place} {mark.value_text}".strip())
     for message, places in places_by_message.items():
         n_more = f" and {len(places) - NAMED} more" if len(places) > NAMED else ""
         places_text = "" if places == ["loss"] else f": {', '.join(places[:NAMED])}{n_more}"

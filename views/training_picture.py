@@ -39,7 +39,7 @@ def draw_training(diagnosis, title, sentences):
     """
     layers = diagnosis["layers"]
     rows = group_by_layer(diagnosis["arrays"])
-    marked_names = {place for place, *_ in diagnosis["marks"]}
+    marked_names = {mark.place for mark in diagnosis["marks"]}
     lines = []
     for sentence in sentences:
         lines += textwrap.wrap(sentence, 90)

@@ -32,6 +32,14 @@ class Range(NamedTuple):
         return f"{self.low:.2g} to {self.high:.2g}"
 
 
+class Mark(NamedTuple):
+    """Something in a training step that is out of the ordinary."""
+
+    place: str  # the layer or array, "x" for the examples, or "loss"
+    message: str
+    value_text: str = ""  # the number
+
+
 def standard_deviation(array):
     """Return the standard deviation of an array, computed in float64, because squares may overflow float32."""
     return float(np.std(array, dtype=float))
@@ -71,32 +79,43 @@ def compute_mean_spread_and_zeros(array):
 
 
 def find_healthy_ranges(options, step, rows):
-    """Return (ranges, []): the ranges in healthy runs for the rows of the table, as `make_ranges_by_row` returns them.
+    """Return the ranges in healthy runs for the rows of the table, as `make_ranges_by_row` does.
 
-    If no healthy runs like this one were recorded, return ({}, [a sentence that says why]). options: the run's. step:
+    Return {} if no healthy runs like this one were recorded; `explain_no_ranges` says why. options: the run's. step:
     the number of the step, LAST or None. rows: as from `make_rows_by_name`.
     """
-    run = options.run
+    if explain_no_ranges(options, step, rows):
+        return {}
+    record = load_records(options.run)[str(step)]
+    return make_ranges_by_row(record["rows"], record["n"])
+
+
+def load_records(run):
+    """Return {number of a step: its recorded statistics} of the healthy runs of a network on a dataset.
+
+    run: the options of a run with this network and dataset. The result is {} if there are no such healthy runs.
+    """
     networks = json.loads(RECORDED.read_text(encoding="utf-8")) if RECORDED.exists() else {}
-    records = networks.get(f"{run.model} {run.dataset}")
+    return networks.get(f"{run.model} {run.dataset}", {})
+
+
+def explain_no_ranges(options, step, rows):
+    """Return a sentence that says why `find_healthy_ranges` finds no ranges for the same arguments, or ""."""
+    no_ranges = "The numbers have no ranges beside them"
+    run = options.run
+    records = load_records(run)
     if not records:
-        return {}, [explain_no_ranges(f"no healthy run of --model {run.model} --dataset {run.dataset} is recorded")]
+        return f"{no_ranges}: no healthy run of --model {run.model} --dataset {run.dataset} is recorded."
     default = vars(parse_options("np", "--model", run.model, "--dataset", run.dataset).run)
     changed_names = [name for name, value in vars(run).items() if name != "seed" and value != default[name]]
     if changed_names:
         words = " ".join(f"{flag(name)} {format_value(getattr(run, name))}" for name in changed_names)
-        return {}, [explain_no_ranges(f"healthy runs are recorded with the default options, but this run has {words}")]
+        return f"{no_ranges}: healthy runs are recorded with the default options, but this run has {words}."
     if str(step) not in records:
-        return {}, [explain_no_ranges(f"healthy runs are recorded only at steps {', '.join(records)}")]
-    healthy_rows = records[str(step)]["rows"]
-    n_seeds = records[str(step)]["n"]
-    if healthy_rows.keys() != rows.keys():
-        return {}, [explain_no_ranges("this network has different layers or arrays from the recorded one")]
-    return make_ranges_by_row(healthy_rows, n_seeds), []
-
-
-def explain_no_ranges(reason):
-    return f"The numbers have no ranges beside them: {reason}."
+        return f"{no_ranges}: healthy runs are recorded only at steps {', '.join(records)}."
+    if records[str(step)]["rows"].keys() != rows.keys():
+        return f"{no_ranges}: this network has different layers or arrays from the recorded one."
+    return ""
 
 
 def make_ranges_by_row(healthy_rows, n_seeds):
@@ -133,14 +152,14 @@ def make_ranges_by_row(healthy_rows, n_seeds):
 
 
 def list_outlier_marks(rows, ranges):
-    """Return a list of marks (layer or array, message, number as a text), one for each number outside its range."""
+    """Return a list of `Mark`s, one for each number outside its range."""
     marks = []
     for name, numbers in rows.items():
         for column, number, bounds in zip(COLUMNS, numbers, ranges.get(name, [None] * 3), strict=True):
             if is_outside(number, bounds):
                 place, *kind = name.split()
                 description = " ".join([*kind, column, f"{number:.3g}", f"({bounds})"])
-                marks.append((place, "Outside the range of healthy runs", description))
+                marks.append(Mark(place, "Outside the range of healthy runs", description))
     return marks
 
 

@@ -22,10 +22,10 @@ def draw_generated_digit(intermediates, title):
     """Return a figure of a digit that a GPT wrote, with the perplexity of each patch.
 
     For one patch, it shows the likeliest tokens, and the attention when that patch was predicted. intermediates:
-    {"image": (28, 28), "words": token ids (T,), "vocabulary": (V, 16), "p": (T, V), "perplexity": (T,), "attention":
-    {"block 1": (h, T, T), ...}, "place": the index of that patch, 0 to T - 1}.
+    {"image": (28, 28), "token_ids": (T,), "vocabulary": (V, 16), "p": (T, V), "perplexity": (T,), "attention": {"block
+    1": (h, T, T), ...}, "position": the index of that patch, 0 to T - 1}.
     """
-    patch = intermediates["place"]
+    patch = intermediates["position"]
     image = intermediates["image"]
     p = intermediates["p"]
     # Row `patch` of the weights predicts that patch. Column 0 is the digit's token, column j the patch j - 1.
@@ -55,13 +55,13 @@ def draw_generated_digit(intermediates, title):
 
     add_title(middle, f"patch {patch}: the likeliest tokens, and the one that was drawn, framed")
     likely = [*p[patch].argsort(kind="stable")[:-8:-1]]
-    likely += [word for word in [intermediates["words"][patch]] if word not in likely]
+    likely += [word for word in [intermediates["token_ids"][patch]] if word not in likely]
     for axes, word in zip(make_axes(middle, 1, 8, len(likely)), likely, strict=False):
         style_picture_axes(axes, "", format_probability(p[patch, word]))
         axes.imshow(
             255 - intermediates["vocabulary"][word].reshape(4, 4), cmap="gray", vmin=0, vmax=255, extent=(0, 4, 4, 0)
         )
-        if word == intermediates["words"][patch]:
+        if word == intermediates["token_ids"][patch]:
             for side in axes.spines.values():
                 side.set(edgecolor=TEST, linewidth=2.5)
 
@@ -81,13 +81,13 @@ def draw_generated_text(intermediates, title):
     """Return a figure of a text that a GPT wrote, with the perplexity of each letter.
 
     For one letter, it shows the likeliest letters, and the attention when that letter was predicted. intermediates:
-    {"letters": the letter of each token id, "words": token ids (T,), "p": (T, V), "perplexity": (T,), "attention":
-    {"block 1": (h, T, T), ...}, "place": the index of that letter, 0 to T - 1}.
+    {"letters": the letter of each token id, "token_ids": (T,), "p": (T, V), "perplexity": (T,), "attention":
+    {"block 1": (h, T, T), ...}, "position": the index of that letter, 0 to T - 1}.
     """
-    position = intermediates["place"]
+    position = intermediates["position"]
     p = intermediates["p"]
     letters = intermediates["letters"]
-    visible_letters = [make_visible(letters[word]) for word in intermediates["words"]]
+    visible_letters = [make_visible(letters[word]) for word in intermediates["token_ids"]]
     # Row `position` of the weights predicts that letter. Column 0 is the prompt, column j the letter j - 1.
     blocks = {name: weights[:8, position] for name, weights in intermediates["attention"].items()}  # (h, T)
     heads = len(blocks["block 1"])
@@ -109,9 +109,9 @@ def draw_generated_text(intermediates, title):
     )
 
     likely = [*p[position].argsort(kind="stable")[:-9:-1]]
-    likely += [word for word in [intermediates["words"][position]] if word not in likely]
+    likely += [word for word in [intermediates["token_ids"][position]] if word not in likely]
     axes = parts[1].subplots()
-    colors = [TEST if word == intermediates["words"][position] else TRAIN for word in likely]
+    colors = [TEST if word == intermediates["token_ids"][position] else TRAIN for word in likely]
     axes.bar(range(len(likely)), p[position, likely], color=colors)
     axes.set_xticks(range(len(likely)), [make_visible(letters[word]) for word in likely], fontsize=12)
     axes.set_title(f"letter {position}: the likeliest, and in red the one that was drawn", fontsize=11)

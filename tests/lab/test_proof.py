@@ -22,7 +22,7 @@ from conftest import ROOT, SMALL, schedule
 from lab import judges, prove
 from loading.network import make_network
 from loading.options import parse_options
-from networks import NETWORKS, OPTIMIZERS, Rule
+from networks import NETWORKS, OPTIMIZERS, OptimizerEntry
 from support import options as opt
 from support import program
 from support.checkpoint import load_checkpoint
@@ -283,7 +283,7 @@ def deep(monkeypatch):
         title=lambda options: f"784-{options.hidden}-{options.hidden}-10",
     )
     monkeypatch.setitem(NETWORKS, "deep", entry)
-    rule = Rule(
+    rule = OptimizerEntry(
         "by sign", "lion_np.update", "lion_torch.Lion", {"averages": "average"}, OPTIMIZERS["sgd"].torch_arguments
     )
     monkeypatch.setitem(OPTIMIZERS, "lion", rule)

@@ -52,7 +52,7 @@ class Another:
     """A reader of the unpacked file, called as llama.cpp is."""
 
     def __init__(self, path, n_ctx, **how):
-        self.model, _, self.file = loading.gguf_file.load_model_and_options(path)
+        self.model, self.file = loading.gguf_file.load_gguf_network(path)
         assert {tensor.type for tensor in ModelFile(path).tensors.values()} == {0}  # F32
         self.scores = np.zeros((n_ctx, self.file.byte_pairs.size), np.float32)
         self.reset()

@@ -467,8 +467,8 @@ def test_work_goes_to_the_terminal_and_back(anew, tmp_path):
         archive.extractall(tmp_path)
     assert Work(tmp_path / "my_practice", OURS).has_passed(BY_NAME["dz1"])
     assert not archives.unpack_archive(OURS.by_name, path, tmp_path / "unpacked")
-    files, seen, *_ = classroom.collect_hand_in(OURS, tmp_path / "unpacked")
-    assert {*files} >= {"dz1", "loss", "logits"} and seen == {"loss"}
+    submission = classroom.read_submission(OURS, tmp_path / "unpacked")
+    assert {*submission.files} >= {"dz1", "loss", "logits"} and submission.shown_solutions == {"loss"}
 
 
 def test_opening_a_page_loads_no_python_and_nothing_that_was_written_is_lost(at):
@@ -1139,7 +1139,7 @@ def test_a_checkpoint_of_the_terminal_is_opened_and_handed_over(anew, checkpoint
     page.get_by_text("Your network, 784-48-10, reads 0.").wait_for()
     page.evaluate("addEventListener('click', (event) => event.preventDefault(), { once: true })")
     page.get_by_role("link", name="Open it in the page").first.click()
-    W1 = loading.checkpoint.load_network(checkpoint)[0].params["W1"]
+    W1 = loading.checkpoint.load_network(checkpoint).model.params["W1"]
     assert np.array_equal(handed_over(page)["W1"], W1.ravel())
     assert json.loads(page.evaluate("localStorage.network"))["pixels"] == "standardised"
 
