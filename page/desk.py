@@ -312,7 +312,7 @@ def compare_learner_lines_with_mlp():
     """
     proof = prove.PROOFS["mlp"][0]
     steps = []
-    functions = prove.load_function_and_file_by_name(FOLDER, proof.exercises)
+    functions = prove.load_learner_functions(FOLDER, proof.exercises)
     if not functions:
         raise UserError("nothing is written yet: begin with the first exercise")
     lines = prove.LearnerCode(functions)
@@ -336,7 +336,7 @@ def compute_and_write_derivatives(learner_exercises, y):
     """
     arrays = {name: np.frombuffer((FOLDER / name).read_bytes())[np.newaxis] for name in ("x", "z1", "a1", "p")}
     arrays |= {"W2": np.frombuffer((FOLDER / "W2").read_bytes()).reshape(-1, 10), "y": np.array([y])}
-    functions = prove.load_function_and_file_by_name(FOLDER, learner_exercises)
+    functions = prove.load_learner_functions(FOLDER, learner_exercises)
     lines = prove.LearnerCode(functions)
     for name in ("dlogits", "dW2_db2", "da1", "dz1", "dW1_db1"):
         if name == "dlogits" and name not in functions:  # the exercise for one image may be written
@@ -392,15 +392,16 @@ def train_learner_network(name):
     """
     images, labels, test_images, test_labels = load_training_and_test_rows()
     with open_learner_module(FOLDER / f"{name}.py") as module:
-        content, claim, accuracy = own.train_and_test(module, images, labels, test_images, test_labels)
-        words = f"reads {accuracy:.2f} of {len(test_labels):,} test images"
-        packed_network, proof = pack_network_and_explain(module, own.unpack_params(module, content), test_images, words)
+        result = own.train_and_test(module, images, labels, test_images, test_labels)
+        params = own.unpack_params(module, result.content)
+        caption = f"reads {result.accuracy:.2f} of {len(test_labels):,} test images"
+        packed_network, proof = pack_network_and_explain(module, params, test_images, caption)
         return {
-            "claimed": claim,
-            "right": float(accuracy),
+            "claimed": result.claim,
+            "right": float(result.accuracy),
             "network": packed_network,
             "proof": proof,
-            "weights": encode_base64(content),
+            "weights": encode_base64(result.content),
         }
 
 
