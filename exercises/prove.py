@@ -869,7 +869,7 @@ def make_figure(drawing, steps, title, twin, is_wrong):
     upper.set_ylim(top=1.3 * top)
     upper.legend(loc="upper right")
     drawing.style_axes(lower, "The largest difference between two weights", "difference", "steps")
-    drawing.use_log_scale_and_powers_of_ten(lower.yaxis)
+    drawing.use_log_scale(lower.yaxis)
     lower.set_ylim(1e-18, max(1, 100 * np.nanmax(np.where(np.isfinite(difference), difference, np.nan))))
     lower.plot(count, np.where(difference > 0, difference, np.nan), color=drawing.TRAIN, linewidth=2)
     unit = np.finfo(float).eps / 2
