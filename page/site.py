@@ -267,22 +267,16 @@ def write_packs(folder, arrays):
     return address_by_name
 
 
-def write_text_networks(folder):
-    """Write the networks that write into `folder`, each with its vocabulary, its training names or its letters.
-
-    Return {what it writes: the file's address}.
-    """
+def write_gpts(folder):
+    """Write the weights of the three GPTs into `folder`. Return {what it generates: the file's address}."""
     names = data.load("names").train_tokens.astype(np.uint8)
     letters = np.array([*map(ord, data.SOURCES["shakespeare"].letters)], np.uint32)
     files = {"digits": ("gpt.npz", load_vocabulary()), "names": ("names.npz", names), "text": ("text.npz", letters)}
-    return {kind: write_text_network(folder, *file) for kind, file in files.items()}
+    return {kind: write_gpt(folder, *file) for kind, file in files.items()}
 
 
-def write_text_network(folder, file_name, vocabulary):
-    """Write the weights of a network with `vocabulary`, its vocabulary, names or letters, into `folder`.
-
-    Return the address.
-    """
+def write_gpt(folder, file_name, vocabulary):
+    """Write the weights of a GPT, with an array that `desk.load_writer` returns, into `folder`. Return its address."""
     content = io.BytesIO()
     with np.load(FOLDER / file_name) as weights:
         np.savez_compressed(content, words=vocabulary, **weights)
@@ -383,9 +377,7 @@ class Pages:
         def link_code_line(match):
             path, code = match.groups()
             lines = (source.parent / path).read_text(encoding="utf-8").splitlines()
-            starts = [
-                n for n, link_code_line in enumerate(lines, 1) if link_code_line.strip().startswith(html.unescape(code))
-            ]
+            starts = [n for n, line in enumerate(lines, 1) if line.strip().startswith(html.unescape(code))]
             return f'<a href="{path}{f"#L{starts[0]}" if starts else ""}"><code>{code}</code></a>'
 
         def link(match):
@@ -489,8 +481,8 @@ def make_navigation(current):
 def list_exercise_names_on_page(page_name):
     """Return the names of the exercises on a page. page_name: the page's file name without ".html"."""
     if page_name == "index":
-        lines = find_exercise_by_array()
-        return list(dict.fromkeys(lines[page_name] for page_name in ("dlogits", "dW2", "da1", "dz1", "dW1")))
+        exercise_by_array = find_exercise_by_array()
+        return list(dict.fromkeys(exercise_by_array[name] for name in ("dlogits", "dW2", "da1", "dz1", "dW1")))
     if page_name not in LESSON_PAGES:
         return []
     return re.findall(
@@ -659,7 +651,7 @@ def render_inline_code(text):
 def build_site(folder):
     install_npm_packages()
     files = write_runtime(folder / "runtime")
-    weights = write_text_networks(folder / "runtime")
+    weights = write_gpts(folder / "runtime")
     arrays = data_file.load_arrays(DATA)
     packs = write_packs(folder / "data", arrays)
     write_scripts_and_licences(folder)

@@ -785,7 +785,7 @@ def test_a_stub_that_the_page_opens_replaces_nothing(tmp_path, monkeypatch):
     (tmp_path / "my_practice.zip").write_bytes(zipped({"my_practice/dz1.py": STUB, "my_practice/da1.py": DONE}))
     monkeypatch.setattr(desk, "FOLDER", tmp_path)
     monkeypatch.setattr(desk, "UNPACKED", tmp_path / "unpacked")
-    assert desk.read_work_archive("my_practice.zip")["work"]["files"] == {"da1": DONE}
+    assert desk.unpack_work("my_practice.zip")["work"]["files"] == {"da1": DONE}
 
 
 def test_a_tar_file_is_looked_through_up_to_a_limit(tmp_path, monkeypatch):

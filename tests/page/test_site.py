@@ -650,7 +650,7 @@ def test_what_is_no_folder_is_none(anew):
 
 def marked_as(page, words):
     """From now on the marker, whatever it is asked, says these words; nobody waits for Python."""
-    answer = {"passed": False, "printed": "", "said": [words], "progress": {}}
+    answer = {"passed": False, "printed": "", "sentences": [words], "progress": {}}
     page.evaluate(
         """(answer) => {
             const files = { "answer.json": new TextEncoder().encode(answer) };
