@@ -413,8 +413,8 @@ def perturb_params(params, rng):
     )
 
 
-def check_and_return_gradients(calls, params, batches, rng, thorough=True):
-    """Return the gradients. Raises `Wrong` if they are wrong, or if calling `loss` in between changes them."""
+def check_gradients(calls, params, batches, rng, thorough=True):
+    """Raise `Wrong` if the gradients are wrong, or if calling `loss` in between changes them."""
     first_gradients = leaves_by_path(calls.gradients(replace_leaves(params), *batches[0]))
     calls.loss(perturb_params(params, np.random.default_rng(0)), *batches[0])
     second_gradients = leaves_by_path(calls.gradients(replace_leaves(params), *batches[0]))
@@ -424,7 +424,7 @@ def check_and_return_gradients(calls, params, batches, rng, thorough=True):
         raise wrong("gradients by chance", examples=calls.examples_name)
     terms = calls.term_counters
     questions = calls.factor_questions
-    return compute_checked_gradients(
+    compute_checked_gradients(
         calls.loss, calls.gradients, params, batches, rng, calls.examples_name, thorough, terms, questions
     )
 
@@ -439,7 +439,7 @@ def check_large_batch_gradients(calls, params, examples, rng):
     calls.loss(params, *batch)
     if time.process_time() - start_time > 0.02:
         batch = [a[:FEWER] for a in examples]
-    check_and_return_gradients(calls, params, [tuple(batch)], rng, thorough=False)
+    check_gradients(calls, params, [tuple(batch)], rng, thorough=False)
 
 
 def check_gradients_during_training(evidence):
@@ -460,7 +460,7 @@ def check_gradients_during_training(evidence):
         loss = float(calls.loss(params, *evidence.mini_batch))
         if loss < max(first_loss, 3):  # otherwise the numbers are too large for a comparison
             try:
-                check_and_return_gradients(calls, params, [evidence.mini_batch], rng, thorough=False)
+                check_gradients(calls, params, [evidence.mini_batch], rng, thorough=False)
             except Wrong as error:
                 raise Wrong(error.mark, f"{error} (This is {moment}. In its first step, they were right.)") from None
 

@@ -178,7 +178,7 @@ def check_derivatives(evidence, calls, params, batches):
         raise wrong("loss without labels")
     if np.isfinite(total) and np.ptp(calls.compute_losses(nearby_params, images[:1])) < 1e-9:
         raise wrong("softmax along another axis")
-    blank.check_and_return_gradients(calls, params, batches, rng)
+    blank.check_gradients(calls, params, batches, rng)
     sample = [a[: blank.MANY] for a in evidence.examples]
     order = np.random.default_rng(evidence.seed).permutation(len(sample[0]))
     loss = float(calls.loss(nearby_params, *sample))
@@ -726,9 +726,9 @@ def main(learner_path, picture=None):
     """
     if picture is None:
         return train_and_save(learner_path)
-    from support.ink import read_picture_and_digit_image  # imported here because it needs Pillow
+    from support.ink import read_digit_image  # imported here because it needs Pillow
 
-    _, image = read_picture_and_digit_image(picture)
+    image = read_digit_image(picture)
     try:
         print(f"digit: {read_saved(load_learner_module(learner_path), Path(learner_path).with_suffix('.npz'), image)}")
     except UserError:

@@ -68,6 +68,16 @@ class Proof(NamedTuple):
 # --- The learner's code -----------------------------------------------------------------------------------------------
 
 
+class WrongResult(NamedTuple):
+    """A result of the learner's code that differs from the right one."""
+
+    exercise: str
+    output: str
+    location: str  # text that names the layer, or ""
+    step: int
+    largest_error: float
+
+
 class LearnerCode:
     """The learner's functions, called by the names of their exercises. Each result is compared with the right one.
 
@@ -77,7 +87,7 @@ class LearnerCode:
     def __init__(self, functions):
         self.functions = functions
         self.step = 0
-        self.first_wrong = None
+        self.first_wrong = None  # a `WrongResult`
 
     def run_exercise(self, name, arguments, location=""):
         """Run one exercise and return {output: array}. Raises UserError if a result is missing or has the wrong shape.
@@ -114,13 +124,8 @@ class LearnerCode:
     def record_if_wrong(self, exercise_name, output_name, result, expected_result, location=""):
         """Record the first result that differs from the expected one."""
         if self.first_wrong is None and not agree(result, expected_result):
-            self.first_wrong = (
-                exercise_name,
-                output_name,
-                location,
-                self.step,
-                float(np.abs(result - expected_result).max()),
-            )
+            largest_error = float(np.abs(result - expected_result).max())
+            self.first_wrong = WrongResult(exercise_name, output_name, location, self.step, largest_error)
 
 
 @cache
@@ -825,16 +830,16 @@ def describe_result(learner_code, steps, twin, project_exercises):
     last_difference = steps[-1].difference
     twin_name = "PyTorch" if "torch" in twin else twin
     if learner_code.first_wrong:
-        name, output, location, step, largest_error = learner_code.first_wrong
+        wrong = learner_code.first_wrong
         # No weight depends on the sampled tokens, for example.
         consequence = "No weight depends on it, so the weights are still the same."
         if not last_difference <= EQUAL:
             distance = f"after {len(steps)} steps a weight differs by {last_difference:.1e}"
             consequence = f"Everything that is computed from it is also wrong: {distance}."
         return (
-            f"The first wrong array is {output} of `{name}`{location}, in step {step}: an "
-            f"entry is off by {largest_error:.1e}. Until then, the two runs agreed. {consequence} "
-            f"`python practice.py {name}` names the mistake."
+            f"The first wrong array is {wrong.output} of `{wrong.exercise}`{wrong.location}, in step {wrong.step}: an "
+            f"entry is off by {wrong.largest_error:.1e}. Until then, the two runs agreed. {consequence} "
+            f"`python practice.py {wrong.exercise}` names the mistake."
         )
     differs = describe_difference(last_difference)
     sentence = f"After {len(steps)} steps no weight of your network {differs} from {twin_name}'s."

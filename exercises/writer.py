@@ -193,7 +193,7 @@ def check_derivatives(evidence, calls, params, batches):
     compute_checked_loss(calls.loss, params, batches[0], "texts")
     check_loss_and_causality(calls, params, batches[0][0], evidence.seed)
     rng = np.random.default_rng(evidence.seed)
-    blank.check_and_return_gradients(calls, params, batches, rng)
+    blank.check_gradients(calls, params, batches, rng)
     blank.check_large_batch_gradients(calls, params, evidence.examples, rng)
 
 

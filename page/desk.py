@@ -291,7 +291,7 @@ def train_and_send_progress(learner_exercises):
             for i in np.flatnonzero(answers != labels)[:10]
         ]
         packed_network = pack_network(params, "unit", f"reads {accuracy:.2f} of {len(labels):,} test images")
-        checkpoint = encode_base64(program.kept(params, curves, steps=len(curves["train_loss"])))
+        checkpoint = encode_base64(program.make_checkpoint(params, curves, steps=len(curves["train_loss"])))
         send_to_page(accuracy=finite_or_none(accuracy), misread=misread, network=packed_network, checkpoint=checkpoint)
 
     try:

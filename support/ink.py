@@ -83,8 +83,8 @@ class DigitPicture(NamedTuple):
     problem: str  # why this is not a single digit, for a message; "" if it is
 
 
-def read_picture_and_digit_image(path):
-    """Return (picture, image) from a file: (H, W) and (28, 28) uint8, 0 black to 255 white. The image is like MNIST's.
+def read_digit_image(path):
+    """Return an image like MNIST's, (28, 28) uint8, from a picture file.
 
     path: a name, or an open file. The picture should show one digit, dark on light or light on dark. Shadows, a table
     around the sheet and lines on the paper do no harm. Raises UserError if the picture cannot be read, or if it shows
@@ -93,7 +93,7 @@ def read_picture_and_digit_image(path):
     digit_picture = read_digit_picture(path)
     if digit_picture.problem:
         raise UserError(digit_picture.problem)
-    return digit_picture.picture, digit_picture.image
+    return digit_picture.image
 
 
 def read_digit_picture(path):
@@ -218,14 +218,12 @@ def find_ink(picture):
 
 def find_ink_on_paper(picture):
     """Return the `Ink` in a picture (H, W) uint8 without a table."""
-    (_, darkness), (_, inverse_darkness) = sorted(
-        (measure_unlikelihood_and_darkness(picture), measure_unlikelihood_and_darkness(255 - picture)),
-        key=lambda pair: pair[0],
-    )
-    ink = find_dark_ink(darkness, inverse_darkness)
+    contrasts = [measure_contrast(picture), measure_contrast(255 - picture)]
+    likely, unlikely = sorted(contrasts, key=lambda contrast: contrast.unlikelihood)
+    ink = find_dark_ink(likely.darkness, unlikely.darkness)
     if not (ink.is_found and is_broad(ink.array > 127)):
         return ink
-    second = find_dark_ink(inverse_darkness, darkness)
+    second = find_dark_ink(unlikely.darkness, likely.darkness)
     if second.is_whole and is_one_piece(second.array > 127) and not is_broad(second.array > 127):
         return second
     return Ink(ink.array, is_found=False, is_cut=False)
@@ -234,8 +232,7 @@ def find_ink_on_paper(picture):
 def find_dark_ink(darkness, lightness):
     """Return the `Ink` of a picture in which it is darker than the paper.
 
-    darkness (H, W): how much darker each pixel is than the paper. lightness (H, W): how much lighter. See
-    `measure_unlikelihood_and_darkness`.
+    darkness (H, W): how much darker each pixel is than the paper. lightness (H, W): how much lighter. See `Contrast`.
     """
     ink = extract_ink(darkness)
     if is_wood_grain(ink):
@@ -290,11 +287,15 @@ def is_wood_grain(ink):
     return all(np.count_nonzero(np.diff(np.pad(side > 127, 1).astype(int)) > 0) >= 3 for side in sides)
 
 
-def measure_unlikelihood_and_darkness(picture):
-    """Return (unlikely, darkness) for a picture (H, W) uint8, assuming that it shows dark ink on light paper.
+class Contrast(NamedTuple):
+    """The contrast between ink and paper, assuming that a picture shows dark ink on light paper."""
 
-    unlikely: a score, larger if the assumption is less likely. darkness (H, W) float: how much darker each pixel is
-    than the paper, 0 to 255.
+    darkness: np.ndarray  # (H, W) float: how much darker each pixel is than the paper, 0 to 255
+    unlikelihood: float  # a score, larger if the assumption is less likely
+
+
+def measure_contrast(picture):
+    """Return the `Contrast` of a picture (H, W) uint8.
 
     The paper is estimated by the closing of the picture (Serra 1982, Image Analysis and Mathematical Morphology). Dark
     areas into which a square fits remain, such as the desk or a shadow on the paper. Narrower ones, such as strokes,
@@ -308,17 +309,16 @@ def measure_unlikelihood_and_darkness(picture):
     paper = 255 - max_filter(255 - max_filter(wide_picture, square), square)
     # Paper is even. And an edge in the picture belongs either to the paper or to the ink. An edge that both have, but
     # not the picture, is a sign that the assumption is wrong.
-    unlikely = total_variation(paper) + 3 * (
-        total_variation(paper) + total_variation(paper - calm) - total_variation(calm)
-    )
-
-    return unlikely, 255 * np.maximum(paper - picture.astype(np.float32), 0) / np.maximum(paper, DARKEST)
+    shared_edges = total_variation(paper) + total_variation(paper - calm) - total_variation(calm)
+    unlikelihood = total_variation(paper) + 3 * shared_edges
+    darkness = 255 * np.maximum(paper - picture.astype(np.float32), 0) / np.maximum(paper, DARKEST)
+    return Contrast(darkness, unlikelihood)
 
 
 def extract_ink(darkness):
-    """Return the ink (H, W) uint8, 0 paper to 255 ink, from a picture's darkness (H, W).
+    """Return the ink (H, W) uint8, 0 paper to 255 ink, from a picture's darkness (H, W), see `Contrast`.
 
-    darkness: as from `measure_unlikelihood_and_darkness`. The ink is 0 everywhere if nothing stands out from the paper.
+    The ink is 0 everywhere if nothing stands out from the paper.
     """
     ink = remove_rulings(darkness)
     strength = np.median(ink[ink >= otsu_threshold(ink)]) if ink.any() else 0

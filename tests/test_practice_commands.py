@@ -1140,7 +1140,7 @@ def test_a_table_gets_words_and_counts_by_fields():
 def test_a_network_that_was_trained_after_its_file_was_saved_reads_and_is_not_trained_again(learner, monkeypatch):
     path, ran = write(learner.folder, "own_network"), []
     monkeypatch.setattr(practice, "run_file", lambda work, exercise, *words: ran.append(words) or 0)
-    monkeypatch.setattr("support.ink.read_picture_and_digit_image", lambda picture: None)
+    monkeypatch.setattr("support.ink.read_digit_image", lambda picture: None)
     photo = str(ROOT / "png" / "photo.jpg")
     learner("read", photo)
     assert ran == [(), (photo,)]
