@@ -507,7 +507,7 @@ def print_fault_judgement(work, name, place, suspect):
         raise UserError("no fault has been handed out yet: `python practice.py fault`")
     folder = work.folder / "fault"
     file, line = faulty.parse_place(folder, place)
-    is_found, messages = faulty.judge_and_list_messages(name, file, line, suspect)
+    is_found, messages = faulty.judge_guess(name, file, line, suspect)
     print_text(messages[0], "good" if is_found else "bad")
     for text in messages[1:]:
         print_text(text)

@@ -44,7 +44,7 @@ def main(argv=None):
     if arguments.cut:
         n_digits = 0
         for path in arguments.pictures:
-            digits = sheet.cut_rows_of_ten_digits(path)  # (rows, 10, 28, 28)
+            digits = sheet.cut_digit_rows(path)  # (rows, 10, 28, 28)
             sheet.save_digits(digits, arguments.cut, Path(path).stem)
             n_digits += digits.shape[0] * digits.shape[1]
         print(

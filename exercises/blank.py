@@ -245,6 +245,7 @@ class Calls:
         self,
         examples,
         seed,
+        *,
         on_progress=lambda text: None,
         activity="",
         on_first_call=None,
@@ -360,13 +361,12 @@ def check_training(evidence, check_derivatives, watched_names=("gradients",)):
             batches.append(training_batch)
         check_derivatives(evidence, calls, params, batches)
 
-    activity = "Your network is training"
     evidence.trace = trace = evidence.calls.train(
         evidence.examples,
         [evidence.seed, 1],
-        evidence.on_progress,
-        activity,
-        check_first_call,
+        on_progress=evidence.on_progress,
+        activity="Your network is training",
+        on_first_call=check_first_call,
         watched_names=watched_names,
     )
     evidence.on_progress("Your training has ended. What has it learned?")
@@ -519,15 +519,13 @@ def check_rng_and_gradients_used(evidence, has_learned):
     first_snapshot, *_ = trace.snapshots
 
     def train_again(max_calls, **options):
-        names = ("gradients", "loss")
         return evidence.calls.train(
             evidence.examples,
             [evidence.seed, 1],
-            evidence.on_progress,
-            "It begins again",
-            None,
-            max_calls,
-            names,
+            on_progress=evidence.on_progress,
+            activity="It begins again",
+            max_calls=max_calls,
+            watched_names=("gradients", "loss"),
             **options,
         )
 

@@ -117,12 +117,12 @@ class ReaderCalls(Calls):
         results = self.iter_results("read", params, ((image[None],) for image in images))
         return np.array([parse_digits(blank.require_result("read", result), 1)[0] for result in results])
 
-    def train(self, examples, *arguments, **options):
+    def train(self, examples, seed, **options):
         """Run `train` as `Calls.train` does and return its `Trace`.
 
         Raises `Wrong` if the claim is not between 0 and 1.
         """
-        trace = super().train(examples, *arguments, **options)
+        trace = super().train(examples, seed, **options)
         if trace.params is not None:
             sample = [a[:500] for a in examples]
             if trace.claim > 1:
@@ -445,17 +445,15 @@ def check_claim(evidence):
     if abs(claim - loss) < 0.25 * loss and abs(claim - evidence.accuracy) > MAX_CLAIM_ERROR:
         raise wrong("claim is no number: a loss", claim=claim, loss=loss)
     random_labels = np.random.default_rng(evidence.seed).permutation(labels)[:n]
-    activity = "It trains again, with random labels"
     watched_names = ("gradients", "read")
     try:
         random_trace = calls.train(
             (images[:n], random_labels),
             [evidence.seed, 2],
-            evidence.on_progress,
-            activity,
-            None,
-            3 * trace.n_calls + 100,
-            watched_names,
+            on_progress=evidence.on_progress,
+            activity="It trains again, with random labels",
+            max_calls=3 * trace.n_calls + 100,
+            watched_names=watched_names,
         )
         blank.check_start_depends_on_rng(trace, random_trace)
     except Wrong:
@@ -489,8 +487,8 @@ def check_claim(evidence):
         other_trace = calls.train(
             (images[order], labels[order]),
             [evidence.seed, 3, len(excesses)],
-            evidence.on_progress,
-            "It trains again: was the claim luck?",
+            on_progress=evidence.on_progress,
+            activity="It trains again: was the claim luck?",
             watched_names=watched_names,
         )
         accuracy = (calls.read(other_trace.params, evidence.held_out) == evidence.held_out_labels).mean()
@@ -674,7 +672,9 @@ def train_and_save(learner_path):
 
     A training on 4,000 images comes first. It shows mistakes at once, and tells how long all images will take.
     """
-    images, labels, test_images, test_labels = (flatten_images_or_cast_labels(a) for a in data.load())
+    dataset = data.load()
+    images, test_images = (a.reshape(len(a), -1) for a in (dataset.train_images, dataset.test_images))  # (N, 784)
+    labels, test_labels = (a.astype(np.int64) for a in (dataset.train_labels, dataset.test_labels))
     n_sample = 4000
     start_time = time.perf_counter()
     with open_learner_module(learner_path) as module:
@@ -703,11 +703,6 @@ def train_and_test(module, images, labels, test_images, test_labels):
     content = pack_params(trace.params)
     accuracy = (calls.read(unpack_params(module, content), test_images) == test_labels).mean()
     return TrainingResult(content, trace.claim, accuracy)
-
-
-def flatten_images_or_cast_labels(array):
-    """Return images (N, H, W) as rows (N, H * W). Any other array holds labels, and is returned as int64."""
-    return array.reshape(len(array), -1) if array.ndim > 1 else array.astype(np.int64)
 
 
 def read_saved(module, params_path, image):

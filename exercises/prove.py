@@ -518,7 +518,7 @@ def make_tiny_model():
     return LanguageModel(llama, "A tiny Llama with its initial weights", encode_question, None)
 
 
-def print_logit_difference_and_answer(learner_code):
+def print_model_answer(learner_code):
     """Compare a model's logits with the learner's code and with the project's, and print the difference.
 
     If there is a model file in the project's folder, also print its answer to QUESTION, computed with the learner's
@@ -631,7 +631,7 @@ PROOFS = {
             LLAMA_LINES,
             make_llama_training_step,
             encode=encode_tokens_and_targets,
-            on_success=print_logit_difference_and_answer,
+            on_success=print_model_answer,
         )
     ],
 }
@@ -782,11 +782,11 @@ def prove(folder, proof_name):
             continue  # an earlier run has already compared the same exercises
         own_functions = {name: functions[name] for name in proof.exercises if name in functions}
         number = f"_{i + 1}" if i else ""
-        print_proof_and_save_picture(folder / f"proof_{proof_name}{number}.png", proof, own_functions, twin, with_torch)
+        run_proof(folder / f"proof_{proof_name}{number}.png", proof, own_functions, twin, with_torch)
 
 
 @np.errstate(all="ignore")  # wrong lines may overflow
-def print_proof_and_save_picture(picture_path, proof, functions, twin, with_torch):
+def run_proof(picture_path, proof, functions, twin, with_torch):
     """Run one comparison: print the losses of some steps and the result, and save its picture. Returns nothing.
 
     twin: the file of the reference network. Raises UserError if the run breaks off.

@@ -296,7 +296,11 @@ def is_better_than_bigrams(evidence, params, max_excess=0.0):
 def check_first_weights_use_rng(evidence):
     """Raise `Wrong` if a training with another rng starts with the same weights."""
     other_trace = evidence.calls.train(
-        evidence.examples, [evidence.seed, 2], evidence.on_progress, "It begins again", max_calls=0
+        evidence.examples,
+        [evidence.seed, 2],
+        on_progress=evidence.on_progress,
+        activity="It begins again",
+        max_calls=0,
     )
     blank.check_start_depends_on_rng(evidence.trace, other_trace)
 

@@ -271,7 +271,7 @@ def unpack_work(archive_name):
     return {"work": content, "damaged": is_damaged, "skipped": skipped_files}
 
 
-def train_and_send_progress(learner_exercises):
+def train_with_progress(learner_exercises):
     """Train a network with the learner's lines, and the project's lines for other exercises.
 
     learner_exercises: those for which the learner's lines are used.
@@ -279,7 +279,7 @@ def train_and_send_progress(learner_exercises):
     network as a checkpoint. Raises UserError if a line fails.
     """
     file = str(TRAINED)
-    rows = load_training_and_test_rows()
+    rows = load_rows()
     *_, images, labels = rows
     TRAINED.write_text(network.make_program([FOLDER / f"{name}.py" for name in learner_exercises]), encoding="utf-8")
 
@@ -301,14 +301,14 @@ def train_and_send_progress(learner_exercises):
         raise UserError(f"In the program made of your lines: {make_error_report(error, file)['text']}") from None
 
 
-def load_training_and_test_rows():
+def load_rows():
     """Return (images, labels, test images, test labels) of the digits available here. Each image is a row (784,)."""
     images, labels, test_images, test_labels = digits.few_images()
     return images.reshape(len(images), -1), labels, test_images.reshape(len(test_images), -1), test_labels
 
 
 @np.errstate(all="ignore")  # some wrong lines overflow
-def compare_learner_lines_with_mlp():
+def compare_with_mlp():
     """Compare the learner's lines for the MLP with mlp_np.py in lockstep. Return {"passed", "text"}.
 
     The numbers of some steps are sent to the page. Raises UserError if nothing is written yet.
@@ -331,7 +331,7 @@ def compare_learner_lines_with_mlp():
     return {"passed": not lines.first_wrong, "text": text}
 
 
-def compute_and_write_derivatives(learner_exercises, y):
+def write_derivatives(learner_exercises, y):
     """Write each derivative of one digit to /tmp, as a file of float64 numbers with the derivative's name.
 
     learner_exercises: the exercises for which the learner's lines are used; for the others, the project's are.
@@ -392,7 +392,7 @@ def train_learner_network(name):
     Return a dict: "claimed" and "right", the claimed and the measured accuracy; "network", in the form that index.html
     loads, or None; "proof", a text; and "weights", as an .npz file in base64.
     """
-    images, labels, test_images, test_labels = load_training_and_test_rows()
+    images, labels, test_images, test_labels = load_rows()
     with open_learner_module(FOLDER / f"{name}.py") as module:
         result = own.train_and_test(module, images, labels, test_images, test_labels)
         params = own.unpack_params(module, result.content)
@@ -413,7 +413,7 @@ def pack_network_and_explain(module, params, images, caption):
 
     It can be shown if mlp_np.py's network with the learner's weights predicts the same digits. The scaling of the
     pixels is found by trying each one. The steps of this training cannot be compared one by one, as those of
-    `compare_learner_lines_with_mlp` can.
+    `compare_with_mlp` can.
     """
     arrays = network.find_two_layer_params(params)
     if not arrays:
@@ -456,7 +456,7 @@ def write_digit_to_page(digit, temperature, seed):
     """Let the network in writer.npz write a digit.
 
     Sent to the page: the pictures of its vocabulary, and for each position the results of `describe_choice` and
-    `list_attention_of_latest_token`.
+    `list_latest_attention`.
     """
     model, ink = load_writer()
     send_to_page(ink=encode_base64(ink))
@@ -468,7 +468,7 @@ def iter_tokens_and_details(model, token_ids, temperature, rng):
     """Continue texts, token_ids (N, T), up to the context length.
 
     Yield for each new position (the new tokens (N,), a list with details of each token): those of `describe_choice`,
-    and "attention", from `list_attention_of_latest_token`.
+    and "attention", from `list_latest_attention`.
     """
     token_ids = np.asarray(token_ids)
     for position in range(len(model.params["positions.P"])):
@@ -481,7 +481,7 @@ def iter_tokens_and_details(model, token_ids, temperature, rng):
         yield (
             new_ids,
             [
-                describe_choice(row, temperature, word) | {"attention": list_attention_of_latest_token(model, i)}
+                describe_choice(row, temperature, word) | {"attention": list_latest_attention(model, i)}
                 for i, (row, word) in numbered_rows
             ],
         )
@@ -498,7 +498,7 @@ def describe_choice(logits, temperature, token_id):
     return {"word": token_id, "likely": [(k, float(p[k])) for k in likely]}
 
 
-def list_attention_of_latest_token(model, text_index):
+def list_latest_attention(model, text_index):
     """Return the attention weights of text i for the latest token, as lists: [block][head][position].
 
     They belong to the positions up to the one from which that token was predicted, and sum to 1.
@@ -513,7 +513,7 @@ def write_text_to_page(beginning, count, temperature, seed):
     """Let the network continue the text `beginning` by `count` letters.
 
     Sent to the page: the text that it continues, its letters, and for each new letter the results of `describe_choice`
-    and `list_attention_of_latest_token`. When the context is full, the network starts again with the last half of it,
+    and `list_latest_attention`. When the context is full, the network starts again with the last half of it,
     as write.py does.
     """
     model, letter_codes = load_writer()
@@ -538,7 +538,7 @@ def generate_names_with_details(beginning, count, temperature, seed):
     """Let the network write `count` names that begin with the letters in `beginning`.
 
     Return {"names": [(name, whether it is a training name, details of each new letter and of the end)]}. The details
-    are those of `describe_choice` and `list_attention_of_latest_token`.
+    are those of `describe_choice` and `list_latest_attention`.
     """
     model, known_tokens = load_writer()
     prompt = "".join(letter for letter in beginning.lower() if letter in LETTERS)[: NAMES.context_length - 1]

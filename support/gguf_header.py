@@ -118,7 +118,7 @@ def read_gguf_header(content, block_sizes):
     n_tensors = reader.read_number(UINT64)
     n_keys = reader.read_number(UINT64)
     metadata = read_metadata(reader, n_keys)
-    infos = read_tensor_infos_by_name(reader, n_tensors)
+    infos = read_tensor_infos(reader, n_tensors)
     alignment = metadata.get("general.alignment", ALIGNMENT)
     if type(alignment) is not int or alignment < 1 or alignment & (alignment - 1):
         raise ValueError("its general.alignment is not a power of two")
@@ -136,7 +136,7 @@ def read_metadata(reader, n_keys):
     return metadata
 
 
-def read_tensor_infos_by_name(reader, n_tensors):
+def read_tensor_infos(reader, n_tensors):
     """Read the descriptions of `n_tensors` arrays, and return {name: (type, shape, offset in the data)}."""
     infos = {}
     for _ in range(n_tensors):
@@ -152,7 +152,7 @@ def read_tensor_infos_by_name(reader, n_tensors):
 
 
 def make_tensors(content, start, infos, block_sizes):
-    """Return {name: `Tensor`} for the arrays that `read_tensor_infos_by_name` has described.
+    """Return {name: `Tensor`} for the arrays that `read_tensor_infos` has described.
 
     start: the position in `content` where the data begin. block_sizes: see `read_gguf_header`. Raises ValueError if an
     array is not within the data, or if two arrays overlap.

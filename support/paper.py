@@ -37,7 +37,7 @@ def find_sheet_corners(picture):
             if not light.any():
                 continue
             shape = fill_enclosed(names == np.bincount(names[light]).argmax())
-            if shape.mean() < max(LEAST, best) or measure_outline_share_on_border(shape) > TABLE:
+            if shape.mean() < max(LEAST, best) or measure_border_share(shape) > TABLE:
                 continue
             if light[~shape].mean() > 0.5:  # it is the inside of something drawn, perhaps of a 0
                 continue
@@ -49,7 +49,7 @@ def find_sheet_corners(picture):
     return best_corners
 
 
-def measure_outline_share_on_border(mask):
+def measure_border_share(mask):
     """Return the fraction of the outline of a mask (H, W) bool that lies on the picture's border."""
     rows = mask.any(axis=1).sum()
     columns = mask.any(axis=0).sum()

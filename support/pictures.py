@@ -133,14 +133,14 @@ def read_class_folders(folder, ink):
     if not (folder / "train").is_dir():
         classes = "its pictures belong in train/ with a folder for each class"
         raise UserError(f"{folder} is not a dataset: {classes}, unless it has MNIST's four files, {FILES[0]} and so on")
-    train = list_picture_paths_by_class(folder / "train")
+    train = list_class_pictures(folder / "train")
     classes = [*train]
     rng = np.random.default_rng(0)
     if not 2 <= len(classes) <= len(DIGITS):
         has = f"{len(classes)} folder" if len(classes) == 1 else f"{len(classes)} folders"
         raise UserError(f"{folder}/train has {has}: it needs one for each class, 2 to {len(DIGITS)}")
     if (folder / "test").is_dir():
-        test = list_picture_paths_by_class(folder / "test")
+        test = list_class_pictures(folder / "test")
         unknown = [name for name in test if name not in train]
         if unknown:
             raise UserError(f"{folder}/test has the class {unknown[0]}, and {folder}/train does not")
@@ -183,7 +183,7 @@ def format_class_name(name):
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 10]}...{name[-7:]}"
 
 
-def list_picture_paths_by_class(folder):
+def list_class_pictures(folder):
     """Return {class: sorted paths of its pictures} for a folder that has a folder for each class.
 
     Hidden files are ignored, and so is the folder that macOS adds to archives. Raises UserError if a class has no

@@ -17,7 +17,7 @@ LEAST = 0.15  # fraction of the median ink of rows, or of digits: less is a spec
 APART = 0.012  # the least space between two digits, as a fraction of the picture's width
 
 
-def cut_rows_of_ten_digits(path):
+def cut_digit_rows(path):
     """Return the digits on a sheet in a picture file, dark on light, as images (rows, 10, 28, 28) uint8.
 
     Between rows, and between the digits of a row, there must be a straight strip of empty paper. Raises UserError if a

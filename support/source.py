@@ -360,7 +360,7 @@ class Text(Source):
 
     def get_example_arrays(self):
         noun = "tokens" if self.byte_pairs else "letters"
-        return texts.cut_train_and_test_windows(*self.content.arrays, self.context_length, self.name, noun)
+        return texts.cut_windows(*self.content.arrays, self.context_length, self.name, noun)
 
     @cached_property
     def letters(self):

@@ -236,7 +236,7 @@ def iter_unicode_arrays(content, name):
         yield np.frombuffer(piece.encode("utf-32-le"), "<u4")
 
 
-def cut_train_and_test_windows(token_ids, context_length, name, noun="letters"):
+def cut_windows(token_ids, context_length, name, noun="letters"):
     """Return [training windows, test windows] of a text, (n, T + 1) each. The last tenth of the text is for testing.
 
     T is `context_length`. A window begins at every T-th token, and its last token is the first of the next window. The

@@ -1026,11 +1026,11 @@ def test_lines_in_a_learners_helper_may_read_like_the_programs(tmp_path, monkeyp
     helper = "def third(n):\n    lr = 0.1 / n\n    for epoch in (1, 2, 3):\n        lr += 0.3\n    return lr / lr"
     path = write(tmp_path, "dz1", "dz1 = da1 * (z1 > 0) * third(3)")
     path.write_text(path.read_text(encoding="utf-8").replace("\ndef ", f"\n{helper}\n\n\ndef ", 1))
-    rows, said = [array[:200] for array in desk.load_training_and_test_rows()], []
-    changed = {"FOLDER": tmp_path, "TRAINED": tmp_path / "my_network.py", "load_training_and_test_rows": lambda: rows}
+    rows, said = [array[:200] for array in desk.load_rows()], []
+    changed = {"FOLDER": tmp_path, "TRAINED": tmp_path / "my_network.py", "load_rows": lambda: rows}
     for name, value in (changed | {"send_to_page": lambda **one: said.append(one)}).items():
         monkeypatch.setattr(desk, name, value)
-    desk.train_and_send_progress(["dz1"])
+    desk.train_with_progress(["dz1"])
     assert [*map(len, said)] == [1, 1, 4] * desk.EPOCHS and said[-1]["accuracy"] > said[2]["accuracy"]
 
 

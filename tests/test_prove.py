@@ -193,7 +193,7 @@ def test_lines_that_overflow_are_found_without_a_warning(tmp_path, short):
     """Warnings are errors here."""
     proof = prove.PROOFS["mlp"][0]
     mine = functions(tmp_path, ("update",), update="v = momentum * old_v + dp; p = old_p + 100 * lr * dp")
-    prove.print_proof_and_save_picture(tmp_path / "proof.png", proof, mine, "mlp_np.py", False)
+    prove.run_proof(tmp_path / "proof.png", proof, mine, "mlp_np.py", False)
 
 
 UNUSABLE = r"""

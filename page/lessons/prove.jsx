@@ -26,13 +26,7 @@ export class Proof {
     return this.task.attempt(async (python) => {
       this.#rowsSoFar.value = [];
       const addRow = (row) => (this.#rowsSoFar.value = [...this.#rowsSoFar.value, row]);
-      const { passed, text } = await python.ask(
-        "compare_learner_lines_with_mlp",
-        {},
-        folder(work.value),
-        SECONDS,
-        addRow,
-      );
+      const { passed, text } = await python.ask("compare_with_mlp", {}, folder(work.value), SECONDS, addRow);
       return { passed, text, rows: this.#rowsSoFar.value };
     });
   }

@@ -31,7 +31,7 @@ export class Training {
   begin(mine, ours) {
     return this.task.attempt(async (python) => {
       this.#latestRun.value = { losses: [], accuracies: [], ours };
-      await python.ask("train_and_send_progress", { learner_exercises: mine }, folder(work.value), SECONDS, (report) =>
+      await python.ask("train_with_progress", { learner_exercises: mine }, folder(work.value), SECONDS, (report) =>
         this.#addReport(report),
       );
       return this.#latestRun.value;

@@ -856,7 +856,7 @@ def test_the_site_says_its_address_where_the_readme_does(site, tmp_path, monkeyp
     address = "https://ada.github.io/lessons/"
     (tmp_path / "README.md").write_text(readme.replace(line, published.replace(built.OWNER, address)))
     monkeypatch.setattr(built, "ROOT", tmp_path)
-    assert built.remove_asides_and_set_address(f"at `{built.OWNER}practise.html`") == f"at `{address}practise.html`"
+    assert built.adapt_to_site(f"at `{built.OWNER}practise.html`") == f"at `{address}practise.html`"
 
 
 @pytest.mark.slow(one_in=2)

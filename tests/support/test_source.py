@@ -191,7 +191,7 @@ def test_a_text_of_many_letters_takes_two_bytes_for_each_and_no_copy():
     letters = "".join(map(chr, range(0x4E00, 0x4E00 + 300)))
     words, found = texts.parse_text_file((letters * 20).encode(), "x")
     assert words.dtype == np.uint16 and len(words) == 6000 and found == letters
-    windows = texts.cut_train_and_test_windows(words, 64, "x")
+    windows = texts.cut_windows(words, 64, "x")
     assert all(np.shares_memory(part, words) for part in windows[::2])
 
 
