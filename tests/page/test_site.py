@@ -1262,10 +1262,10 @@ def test_a_digit_that_is_asked_for_is_written(at, site):
         assert page.locator(".head").count() == 8 and page.locator(".head").first.locator("code span").count() <= 64
         said = page.evaluate(
             """async ([address, request]) => {
-                const kept = new Uint8Array(await (await fetch(address)).arrayBuffer()), heard = [];
-                const hear = (said) => heard.push(said.word);
-                await lessons.python.ask("write_digit_to_page", request, {"writer.npz": kept}, 60, hear);
-                return heard.slice(1);
+                const kept = new Uint8Array(await (await fetch(address)).arrayBuffer()), words = [];
+                const onReport = ({ word }) => words.push(word);
+                await lessons.python.ask("write_digit_to_page", request, {"writer.npz": kept}, 60, onReport);
+                return words.slice(1);
             }""",
             [address, {"digit": 4, "temperature": 0.8, "seed": 5}],
         )
