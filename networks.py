@@ -73,9 +73,7 @@ def check_resnet_options(options, n_images):
     """Raise UserError if `n_images`, the images in a step, are too few for batch normalisation."""
     # From the fifth stage on, 28 x 28 pixels have become a single one, so one image alone has no variance.
     if len(options.run.widths) > 4 and n_images == 1:
-        raise UserError(
-            f"{opt.make_network_and_framework_title(options)} needs 2 images in a step: take a larger --batch-size"
-        )
+        raise UserError(f"{opt.make_run_title(options)} needs 2 images in a step: take a larger --batch-size")
 
 
 RESNET_TRAINING = {"lr": 0.1, "weight_decay": 5e-4}

@@ -509,7 +509,7 @@ def judge_fault_answer(work, place, suspect):
     if name is None:
         raise UserError("no fault has been handed out yet: `python practice.py fault`")
     file, line = faulty.parse_place(folder, place)
-    is_found, messages = faulty.judge_and_list_messages(name, file, line, suspect)
+    is_found, messages = faulty.judge_guess(name, file, line, suspect)
     print_text(messages[0], "good" if is_found else "bad")
     for text in messages[1:]:
         print_text(text)
@@ -527,9 +527,9 @@ def run_own_reader_on_picture(work, picture):
     if not picture:
         raise UserError("read needs a picture: `python practice.py read png/photo.jpg`")
     with program.import_guard("requirements-np.txt"):
-        from support.ink import read_picture_and_digit_image  # needs Pillow; marking an exercise must need only NumPy
+        from support.ink import read_digit_image  # needs Pillow; marking an exercise must need only NumPy
     # A picture that cannot be read is reported before the network is trained.
-    read_picture_and_digit_image(picture)
+    read_digit_image(picture)
     exercise = next(exercise for exercise in work.catalogue.exercises if exercise.reads)
     path = work.folder / f"{exercise.name}.py"
     weights = relative_path(work.folder / "my_network.npz")

@@ -42,12 +42,14 @@ def main(argv=None):
     arguments = parser.parse_args(argv)
 
     if arguments.cut:
-        number = sum(
-            sheet.save_digits_and_count(sheet.cut_rows_of_ten_digits(path), arguments.cut, Path(path).stem)
-            for path in arguments.pictures
-        )
+        n_digits = 0
+        for path in arguments.pictures:
+            digits = sheet.cut_digit_rows(path)  # (rows, 10, 28, 28)
+            sheet.save_digits(digits, arguments.cut, Path(path).stem)
+            n_digits += digits.shape[0] * digits.shape[1]
         print(
-            f"{number} digits are in {arguments.cut}: train on them with `python main_np.py --dataset {arguments.cut}`"
+            f"{n_digits} digits are in {arguments.cut}: train on them with "
+            f"`python main_np.py --dataset {arguments.cut}`"
         )
         return 0
     if arguments.show and len(arguments.pictures) > 1:

@@ -37,7 +37,7 @@ from marker.nests import (
     replace_leaves,
     unpack,
 )
-from marker.program import Program
+from marker.program import Grade, Program
 from marker.trial import is_exactly_equal, list_changed_names, load_learner_module
 from marker.verdict import Wrong
 from support.checkpoint import unpack_arrays
@@ -86,24 +86,26 @@ class Blank:
 
     @np.errstate(all="ignore")
     def grade(self, module, seed, on_progress):
-        """Return (whether the file passes, the key of the verdict, the text for the learner)."""
+        """Run all checks on a learner's file and return its `Grade`."""
         try:
-            text = self.run_checks(module, seed, on_progress)
+            evidence = self.run_checks(module, seed, on_progress)
         except Wrong as error:
-            return False, error.mark, str(error)
+            return Grade(False, error.mark, str(error))
+        text = "\n".join([self.format_success(evidence), *evidence.remarks])
         packages = list_third_party_imports(read_source(module.__file__))
         if packages:
             question = "Which of its lines need them, and could you write these lines yourself?"
-            return True, "with imports", f"{text}\nYour file imports {' and '.join(packages)}. {question}"
-        return True, "passed", text
+            text = f"{text}\nYour file imports {' and '.join(packages)}. {question}"
+            return Grade(True, "with imports", text)
+        return Grade(True, "passed", text)
 
     def run_checks(self, module, seed, on_progress):
-        """Run all checks and return the text for a file that passes. Raises `Wrong` if a check fails."""
+        """Run all checks and return the `Evidence`. Raises `Wrong` if a check fails."""
         check_complete(module, self.functions, self.stub)
         evidence = Evidence(self.calls(module), seed, on_progress)
         for run_check in self.checks:
             run_check(evidence)
-        return "\n".join([self.format_success(evidence), *evidence.remarks])
+        return evidence
 
 
 class Evidence:
@@ -243,6 +245,7 @@ class Calls:
         self,
         examples,
         seed,
+        *,
         on_progress=lambda text: None,
         activity="",
         on_first_call=None,
@@ -352,19 +355,18 @@ def check_training(evidence, check_derivatives, watched_names=("gradients",)):
 
     def check_first_call(gradients, params, *batch):
         calls = type(evidence.calls)(evidence.calls.module, gradients=gradients)
-        batches = [
-            evidence.mini_batch,
-            *list_training_batch_if_usable(calls, params, evidence.mini_batch, *map(np.asarray, batch)),
-        ]
+        batches = [evidence.mini_batch]
+        training_batch = find_usable_batch(calls, params, evidence.mini_batch, *map(np.asarray, batch))
+        if training_batch is not None:
+            batches.append(training_batch)
         check_derivatives(evidence, calls, params, batches)
 
-    activity = "Your network is training"
     evidence.trace = trace = evidence.calls.train(
         evidence.examples,
         [evidence.seed, 1],
-        evidence.on_progress,
-        activity,
-        check_first_call,
+        on_progress=evidence.on_progress,
+        activity="Your network is training",
+        on_first_call=check_first_call,
         watched_names=watched_names,
     )
     evidence.on_progress("Your training has ended. What has it learned?")
@@ -389,18 +391,18 @@ def retrain_and_check_derivatives(evidence, check_derivatives, has_learned):
     check_derivatives(evidence, evidence.calls, evidence.params, [evidence.mini_batch])
 
 
-def list_training_batch_if_usable(calls, params, mini_batch, images, *labels):
-    """Return [the training's own batch], for checking derivatives on it beside the mini-batch.
+def find_usable_batch(calls, params, mini_batch, images, *labels):
+    """Return the training's own batch (images, *labels), to check derivatives on it beside the mini-batch, or None.
 
-    The list is empty if the batch has as many examples as the mini-batch, or if it is not a batch of rows. If `loss` is
-    slow, the batch is cut to 50 examples.
+    It is None if the batch has as many examples as the mini-batch, or if it is not a batch of rows. If `loss` is slow,
+    the batch is cut to 50 examples.
     """
     if images.ndim != 2 or any(y.shape != images.shape[:1] for y in labels) or len(images) in (0, len(mini_batch[0])):
-        return []
+        return None
     start_time = time.process_time()
     calls.loss(params, images, *labels)
     is_slow = time.process_time() - start_time > 0.05
-    return [tuple(a[:50] if is_slow else a for a in (images, *labels))]
+    return tuple(a[:50] if is_slow else a for a in (images, *labels))
 
 
 def perturb_params(params, rng):
@@ -411,8 +413,8 @@ def perturb_params(params, rng):
     )
 
 
-def check_and_return_gradients(calls, params, batches, rng, thorough=True):
-    """Return the gradients. Raises `Wrong` if they are wrong, or if calling `loss` in between changes them."""
+def check_gradients(calls, params, batches, rng, thorough=True):
+    """Raise `Wrong` if the gradients are wrong, or if calling `loss` in between changes them."""
     first_gradients = leaves_by_path(calls.gradients(replace_leaves(params), *batches[0]))
     calls.loss(perturb_params(params, np.random.default_rng(0)), *batches[0])
     second_gradients = leaves_by_path(calls.gradients(replace_leaves(params), *batches[0]))
@@ -422,7 +424,7 @@ def check_and_return_gradients(calls, params, batches, rng, thorough=True):
         raise wrong("gradients by chance", examples=calls.examples_name)
     terms = calls.term_counters
     questions = calls.factor_questions
-    return compute_checked_gradients(
+    compute_checked_gradients(
         calls.loss, calls.gradients, params, batches, rng, calls.examples_name, thorough, terms, questions
     )
 
@@ -437,7 +439,7 @@ def check_large_batch_gradients(calls, params, examples, rng):
     calls.loss(params, *batch)
     if time.process_time() - start_time > 0.02:
         batch = [a[:FEWER] for a in examples]
-    check_and_return_gradients(calls, params, [tuple(batch)], rng, thorough=False)
+    check_gradients(calls, params, [tuple(batch)], rng, thorough=False)
 
 
 def check_gradients_during_training(evidence):
@@ -458,7 +460,7 @@ def check_gradients_during_training(evidence):
         loss = float(calls.loss(params, *evidence.mini_batch))
         if loss < max(first_loss, 3):  # otherwise the numbers are too large for a comparison
             try:
-                check_and_return_gradients(calls, params, [evidence.mini_batch], rng, thorough=False)
+                check_gradients(calls, params, [evidence.mini_batch], rng, thorough=False)
             except Wrong as error:
                 raise Wrong(error.mark, f"{error} (This is {moment}. In its first step, they were right.)") from None
 
@@ -517,15 +519,13 @@ def check_rng_and_gradients_used(evidence, has_learned):
     first_snapshot, *_ = trace.snapshots
 
     def train_again(max_calls, **options):
-        names = ("gradients", "loss")
         return evidence.calls.train(
             evidence.examples,
             [evidence.seed, 1],
-            evidence.on_progress,
-            "It begins again",
-            None,
-            max_calls,
-            names,
+            on_progress=evidence.on_progress,
+            activity="It begins again",
+            max_calls=max_calls,
+            watched_names=("gradients", "loss"),
             **options,
         )
 
@@ -632,6 +632,14 @@ class Diagnostics:
             if any(d.any() for d in snapshot.compute_moves_by_path().values()):
                 factors.append(find_best_step_factor(self.calls, snapshot))
         return factors
+
+
+def iter_diagnoses(diagnostics, *functions):
+    """Yield the `Wrong` of each of these diagnose_ functions that recognises its cause in `diagnostics`."""
+    for diagnose in functions:
+        error = diagnose(diagnostics)
+        if error is not None:
+            yield error
 
 
 def format_losses(losses):

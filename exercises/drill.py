@@ -11,7 +11,7 @@ from support.files import atomic_write, read_file
 REST = timedelta(days=7)  # until a found fault is handed out again
 
 
-def list_fault_names_easy_first(work):
+def list_faults_by_ease(work):
     """Return the names of the faults for a learner, from easy to hard.
 
     They are the faults of the networks that the learner has met (see `has_met`). The more steps of docs/debugging.md
@@ -54,7 +54,7 @@ def note_found(work, name):
 def choose_next_fault(work):
     """Return the name of the easiest fault that the learner has not found. Raises UserError if there is none."""
     days_by_fault = load_found_days(work)
-    for name in list_fault_names_easy_first(work):
+    for name in list_faults_by_ease(work):
         if name not in days_by_fault:
             return name
     unmet = [network for network in MET_WITH if not has_met(work, network)]
@@ -81,5 +81,5 @@ def choose_again(work, is_due=False):
 def describe_found_count(work):
     """Return how many faults the learner has found, out of how many, as text."""
     found_names = load_found_days(work).keys()
-    n_faults = len({*list_fault_names_easy_first(work), *found_names})
+    n_faults = len({*list_faults_by_ease(work), *found_names})
     return f"{len(found_names)} of {n_faults} faults found"

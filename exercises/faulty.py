@@ -106,7 +106,7 @@ def parse_place(folder, place):
     raise UserError(f"{name} is not a file of the copy in {folder}: {EXAMPLE}")
 
 
-def judge_and_list_messages(fault_name, file_name, line_number, suspect):
+def judge_guess(fault_name, file_name, line_number, suspect):
     """Return (whether file, line and suspect are those of the fault `fault_name`, the lines of text for the learner).
 
     Raises UserError if there is no such suspect.

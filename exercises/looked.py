@@ -5,6 +5,7 @@ calls of `gradients`. `python practice.py look` runs this module.
 """
 
 import sys
+from typing import NamedTuple
 
 from support import program
 
@@ -22,22 +23,30 @@ with program.import_guard("requirements-np.txt"):
     from views.training import FIRST, describe_marks, iter_array_marks, root_mean_square
 
 
-def load_examples_and_calls_class(name):
-    """Return (the arguments of `train` without rng, the `Calls` class) of the exercise `name`."""
+def load_examples(name):
+    """Return the arguments of `train` without rng, a tuple of arrays, for the exercise `name`."""
     if name == "own_gpt":
-        return (data.load("names").train_tokens,), WriterCalls
+        return (data.load("names").train_tokens,)
     images, labels, *_ = digits.few_images()
-    return (images.reshape(len(images), -1), labels), ReaderCalls
+    return images.reshape(len(images), -1), labels
 
 
-def measure_losses_and_array_rows(module, name):
-    """Return (the losses of the first batches, a row for each array in the last recorded step).
+class ArrayRow(NamedTuple):
+    """The sizes of an array, of its gradient and of its step."""
 
-    A row is (path, root mean square of the array, that of its gradient, size of the step relative to the array or
-    None). name: the exercise. Raises UserError if no step was recorded.
+    path: str
+    size: float  # its root mean square
+    gradient: float  # that of its gradient
+    step: float | None  # that of its step, relative to `size`; None if there is no such step
+
+
+def measure_first_steps(module, name):
+    """Return (the losses of the first batches, an `ArrayRow` for each array in the last recorded step).
+
+    name: the exercise. Raises UserError if no step was recorded.
     """
-    examples, calls = load_examples_and_calls_class(name)
-    calls = calls(module)
+    examples = load_examples(name)
+    calls = WriterCalls(module) if name == "own_gpt" else ReaderCalls(module)
     snapshots = [snapshot for snapshot in calls.train(examples, 0, max_calls=FIRST).snapshots if snapshot.arrays_after]
     if not snapshots:
         raise UserError("`train` takes no step that can be shown: does it call `gradients`?")
@@ -49,9 +58,8 @@ def measure_losses_and_array_rows(module, name):
     for path, gradient in gradients.items():
         has_step = path in moves and params[path].ndim > 1 and params[path].any()
         step = root_mean_square(moves[path]) / root_mean_square(params[path]) if has_step else None
-        rows.append(
-            (path, root_mean_square(params[path]), 0.0 if gradient is None else root_mean_square(gradient), step)
-        )
+        gradient_size = 0.0 if gradient is None else root_mean_square(gradient)
+        rows.append(ArrayRow(path, root_mean_square(params[path]), gradient_size, step))
     return losses, rows
 
 
@@ -59,14 +67,15 @@ def measure_losses_and_array_rows(module, name):
 def main(name, learner_path):
     """Print the sizes of all arrays, of their gradients and of their steps, for the exercise `name`."""
     with open_learner_module(learner_path) as module:
-        losses, rows = measure_losses_and_array_rows(module, name)
+        losses, rows = measure_first_steps(module, name)
     print(f"the loss of the first {len(losses)} batches: {' '.join(f'{loss:.3g}' for loss in losses)}\n")
     print(f"{'array':24}{'its size':>12}{'its gradient':>16}{'step / its size':>18}")
-    for path, weights, gradient, step in rows:
-        print(f"{path:24}{weights:12.3g}{gradient:16.3g}{'' if step is None else format(step, '.2g'):>18}")
+    for row in rows:
+        step = "" if row.step is None else format(row.step, ".2g")
+        print(f"{row.path:24}{row.size:12.3g}{row.gradient:16.3g}{step:>18}")
     marks = []
-    for path, _, gradient, step in rows:
-        marks += iter_array_marks(path, gradient, step)
+    for row in rows:
+        marks += iter_array_marks(row.path, row.gradient, row.step)
     print("", *(describe_marks(marks) or ["No number is out of the ordinary."]), sep="\n")
     print("The numbers have no ranges beside them: no healthy run of your own network is recorded.")
 

@@ -3,7 +3,7 @@
 `practice.py train` writes and runs the program, `prove` checks it step by step, and the site trains with it in the
 page. Its function `train` has holes, written <logits> and so on, which the learner's code fills. docs/backprop.md shows
 it filled with the project's code. What depends on the use is a parameter: the images, the number of hidden units, the
-learning rates, and `hear`, which is called after each step.
+learning rates, and `on_progress`, which is called after each step.
 """
 
 import ast
@@ -11,6 +11,7 @@ import itertools
 import re
 import symtable
 import textwrap
+from typing import NamedTuple
 
 import numpy as np
 
@@ -41,7 +42,7 @@ def first_weights(H, rng):
     return {"W1": W1, "b1": b1, "W2": W2, "b2": b2}
 
 
-def train(params, velocity, batches, lr, momentum, hear):
+def train(params, velocity, batches, lr, momentum, on_progress):
     for x, y in batches:
         W1, b1, W2, b2 = params.values()
 
@@ -64,7 +65,7 @@ def train(params, velocity, batches, lr, momentum, hear):
             old_p, old_v = params[name], velocity[name]
             <update>
             params[name], velocity[name] = p, v
-        hear(loss, (logits.argmax(axis=1) == y).mean())
+        on_progress(loss, (logits.argmax(axis=1) == y).mean())
 
 
 def test(params, images, labels):
@@ -74,9 +75,9 @@ def test(params, images, labels):
     return surprise.mean(), scores.argmax(axis=1)
 
 
-def learn(images, labels, test_images, test_labels, H, rates, hear):
-    """An epoch with each of these learning rates. `hear` gets the loss and the accuracy of each step, and of each test,
-    after an epoch, also the answers, the network, and its curves so far."""
+def learn(images, labels, test_images, test_labels, H, rates, on_progress):
+    """An epoch with each of these learning rates. `on_progress` gets the loss and the accuracy of each step, and of
+    each test, after an epoch, also the answers, the network, and its curves so far."""
     rng = np.random.default_rng(0)
     params = first_weights(H, rng)
     velocity = {name: 0 * p for name, p in params.items()}
@@ -86,7 +87,7 @@ def learn(images, labels, test_images, test_labels, H, rates, hear):
     def step(loss, accuracy):
         curves["train_loss"].append(loss)
         curves["train_accuracy"].append(accuracy)
-        hear(loss, accuracy)
+        on_progress(loss, accuracy)
 
     for lr in rates:
         order = rng.permutation(len(images)).reshape(-1, 100)
@@ -96,10 +97,10 @@ def learn(images, labels, test_images, test_labels, H, rates, hear):
         accuracy = (answers == test_labels).mean()
         for what, number in {"step": len(curves["train_loss"]), "loss": loss, "accuracy": accuracy}.items():
             curves[f"test_{what}"].append(number)
-        hear(loss, accuracy, answers, params, curves)
+        on_progress(loss, accuracy, answers, params, curves)
 
 
-def kept(params, curves, **run):
+def make_checkpoint(params, curves, **run):
     """The network as the content of a file that predict.py, look.py and the page can read. run: how it was trained."""
     run |= {"model": "mlp", "hidden": len(params["b1"]), "pixels": "unit", "dtype": "float64", "batch_size": 100}
     run |= {"seed": 0, "lr": 0.1, "momentum": 0.9, "schedule": "linear"}  # which means here that the rate falls
@@ -116,16 +117,16 @@ if __name__ == "__main__":
     rates = [0.1 / epoch for epoch in (1, 2, 3)]
     file, part = (Path(__file__).with_suffix(ending) for ending in (".npz", ".part"))
 
-    def hear(loss, accuracy, answers=None, params=None, curves=None):
+    def report(loss, accuracy, answers=None, params=None, curves=None):
         if answers is None:
             return  # a step
         print(f"epoch {len(curves['test_step'])}: it reads {accuracy:.1%} of the test digits", flush=True)
         if len(curves["test_step"]) == len(rates):
-            part.write_bytes(kept(params, curves, epochs=len(rates)))
+            part.write_bytes(make_checkpoint(params, curves, epochs=len(rates)))
             part.replace(file)  # in one step: until then, what an earlier training has kept stays
 
     try:
-        learn(images, labels, test_images, test_labels, 128, rates, hear)
+        learn(images, labels, test_images, test_labels, 128, rates, report)
     except OSError as error:  # a full disk, say
         part.unlink(missing_ok=True)
         sys.exit(f"{file}: {error.strerror}: what it has learned is not kept")
@@ -145,15 +146,15 @@ def make_program(paths):
 
     Raises UserError if a file defines a name that the program already uses.
     """
-    code_by_path = {path: extract_hole_and_definitions(path) for path in paths}
+    part_by_path = {path: extract_program_part(path) for path in paths}
     code_by_exercise = {name: EXERCISES[name].formula for name in HOLES}
-    code_by_exercise |= {path.stem: lines for path, (lines, _) in code_by_path.items()}
+    code_by_exercise |= {path.stem: part.code for path, part in part_by_path.items()}
     taken_names = set(NAMES)
-    for lines in code_by_exercise.values():
-        taken_names |= find_assigned_names(ast.parse(lines))
+    for code in code_by_exercise.values():
+        taken_names |= find_assigned_names(ast.parse(code))
     definitions_by_name = {}
-    for path, (_, definitions) in code_by_path.items():
-        for name, text in definitions:
+    for path, part in part_by_path.items():
+        for name, text in part.definitions:
             if name in taken_names or definitions_by_name.setdefault(name, text) != text:
                 raise UserError(f"{path.name} defines `{name}`, but the program already has this name: rename it")
     imports, rest = fill_holes(code_by_exercise).split("\n\n\n", 1)
@@ -176,11 +177,18 @@ def make_train_function(run_exercise):
     return names["train"]
 
 
-def extract_hole_and_definitions(learner_path):
-    """Return (the text that fills the hole of a learner's file, [(name, text)] of the definitions that it needs).
+class ProgramPart(NamedTuple):
+    """The part of the program that comes from a learner's file."""
 
-    The text is the function's body if that works inside the program. If the function returns early, or assigns a name
-    of the program, it is added to the definitions instead, and the text is a call of it. Raises UserError if the file
+    code: str  # the lines that fill the exercise's hole
+    definitions: list  # (name, text) of each definition that they need
+
+
+def extract_program_part(learner_path):
+    """Return the `ProgramPart` of a learner's file.
+
+    Its code is the function's body if that works inside the program. If the function returns early, or assigns a name
+    of the program, it is added to the definitions instead, and the code is a call of it. Raises UserError if the file
     is not in UTF-8, or if it has no such function.
     """
     exercise = EXERCISES[learner_path.stem]
@@ -220,12 +228,12 @@ def extract_hole_and_definitions(learner_path):
     if not can_be_inlined:
         whole = re.sub(rf"^def +{name}\b", f"def my_{name}", get_source(function, function), flags=re.MULTILINE)
         definitions.append((f"my_{name}", whole))
-        return f"{results} = my_{name}({', '.join(exercise.takes)})", definitions
+        return ProgramPart(f"{results} = my_{name}({', '.join(exercise.takes)})", definitions)
     code = [get_source(body[0], body[-1])] if body else []
     returned_text = ast.unparse(return_node.value)
     if returned_text not in (results, f"({results})"):
         code.append(f"{results} = {returned_text}")
-    return "\n".join(code), definitions
+    return ProgramPart("\n".join(code), definitions)
 
 
 def find_assigned_names(tree):

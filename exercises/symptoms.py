@@ -38,8 +38,8 @@ def main(argv=None):
         exercise = load_case(name)
         fixed = exercise.stub.replace(exercise.wrong, exercise.right)
         lines_by_run = {
-            "as it is": run_and_list_printed_lines(exercise.stub),
-            "healthy": run_and_list_printed_lines(fixed),
+            "as it is": list_printed_lines(exercise.stub),
+            "healthy": list_printed_lines(fixed),
         }
         drawing.save(make_curves_figure(lines_by_run), PICTURES / f"{name}.png")
         lines_by_case = json.loads(RECORDED.read_text(encoding="utf-8")) | {name: lines_by_run}
@@ -63,7 +63,7 @@ def load_case(name):
     return exercise
 
 
-def run_and_list_printed_lines(text):
+def list_printed_lines(text):
     """Run a program, given as text, and return the lines that it prints."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "case.py"

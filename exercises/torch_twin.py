@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from support.torch_names import iter_name_parameter_and_transpose
+from support.torch_names import iter_parameters
 
 
 def main(job_path):
@@ -27,7 +27,7 @@ def main(job_path):
     model = getattr(import_module(file), name)(**options).double()
     optimizer = torch.optim.SGD(model.parameters(), lr, momentum)
     arrays = {
-        key: to_project_layout(p.data).numpy() for key, p, to_project_layout in iter_name_parameter_and_transpose(model)
+        key: to_project_layout(p.data).numpy() for key, p, to_project_layout in iter_parameters(model)
     }  # views of the weights
     for key, array in arrays.items():
         array[...] = first_params[key]

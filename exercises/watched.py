@@ -51,7 +51,7 @@ def negate_gradients(gradients):
     return gradients
 
 
-def get_writable_arrays_by_path(gradients):
+def get_writable_arrays(gradients):
     """Return {path: array} of the gradients that are writable arrays."""
     return {k: a for k, a in leaves_by_path(gradients).items() if isinstance(a, np.ndarray) and a.flags.writeable}
 
@@ -59,7 +59,7 @@ def get_writable_arrays_by_path(gradients):
 def restore_and_copy_gradients(saved_gradients, learner_arrays_by_path):
     """Write the values of `saved_gradients` into `learner_arrays_by_path` and return a copy of `saved_gradients`.
 
-    learner_arrays_by_path: {path: array}, the learner's own gradient arrays, from `get_writable_arrays_by_path`.
+    learner_arrays_by_path: {path: array}, the learner's own gradient arrays, from `get_writable_arrays`.
     """
     values = leaves_by_path(saved_gradients)
     for k, a in learner_arrays_by_path.items():
@@ -162,7 +162,7 @@ class Trace:
         if self.negates_gradients and self.n_calls > 1:
             gradients = negate_gradients(gradients)
             if self.n_calls == FIRST:
-                self.repeated_gradients = replace_leaves(gradients), get_writable_arrays_by_path(gradients)
+                self.repeated_gradients = replace_leaves(gradients), get_writable_arrays(gradients)
         if self.n_calls <= FIRST or self.open_snapshot:
             for k, g in gradients_by_path(params, gradients).items():
                 if g is not None and np.shape(self.gradient_sums.get(k, g)) == g.shape:

@@ -9,6 +9,7 @@ position depends on later letters. The messages are in exercises/said.md.
 import sys
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from support import program
 
@@ -56,7 +57,7 @@ def format_success(evidence):
 
 def add_data(evidence):
     """Draw the training texts, the held-out texts and a small batch, and add them to `evidence`."""
-    texts, evidence.held_out = draw_train_and_held_out_texts(evidence.rng)
+    texts, evidence.held_out = split_texts(evidence.rng)
     evidence.examples = (texts,)
     evidence.mini_batch = (texts[choose_varied_indices(texts)],)
     evidence.bigram_loss = compute_bigram_loss(texts, evidence.held_out)
@@ -75,8 +76,8 @@ def add_relettered_data(evidence):
     evidence.prompts = PROMPTS[-82:]
 
 
-def draw_train_and_held_out_texts(rng):
-    """Return (training texts, held-out texts), token ids (N, 12) uint8."""
+def split_texts(rng):
+    """Return random names in two parts, to train on and held out. Each is token ids (N, 12) uint8."""
     names = data.load("names")
     texts = np.concatenate([names.train_tokens, names.test_tokens])
     indices = rng.permutation(len(texts))[: N_TRAIN + N_HELD_OUT]
@@ -192,7 +193,7 @@ def check_derivatives(evidence, calls, params, batches):
     compute_checked_loss(calls.loss, params, batches[0], "texts")
     check_loss_and_causality(calls, params, batches[0][0], evidence.seed)
     rng = np.random.default_rng(evidence.seed)
-    blank.check_and_return_gradients(calls, params, batches, rng)
+    blank.check_gradients(calls, params, batches, rng)
     blank.check_large_batch_gradients(calls, params, evidence.examples, rng)
 
 
@@ -295,7 +296,11 @@ def is_better_than_bigrams(evidence, params, max_excess=0.0):
 def check_first_weights_use_rng(evidence):
     """Raise `Wrong` if a training with another rng starts with the same weights."""
     other_trace = evidence.calls.train(
-        evidence.examples, [evidence.seed, 2], evidence.on_progress, "It begins again", max_calls=0
+        evidence.examples,
+        [evidence.seed, 2],
+        on_progress=evidence.on_progress,
+        activity="It begins again",
+        max_calls=0,
     )
     blank.check_start_depends_on_rng(evidence.trace, other_trace)
 
@@ -370,21 +375,22 @@ def check_samples_match_logits(evidence):
     texts = encode_names(names)
     sampled_mask = make_loss_mask(texts) & (np.arange(T) >= np.array([[len(prompt)] for prompt in prompts]))
     log_p = compute_log_probs(evidence.calls, evidence.params, texts)
-    deviations, mean, expected_mean = compute_sampling_statistics(log_p, texts, sampled_mask)
-    if not abs(deviations) < 5:
+    statistics = compute_sampling_statistics(log_p, texts, sampled_mask)
+    if not abs(statistics.deviations) < 5:
         for shift, side in ((1, "before"), (-1, "after")):
             shifted_texts = np.where(sampled_mask & (texts > 0), (texts.astype(int) - 1 + shift) % 26 + 1, texts)
             shifted_log_p = compute_log_probs(evidence.calls, evidence.params, shifted_texts)
-            if abs(compute_sampling_statistics(shifted_log_p, shifted_texts, sampled_mask)[0]) < 5:
+            shifted_statistics = compute_sampling_statistics(shifted_log_p, shifted_texts, sampled_mask)
+            if abs(shifted_statistics.deviations) < 5:
                 raise wrong("write returns other letters: moved", side=side)
-        raise make_sampling_error(deviations, mean, expected_mean)
+        raise make_sampling_error(statistics)
     i, position = np.ogrid[: len(texts), :T]
     halves = {"every other name": i % 2, "four names of every eight": i // 4 % 2}
     halves |= {"the second half of the names": 2 * i // len(i), "every other position": position % 2}
     for half, half_index in halves.items():
-        deviations, *values = compute_sampling_statistics(log_p, texts, sampled_mask & (half_index == 1))
-        if not abs(deviations) < 5:
-            raise make_sampling_error(deviations, *values, f" in {half}")
+        statistics = compute_sampling_statistics(log_p, texts, sampled_mask & (half_index == 1))
+        if not abs(statistics.deviations) < 5:
+            raise make_sampling_error(statistics, f" in {half}")
     check_letter_counts(log_p, texts, sampled_mask)
 
 
@@ -411,14 +417,15 @@ def check_known_names(evidence, generated_names):
         raise wrong("write is not as logits: known", n=len(generated_names), count=count, wanted=p_known.sum())
 
 
-def make_sampling_error(deviations, mean, expected_mean, part=""):
+def make_sampling_error(statistics, part=""):
     """Return a `Wrong` for letters that are not drawn with the probabilities of `logits`.
 
-    deviations: the difference in standard deviations. mean, expected_mean: of -log p. part: text that names the
-    positions.
+    statistics: the `SamplingStatistics` of these letters. part: text that names their positions.
     """
-    comparison = "likelier" if deviations < 0 else "less likely"
-    return wrong("write is not as logits", how=comparison, part=part, mine=mean, wanted=expected_mean)
+    comparison = "likelier" if statistics.deviations < 0 else "less likely"
+    return wrong(
+        "write is not as logits", how=comparison, part=part, mine=statistics.mean, wanted=statistics.expected_mean
+    )
 
 
 def compute_log_probs(calls, params, texts):
@@ -426,20 +433,30 @@ def compute_log_probs(calls, params, texts):
     return np.maximum(log_softmax(calls.logits(params, texts)), -1e3)
 
 
+class SamplingStatistics(NamedTuple):
+    """Statistics of -log p over tokens that were sampled, to test whether they were drawn with the probabilities p.
+
+    One correct network in a million is off by 5 standard deviations.
+    """
+
+    deviations: float  # from the expected sum to the sum, in standard deviations
+    mean: float
+    expected_mean: float
+
+
 def compute_sampling_statistics(log_p, texts, sampled_mask):
-    """Return (deviations, mean, expected mean) of -log p over the sampled tokens, to test how they were drawn.
+    """Return the `SamplingStatistics` of the sampled tokens.
 
     log_p (N, T, V); texts (N, T) token ids; sampled_mask (N, T) bool: which tokens to test. If a token is drawn with
     the probabilities p, the mean of -log p is the entropy of p, and its variance is known, too. So the sum of -log p
-    over all tokens is a test: deviations is its distance from the expected sum, in standard deviations. One correct
-    network in a million is off by 5.
+    over all tokens is a test.
     """
     p = np.exp(log_p)
     token_losses = -np.take_along_axis(log_p, texts[:, :, np.newaxis].astype(int), axis=2)[:, :, 0]
     entropy = -(p * log_p).sum(axis=2)
     variance = (p * log_p**2).sum(axis=2) - entropy**2
     deviations = (token_losses - entropy)[sampled_mask].sum() / np.sqrt(variance[sampled_mask].sum())
-    return deviations, token_losses[sampled_mask].mean(), entropy[sampled_mask].mean()
+    return SamplingStatistics(deviations, token_losses[sampled_mask].mean(), entropy[sampled_mask].mean())
 
 
 def check_letter_counts(log_p, texts, sampled_mask):
@@ -483,29 +500,33 @@ def make_high_loss_error(evidence):
     if evidence.trace.was_used.any():  # when a network overfits, the held-out loss rises, too
         known_texts = evidence.examples[0][evidence.trace.was_used][:100]
         diagnoses.append(Diagnostics(evidence, (known_texts,), values, max_loss_ratio=0.9, flat_ratio=0.99))
-    return next(filter(None, iter_cause_errors(evidence, *diagnoses)))
+    return next(iter_cause_errors(evidence, *diagnoses))
 
 
 def iter_cause_errors(evidence, diagnostics, known_diagnostics=None):
-    """Yield, for each possible cause in turn, a `Wrong` that describes it, or a false value if it does not apply.
+    """Yield a `Wrong` for each recognised cause in turn, and finally one that names no cause.
 
     diagnostics: of held-out texts. known_diagnostics: of texts that were used for training, or None if there are none.
     """
-    yield blank.diagnose_not_finite(diagnostics)
-    yield known_diagnostics is None and diagnostics.make_error("other texts")
+    yield from blank.iter_diagnoses(diagnostics, blank.diagnose_not_finite)
+    if known_diagnostics is None:
+        yield diagnostics.make_error("other texts")
     if is_bigram_model(evidence, evidence.params):
         is_bigram_at_first = is_bigram_model(evidence, evidence.trace.snapshots[0].params)
         mark = "one letter" if is_bigram_at_first else "one letter in the end"
         yield diagnostics.make_error(f"no better than counting: {mark}")
     before = diagnostics.loss_before_last
-    is_back = before < evidence.bigram_loss and not diagnostics.last_loss < before + 0.3
-    yield is_back and diagnostics.make_error("other weights returned", before=before)
-    yield blank.diagnose_growing_steps(diagnostics)
-    yield blank.diagnose_large_steps(diagnostics)
-    yield blank.diagnose_few_examples(diagnostics)
-    yield blank.diagnose_small_steps(diagnostics)
-    yield blank.diagnose_divergence(known_diagnostics)
-    yield blank.diagnose_few_steps(diagnostics)
+    if before < evidence.bigram_loss and not diagnostics.last_loss < before + 0.3:
+        yield diagnostics.make_error("other weights returned", before=before)
+    yield from blank.iter_diagnoses(
+        diagnostics,
+        blank.diagnose_growing_steps,
+        blank.diagnose_large_steps,
+        blank.diagnose_few_examples,
+        blank.diagnose_small_steps,
+    )
+    yield from blank.iter_diagnoses(known_diagnostics, blank.diagnose_divergence)
+    yield from blank.iter_diagnoses(diagnostics, blank.diagnose_few_steps)
     yield diagnostics.make_error("no better than counting")
 
 

@@ -101,7 +101,7 @@ def iter_letter_predictions(source):
     letters. A table of 65^5 numbers would not fit into memory, but few sequences of four letters occur, so only these
     have rows.
     """
-    token_ids = source.content["arrays"][0].astype(np.int64)
+    token_ids = source.content.arrays[0].astype(np.int64)
     n_letters = len(source.letters)
     _, test = source.get_example_arrays()
     n_train = len(token_ids) * 9 // 10  # the test begins here

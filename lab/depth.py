@@ -19,7 +19,7 @@ with program.import_guard("requirements.txt"):
     from lab import results
     from loading.options import parse_options
     from support import drawing
-    from support.drawing import TEST, TRAIN, new_figure, plot_style, style_axes, use_log_scale_and_powers_of_ten
+    from support.drawing import TEST, TRAIN, new_figure, plot_style, style_axes, use_log_scale
     from support.history import get_machine_facts
     from support.options import Parser
     from support.place import Place
@@ -70,7 +70,7 @@ def draw_result(result):
     style_axes(left, "After one epoch", "test accuracy", "layers")
     right_title = f"Before training, {result['layers'][-1]} layers"
     style_axes(right, right_title, "size of the gradient, |dW|", "convolution, from the first to the last")
-    use_log_scale_and_powers_of_ten(right.yaxis)
+    use_log_scale(right.yaxis)
     for name, color in [("with", TRAIN), ("without", TEST)]:
         gradient = result[name]["gradient"]
         left.plot(result["layers"], result[name]["accuracy"], "o-", color=color, linewidth=2, label=f"{name} shortcuts")

@@ -22,7 +22,7 @@ with program.import_guard("requirements-np.txt"):
         new_figure,
         plot_style,
         style_axes,
-        use_log_scale_and_powers_of_ten,
+        use_log_scale,
     )
     from support.errors import UserError
     from support.files import check_output, create_output_folder
@@ -74,7 +74,7 @@ def draw_search(rows, title):
     figure = new_figure(8, 4, title)
     axes = style_axes(figure.add_subplot(), "", "loss", "learning rate")
     rates, losses, means = zip(*rows, strict=True)
-    use_log_scale_and_powers_of_ten(axes.xaxis)
+    use_log_scale(axes.xaxis)
     axes.plot(rates, losses, color=TRAIN, alpha=0.3, linewidth=1)
     axes.plot(rates, means, color=TRAIN, linewidth=2, label="running mean")
     rate, lowest = find_suggested_and_lowest_rate(rows)

@@ -144,13 +144,13 @@ class InPyTorch:
 
     def __init__(self, options, checkpoint=None):
         import main_torch
-        from support.torch_names import iter_name_parameter_and_transpose
+        from support.torch_names import iter_parameters
 
         self.train_step = main_torch.train_step
         self.model, self.optimizer = main_torch.build(options, checkpoint)
         self.hook = self.model.register_forward_hook(self.keep_logits)
         self.parameters = [
-            *iter_name_parameter_and_transpose(self.model)
+            *iter_parameters(self.model)
         ]  # (NumPy's name, parameter, function that converts it to NumPy's layout)
         self.by_autograd = {}
         self.tampering = ""

@@ -400,7 +400,7 @@ def list_flat_array_names(slopes):
     rng = np.random.default_rng(0)
     largest = max(float(np.abs(gradient).max()) for gradient in grads.values())
     lines = {n: rng.choice([-1.0, 1.0], g.shape) for n, g in grads.items() if np.abs(g).max() <= 1e-12 * largest}
-    return [name for name, line in lines.items() if slopes.compare_slope(0.0, {name: line}, 0.0)[0]]
+    return [name for name, line in lines.items() if slopes.compare_slope(0.0, {name: line}, 0.0).agrees]
 
 
 class OptimizerInPyTorch:

@@ -32,7 +32,7 @@ with program.import_guard("requirements-np.txt"):
     from support.drawing import INK, TEST, TRAIN, new_figure, plot_style, style_axes
     from support.errors import UserError
     from support.history import get_machine_facts
-    from support.model_file import ModelFile, open_gguf_file_and_size
+    from support.model_file import ModelFile, open_gguf_file
     from support.options import Parser
     from support.rounding import format_rounded_up
 
@@ -338,7 +338,7 @@ def write_unpacked(path, target):
     """Write the model in a GGUF file to `target`, another GGUF file, with all arrays in float32."""
     import gguf
 
-    with open_gguf_file_and_size(path) as (file, _), tempfile.TemporaryDirectory() as folder:
+    with open_gguf_file(path) as (file, _), tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "model.gguf"  # the original may be inside a wheel
         copy.write_bytes(file.read())
         reader = gguf.GGUFReader(copy)

@@ -36,7 +36,7 @@ with program.import_guard("requirements.txt"):
         new_figure,
         plot_style,
         style_axes,
-        use_log_scale_and_powers_of_ten,
+        use_log_scale,
     )
     from support.errors import UserError
     from support.history import get_machine_facts
@@ -220,7 +220,7 @@ def show_differences(axes, runs):
     text_options = {"fontsize": 12, "textcoords": "offset points", "bbox": WHITE}
     steps = np.arange(1, len(runs["float64"]["difference"]) + 1)
     style_axes(axes, "", "difference", "steps")
-    use_log_scale_and_powers_of_ten(axes.yaxis)
+    use_log_scale(axes.yaxis)
     axes.set_ylim(1e-18, 1e2)
     axes.set_xlim(-0.02 * len(steps), 1.02 * len(steps))
     for dtype, color in (("float32", TEST), ("float64", TRAIN)):

@@ -54,7 +54,7 @@ def find_newest(writes, prompt=None):
     wanted_dataset = next(iter(SOURCES))
     kind = None
     if prompt is not None:
-        wanted_dataset = next(name for name, source in SOURCES.items() if source.tokenizer.accepts(prompt))
+        wanted_dataset = next(name for name, source in SOURCES.items() if source.tokenizer.fits_kind(prompt))
         kind = SOURCES[wanted_dataset].singular_noun
     unknown = []
     for path in sorted(FOLDER.glob("checkpoint_*.npz"), key=lambda path: path.stat().st_mtime, reverse=True):

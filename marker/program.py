@@ -2,9 +2,18 @@
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from marker.kind import Kind
 from marker.verdict import OF_DERIVATIVES, PASSED, Verdict, make_verdict
+
+
+class Grade(NamedTuple):
+    """What an examination says of a learner's program."""
+
+    passed: bool
+    mark: str  # the key of the verdict
+    text: str  # for the learner
 
 
 @dataclass
@@ -17,7 +26,7 @@ class Notes:
 class Program(Kind):
     """The kind of exercise in which the learner writes a whole program.
 
-    examine(module, seed, on_progress) runs its functions and returns (whether it has passed, a mark, a text).
+    examine(module, seed, on_progress) runs its functions and returns a `Grade`.
     ask(functions, seed) raises `Wrong` if its functions, called in another process, do not do what was reported. gives:
     {a function: what it returns}, as described in marker/asked.py.
     """

@@ -25,7 +25,7 @@ with program.import_guard("requirements-np.txt"):
 
     from mlp_np import MLP, softmax_cross_entropy
     from page import data_file
-    from page.bundle import FOLDER, bundle_with_esbuild, fill, iter_licence_names_and_texts, make_icon_address
+    from page.bundle import FOLDER, bundle_with_esbuild, fill, iter_licences, make_icon_address
     from page.shown import load_mlp_run
     from support.errors import UserError
     from support.files import atomic_write, check_output, check_writable
@@ -87,7 +87,7 @@ def compress_gzip(content):
 @cache
 def bundle_scripts():
     """Return all scripts, with the npm packages that they import, as one text that begins with the licences."""
-    licence = "\n\n".join(f"{name}\n\n{text.strip()}" for name, text in iter_licence_names_and_texts("preact"))
+    licence = "\n\n".join(f"{name}\n\n{text.strip()}" for name, text in iter_licences("preact"))
     script = bundle_with_esbuild("main.jsx", "--format=esm")
     return f"/* This script holds the following packages.\n\n{licence} */\n{script}"
 

@@ -69,7 +69,7 @@ def bundle_with_esbuild(*options):
     return run_tool(MODULES / ".bin" / "esbuild", *options, *OPTIONS)
 
 
-def iter_licence_names_and_texts(name_part=""):
+def iter_licences(name_part=""):
     """Yield (name, text) of the licence of each package that pages contain, if `name_part` occurs in its name."""
     install_npm_packages()
     for path in sorted((FOLDER / "licences").glob("*.txt")):  # for packages that lack a licence file

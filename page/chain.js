@@ -164,7 +164,7 @@ async function compute(query, currentPass, names) {
   files.W2 = bytes(params.peek().W2);
   try {
     const { files: results } = await query.ask(
-      "compute_and_write_derivatives",
+      "write_derivatives",
       { learner_exercises: names, y: currentPass.y },
       files,
     );

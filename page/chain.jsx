@@ -464,16 +464,16 @@ const withoutNumber = (text) => text.replace(/^Line \d+[:,] /gm, "");
 function Passed() {
   const link = chain.CHAIN[chain.linkIndex.value - 1];
   if (!link || !chain.python) return null;
-  const { said } = chain.taskOfLink(link);
-  if (!said.value?.passed) return null;
-  const [firstMessage, ...links] = said.value.said;
+  const { result } = chain.taskOfLink(link);
+  if (!result.value?.passed) return null;
+  const [firstSentence, ...otherSentences] = result.value.sentences;
   return (
     <div class="verdict right" role="status">
-      <Verdict {...said.value} said={[firstMessage]} />
-      {links.length > 0 && (
+      <Verdict {...result.value} sentences={[firstSentence]} />
+      {otherSentences.length > 0 && (
         <details>
           <summary>More</summary>
-          <Message text={links.join("\n")} />
+          <Message text={otherSentences.join("\n")} />
         </details>
       )}
     </div>

@@ -63,7 +63,7 @@ def run_and_write_report():
         file,
         int(seed),
         keep=lambda known: send_to_page(outcome=json.dumps(asdict(known))),  # in case the search takes too long
-        on_progress=lambda text: send_to_page(told=text),
+        on_progress=lambda text: send_to_page(progress=text),
         show=lambda outcome: describe_first_wrong_array(exercise, int(seed), outcome),
     )
     Path(result).write_text(json.dumps(asdict(outcome)), encoding="utf-8")
@@ -120,7 +120,7 @@ def judge_written_report(name, seed, status=None, stuck=None, seconds=None, agai
         sentences = work.describe_verdict(exercise, verdict)
         work.record_verdict(exercise, verdict, digest(work.get_or_make_path(exercise)))
     comparison = None if verdict.passed else outcome.shown
-    return verdict._asdict() | {"said": sentences, "progress": work.progress, "both": comparison}
+    return verdict._asdict() | {"sentences": sentences, "progress": work.progress, "comparison": comparison}
 
 
 MOST_SHOWN = 14  # most rows, and most columns, of an array that are shown
@@ -182,7 +182,7 @@ def convert_rows(array):
     return [list(map(finite_or_none, row)) for row in array]
 
 
-def run_blocks_for_last_output(blocks):
+def run_blocks(blocks):
     """Run blocks of code, one after the other, with common variables.
 
     Return {"printed": what the last block printed, "error": a message if a block failed}. If a block ends with an
@@ -221,7 +221,7 @@ def make_block_error_prefix(index, blocks):
 
 def make_early_end_result(blocks=None, seconds=None, stuck=None, status=None):
     """Return the marker's message about a session that was stopped or ended too early, in the same form as
-    `run_blocks_for_last_output`. stuck: {"file": index of the block, "line"} where it was stopped after `seconds`.
+    `run_blocks`. stuck: {"file": index of the block, "line"} where it was stopped after `seconds`.
     status: the exit status of Python, if it ended.
     """
     outcome = Report(seconds=seconds, line=stuck.get("line")) if status is None else Report(died=status)
@@ -230,25 +230,29 @@ def make_early_end_result(blocks=None, seconds=None, stuck=None, status=None):
 
 
 def write_work_archive():
-    """Write the learner's folder to /tmp/my_practice.zip, in the form that practice.py reads. Return {}."""
+    """Write the learner's folder to /tmp/my_practice.zip, in the form that practice.py reads."""
     with zipfile.ZipFile("/tmp/my_practice.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(FOLDER.iterdir()):
             archive.writestr(f"my_practice/{path.name}", path.read_bytes())
-    return {}
 
 
-def read_work_archive(name):
-    """Return the content of an archive of a learner's work, for page/lessons/work.js.
+def unpack_work(archive_name):
+    """Unpack an archive of a learner's work and return a dict for page/lessons/folder.jsx.
 
-    Untouched stubs are left out, since they would replace what is written in the browser. Raises UserError if the
-    archive holds no exercise.
+    "work" is its content, as in work.js; "damaged" is True if its progress.json is damaged; "skipped" names the files
+    that cannot be read, as text, and is "" if there are none. Untouched stubs are left out, since they would replace
+    what is written in the browser. Raises UserError if the archive holds no exercise.
     """
     folder = UNPACKED
-    reasons = archives.unpack_archive(OURS.by_name, FOLDER / name, UNPACKED)
+    reasons = archives.unpack_archive(OURS.by_name, FOLDER / archive_name, UNPACKED)
     paths = classroom.read_submission(OURS, folder).files
     skipped_files = classroom.join_first_three([f"{name} ({reason})" for name, reason in reasons.items()])
     if not paths:
-        text = f"cannot be read: {skipped_files}" if skipped_files else f"{name}: there are no exercises in this file"
+        text = (
+            f"cannot be read: {skipped_files}"
+            if skipped_files
+            else f"{archive_name}: there are no exercises in this file"
+        )
         raise UserError(text)
     paths = {name: path for name, path in paths.items() if classroom.is_written(BY_NAME[name], path)}
     for name, path in paths.items():
@@ -265,11 +269,11 @@ def read_work_archive(name):
     files = {name: (folder / f"{name}.py").read_text(encoding="utf-8", errors="replace") for name in paths}
     passed_files = {name: text for name, text in files.items() if work.has_passed(BY_NAME[name])}
     progress = {} if is_damaged else work.progress
-    paths = {"files": files, "passed": passed_files, "progress": progress}
-    return {"work": paths, "damaged": is_damaged, "unread": skipped_files}
+    content = {"files": files, "passed": passed_files, "progress": progress}
+    return {"work": content, "damaged": is_damaged, "skipped": skipped_files}
 
 
-def train_and_send_progress(learner_exercises):
+def train_with_progress(learner_exercises):
     """Train a network with the learner's lines, and the project's lines for other exercises.
 
     learner_exercises: those for which the learner's lines are used.
@@ -277,7 +281,7 @@ def train_and_send_progress(learner_exercises):
     network as a checkpoint. Raises UserError if a line fails.
     """
     file = str(TRAINED)
-    rows = load_training_and_test_rows()
+    rows = load_rows()
     *_, images, labels = rows
     TRAINED.write_text(network.make_program([FOLDER / f"{name}.py" for name in learner_exercises]), encoding="utf-8")
 
@@ -289,7 +293,7 @@ def train_and_send_progress(learner_exercises):
             for i in np.flatnonzero(answers != labels)[:10]
         ]
         packed_network = pack_network(params, "unit", f"reads {accuracy:.2f} of {len(labels):,} test images")
-        checkpoint = encode_base64(program.kept(params, curves, steps=len(curves["train_loss"])))
+        checkpoint = encode_base64(program.make_checkpoint(params, curves, steps=len(curves["train_loss"])))
         send_to_page(accuracy=finite_or_none(accuracy), misread=misread, network=packed_network, checkpoint=checkpoint)
 
     try:
@@ -297,24 +301,23 @@ def train_and_send_progress(learner_exercises):
         program.learn(*rows, HIDDEN, RATES, send_progress)
     except Exception as error:
         raise UserError(f"In the program made of your lines: {make_error_report(error, file)['text']}") from None
-    return {}
 
 
-def load_training_and_test_rows():
+def load_rows():
     """Return (images, labels, test images, test labels) of the digits available here. Each image is a row (784,)."""
     images, labels, test_images, test_labels = digits.few_images()
     return images.reshape(len(images), -1), labels, test_images.reshape(len(test_images), -1), test_labels
 
 
 @np.errstate(all="ignore")  # some wrong lines overflow
-def compare_learner_lines_with_mlp():
+def compare_with_mlp():
     """Compare the learner's lines for the MLP with mlp_np.py in lockstep. Return {"passed", "text"}.
 
     The numbers of some steps are sent to the page. Raises UserError if nothing is written yet.
     """
     proof = prove.PROOFS["mlp"][0]
     steps = []
-    functions = prove.load_function_and_file_by_name(FOLDER, proof.exercises)
+    functions = prove.load_learner_functions(FOLDER, proof.exercises)
     if not functions:
         raise UserError("nothing is written yet: begin with the first exercise")
     lines = prove.LearnerCode(functions)
@@ -330,7 +333,7 @@ def compare_learner_lines_with_mlp():
     return {"passed": not lines.first_wrong, "text": text}
 
 
-def compute_and_write_derivatives(learner_exercises, y):
+def write_derivatives(learner_exercises, y):
     """Write each derivative of one digit to /tmp, as a file of float64 numbers with the derivative's name.
 
     learner_exercises: the exercises for which the learner's lines are used; for the others, the project's are.
@@ -338,7 +341,7 @@ def compute_and_write_derivatives(learner_exercises, y):
     """
     arrays = {name: np.frombuffer((FOLDER / name).read_bytes())[np.newaxis] for name in ("x", "z1", "a1", "p")}
     arrays |= {"W2": np.frombuffer((FOLDER / "W2").read_bytes()).reshape(-1, 10), "y": np.array([y])}
-    functions = prove.load_function_and_file_by_name(FOLDER, learner_exercises)
+    functions = prove.load_learner_functions(FOLDER, learner_exercises)
     lines = prove.LearnerCode(functions)
     for name in ("dlogits", "dW2_db2", "da1", "dz1", "dW1_db1"):
         if name == "dlogits" and name not in functions:  # the exercise for one image may be written
@@ -349,7 +352,6 @@ def compute_and_write_derivatives(learner_exercises, y):
         arrays |= outputs
         for output, array in outputs.items():
             Path("/tmp", output).write_bytes(np.asarray(array, np.float64).tobytes())
-    return {}
 
 
 def finite_or_none(value):
@@ -372,8 +374,8 @@ def encode_base64(content):
     return base64.b64encode(content.tobytes() if isinstance(content, np.ndarray) else content).decode()
 
 
-def load_packed_network(name):
-    """Return a checkpoint in the learner's folder in the form that index.html loads.
+def pack_checkpoint(name):
+    """Return {"network": a checkpoint in the learner's folder, in the form that index.html loads}.
 
     Raises UserError if it holds no such MLP.
     """
@@ -392,17 +394,18 @@ def train_learner_network(name):
     Return a dict: "claimed" and "right", the claimed and the measured accuracy; "network", in the form that index.html
     loads, or None; "proof", a text; and "weights", as an .npz file in base64.
     """
-    images, labels, test_images, test_labels = load_training_and_test_rows()
+    images, labels, test_images, test_labels = load_rows()
     with open_learner_module(FOLDER / f"{name}.py") as module:
-        content, claim, accuracy = own.train_and_test(module, images, labels, test_images, test_labels)
-        words = f"reads {accuracy:.2f} of {len(test_labels):,} test images"
-        packed_network, proof = pack_network_and_explain(module, own.unpack_params(module, content), test_images, words)
+        result = own.train_and_test(module, images, labels, test_images, test_labels)
+        params = own.unpack_params(module, result.content)
+        caption = f"reads {result.accuracy:.2f} of {len(test_labels):,} test images"
+        packed_network, proof = pack_network_and_explain(module, params, test_images, caption)
         return {
-            "claimed": claim,
-            "right": float(accuracy),
+            "claimed": result.claim,
+            "right": float(result.accuracy),
             "network": packed_network,
             "proof": proof,
-            "weights": encode_base64(content),
+            "weights": encode_base64(result.content),
         }
 
 
@@ -412,7 +415,7 @@ def pack_network_and_explain(module, params, images, caption):
 
     It can be shown if mlp_np.py's network with the learner's weights predicts the same digits. The scaling of the
     pixels is found by trying each one. The steps of this training cannot be compared one by one, as those of
-    `compare_learner_lines_with_mlp` can.
+    `compare_with_mlp` can.
     """
     arrays = network.find_two_layer_params(params)
     if not arrays:
@@ -455,20 +458,19 @@ def write_digit_to_page(digit, temperature, seed):
     """Let the network in writer.npz write a digit.
 
     Sent to the page: the pictures of its vocabulary, and for each position the results of `describe_choice` and
-    `list_attention_of_latest_token`.
+    `list_latest_attention`.
     """
-    ink, model = load_vocabulary_and_writer()
+    model, ink = load_writer()
     send_to_page(ink=encode_base64(ink))
     for _, (details,) in iter_tokens_and_details(model, [[len(ink) + digit]], temperature, np.random.default_rng(seed)):
         send_to_page(**details)
-    return {}
 
 
 def iter_tokens_and_details(model, token_ids, temperature, rng):
     """Continue texts, token_ids (N, T), up to the context length.
 
     Yield for each new position (the new tokens (N,), a list with details of each token): those of `describe_choice`,
-    and "looked", from `list_attention_of_latest_token`.
+    and "attention", from `list_latest_attention`.
     """
     token_ids = np.asarray(token_ids)
     for position in range(len(model.params["positions.P"])):
@@ -481,7 +483,7 @@ def iter_tokens_and_details(model, token_ids, temperature, rng):
         yield (
             new_ids,
             [
-                describe_choice(row, temperature, word) | {"looked": list_attention_of_latest_token(model, i)}
+                describe_choice(row, temperature, word) | {"attention": list_latest_attention(model, i)}
                 for i, (row, word) in numbered_rows
             ],
         )
@@ -498,7 +500,7 @@ def describe_choice(logits, temperature, token_id):
     return {"word": token_id, "likely": [(k, float(p[k])) for k in likely]}
 
 
-def list_attention_of_latest_token(model, text_index):
+def list_latest_attention(model, text_index):
     """Return the attention weights of text i for the latest token, as lists: [block][head][position].
 
     They belong to the positions up to the one from which that token was predicted, and sum to 1.
@@ -513,16 +515,16 @@ def write_text_to_page(beginning, count, temperature, seed):
     """Let the network continue the text `beginning` by `count` letters.
 
     Sent to the page: the text that it continues, its letters, and for each new letter the results of `describe_choice`
-    and `list_attention_of_latest_token`. When the context is full, the network starts again with the last half of it,
+    and `list_latest_attention`. When the context is full, the network starts again with the last half of it,
     as write.py does.
     """
-    letter_codes, model = load_vocabulary_and_writer()
+    model, letter_codes = load_writer()
     letters = "".join(map(chr, letter_codes))
     T = len(model.params["positions.P"])
     prompt = "".join(letter for letter in beginning if letter in letters) or "\n"
     token_ids = [*map(letters.index, prompt)]
     rng = np.random.default_rng(seed)
-    send_to_page(begun=prompt, letters=letters)
+    send_to_page(prompt=prompt, letters=letters)
     context = token_ids[-T:]
     end = len(token_ids) + count
     while len(token_ids) < end:
@@ -532,16 +534,15 @@ def write_text_to_page(beginning, count, temperature, seed):
             token_ids.append(int(word))
             send_to_page(**details)
         context = token_ids[-(T // 2) :]
-    return {}
 
 
 def generate_names_with_details(beginning, count, temperature, seed):
     """Let the network write `count` names that begin with the letters in `beginning`.
 
     Return {"names": [(name, whether it is a training name, details of each new letter and of the end)]}. The details
-    are those of `describe_choice` and `list_attention_of_latest_token`.
+    are those of `describe_choice` and `list_latest_attention`.
     """
-    known_tokens, model = load_vocabulary_and_writer()
+    model, known_tokens = load_writer()
     prompt = "".join(letter for letter in beginning.lower() if letter in LETTERS)[: NAMES.context_length - 1]
     token_ids = np.hstack([NAMES.tokenizer.start_tokens([0]), encode_names([prompt])[:, : len(prompt)]]).repeat(
         count, axis=0
@@ -549,23 +550,23 @@ def generate_names_with_details(beginning, count, temperature, seed):
     new, details = zip(
         *iter_tokens_and_details(model, token_ids, temperature, np.random.default_rng(seed)), strict=True
     )
-    known_tokens = {*decode_names(known_tokens)}
+    known_names = {*decode_names(known_tokens)}
     names = decode_names(np.hstack([token_ids[:, 1:], np.transpose(new)]))
     of_names = zip(names, zip(*details, strict=True), strict=True)
     return {
         "names": [
-            (name, name in known_tokens, name_details[: len(name) - len(prompt) + 1]) for name, name_details in of_names
+            (name, name in known_names, name_details[: len(name) - len(prompt) + 1]) for name, name_details in of_names
         ]
     }
 
 
-def load_vocabulary_and_writer():
-    """Return (the words in writer.npz, the network in it).
+def load_writer():
+    """Return (the network in writer.npz, the array that page/site.py has stored with it).
 
-    The words are, for digits, the pictures of the vocabulary; for names, the training names; for texts, the letters.
+    The array has, for digits, the pictures of the vocabulary; for names, the training names; for texts, the letters.
     """
     with np.load(FOLDER / "writer.npz") as arrays:
-        words = arrays["words"]
+        vocabulary = arrays["words"]
         params = {name: arrays[name] for name in arrays if name != "words"}
     vocab_size = len(params["linear.b"])
     context_length, width = params["positions.P"].shape
@@ -573,16 +574,17 @@ def load_vocabulary_and_writer():
     model = GPT(width=width, vocab_size=vocab_size, n_start_tokens=n_start_tokens, context_length=context_length)
     for name, p in model.params.items():
         p[...] = params[name]
-    return words, model
+    return model, vocabulary
 
 
 def call_and_write_answer():
     """Call the function named by the first argument with the JSON of the second, and write its result to answer.json.
 
-    If it fails, the result is {"failed": a message}.
+    If it returns nothing, the result is {}; if it fails, {"failed": a message}.
     """
     try:
-        text = json.dumps(globals()[sys.argv[1]](**json.loads(sys.argv[2])), allow_nan=False)
+        answer = globals()[sys.argv[1]](**json.loads(sys.argv[2]))
+        text = json.dumps({} if answer is None else answer, allow_nan=False)
     except Exception as error:  # for example, a file that is not a zip file
         text = json.dumps({"failed": str(error) or type(error).__name__})
     Path("/tmp/answer.json").write_text(text, encoding="utf-8")

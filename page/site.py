@@ -47,7 +47,7 @@ with program.import_guard("requirements/site.txt"):
         bundle_with_esbuild,
         fill,
         install_npm_packages,
-        iter_licence_names_and_texts,
+        iter_licences,
         make_icon_address,
         run_tool,
     )
@@ -240,7 +240,7 @@ def pack_images():
 
 
 @cache
-def encode_first_digit_in_base64():
+def encode_first_digit():
     """Return the first test image in base64, for page/lessons/convolve.jsx."""
     return base64.b64encode(data.load().test_images[0].tobytes()).decode()
 
@@ -267,22 +267,16 @@ def write_packs(folder, arrays):
     return address_by_name
 
 
-def write_text_networks(folder):
-    """Write the networks that write into `folder`, each with its vocabulary, its training names or its letters.
-
-    Return {what it writes: the file's address}.
-    """
+def write_gpts(folder):
+    """Write the weights of the three GPTs into `folder`. Return {what it generates: the file's address}."""
     names = data.load("names").train_tokens.astype(np.uint8)
     letters = np.array([*map(ord, data.SOURCES["shakespeare"].letters)], np.uint32)
     files = {"digits": ("gpt.npz", load_vocabulary()), "names": ("names.npz", names), "text": ("text.npz", letters)}
-    return {kind: write_text_network(folder, *file) for kind, file in files.items()}
+    return {kind: write_gpt(folder, *file) for kind, file in files.items()}
 
 
-def write_text_network(folder, file_name, vocabulary):
-    """Write the weights of a network with `vocabulary`, its vocabulary, names or letters, into `folder`.
-
-    Return the address.
-    """
+def write_gpt(folder, file_name, vocabulary):
+    """Write the weights of a GPT, with an array that `desk.load_writer` returns, into `folder`. Return its address."""
     content = io.BytesIO()
     with np.load(FOLDER / file_name) as weights:
         np.savez_compressed(content, words=vocabulary, **weights)
@@ -302,7 +296,7 @@ def write_scripts_and_licences(folder):
     options = ["--minify", f"--outdir={folder}"]
     bundle_with_esbuild("lessons/worker.js", *options)
     bundle_with_esbuild("lessons/lessons.jsx", *options, "--format=esm")
-    for name, text in iter_licence_names_and_texts():
+    for name, text in iter_licences():
         write_file(folder / "runtime" / "licences" / f"{name}.txt", text)
 
 
@@ -360,13 +354,9 @@ class Pages:
             name = match[1]
             return f'<div data-exercise="{name}" id="exercise-{name}">{match[0]}</div>' if name in BY_NAME else match[0]
 
-        text = self.markdown.render(
-            remove_asides_and_set_address(source.read_text(encoding="utf-8")), {"links_cases": True}
-        )
+        text = self.markdown.render(adapt_to_site(source.read_text(encoding="utf-8")), {"links_cases": True})
         text = text.replace("<th></th>", "<td></td>")  # an empty cell is not a header
-        text = text.replace(
-            'data-widget="convolve"', f'data-widget="convolve" data-image="{encode_first_digit_in_base64()}"'
-        )
+        text = text.replace('data-widget="convolve"', f'data-widget="convolve" data-image="{encode_first_digit()}"')
         text = FORMULA_AND_SIGN.sub(r'<span class="together">\1</span>', text)
         text = text.replace("<table>", '<table tabindex="0">')  # on a phone it scrolls, also with keys
         text = CAPTION.sub(r'<p class="note">\1</p>', text)
@@ -383,9 +373,7 @@ class Pages:
         def link_code_line(match):
             path, code = match.groups()
             lines = (source.parent / path).read_text(encoding="utf-8").splitlines()
-            starts = [
-                n for n, link_code_line in enumerate(lines, 1) if link_code_line.strip().startswith(html.unescape(code))
-            ]
+            starts = [n for n, line in enumerate(lines, 1) if line.strip().startswith(html.unescape(code))]
             return f'<a href="{path}{f"#L{starts[0]}" if starts else ""}"><code>{code}</code></a>'
 
         def link(match):
@@ -456,7 +444,7 @@ class Pages:
         return f"{name}.html"
 
 
-def remove_asides_and_set_address(text):
+def adapt_to_site(text):
     """Return a document's text for the site: without the parts for maintainers, and with the site's own address.
 
     The README states the address once the site is published. Before that, the links are relative.
@@ -477,7 +465,7 @@ def make_navigation(current):
     """
 
     def make_link(address, words):
-        exercise_names = " ".join(list_exercise_names_on_page(address.removesuffix(".html")))
+        exercise_names = " ".join(list_page_exercises(address.removesuffix(".html")))
         return f'<a href="{address}"{" aria-current=page" if address == current else ""}' + (
             f' data-asks="{exercise_names}">{words}<span></span></a>' if exercise_names else f">{words}</a>"
         )
@@ -486,11 +474,11 @@ def make_navigation(current):
 
 
 @cache
-def list_exercise_names_on_page(page_name):
+def list_page_exercises(page_name):
     """Return the names of the exercises on a page. page_name: the page's file name without ".html"."""
     if page_name == "index":
-        lines = find_exercise_by_array()
-        return list(dict.fromkeys(lines[page_name] for page_name in ("dlogits", "dW2", "da1", "dz1", "dW1")))
+        exercise_by_array = find_exercise_by_array()
+        return list(dict.fromkeys(exercise_by_array[name] for name in ("dlogits", "dW2", "da1", "dz1", "dW1")))
     if page_name not in LESSON_PAGES:
         return []
     return re.findall(
@@ -534,7 +522,7 @@ def link_other_exercises(exercise, text):
     return re.sub(r"<code>(\w+)</code>", link, text)
 
 
-def find_figure_id_by_exercise():
+def find_figure_ids():
     """Return {exercise: the id of the figure or section of index.html that leads to it}."""
     template = (FOLDER / "template.html").read_text(encoding="utf-8")
     places = {}
@@ -551,12 +539,12 @@ def find_figure_id_by_exercise():
 
 def list_exercise_descriptions(pages):
     """Return a list with a dict for each exercise, with what the pages need to know of it."""
-    figures = find_figure_id_by_exercise()
+    figures = find_figure_ids()
     lines = find_exercise_by_array()
     lessons = {}  # {exercise: the lesson that asks for it}
     for name in LESSON_PAGES:
         title = (ROOT / f"docs/{name}.md").read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
-        for exercise in list_exercise_names_on_page(name):
+        for exercise in list_page_exercises(name):
             lessons[exercise] = {"address": f"{name}.html#exercise-{exercise}", "title": title}
     descriptions = []
     for title, part in PARTS.items():
@@ -659,7 +647,7 @@ def render_inline_code(text):
 def build_site(folder):
     install_npm_packages()
     files = write_runtime(folder / "runtime")
-    weights = write_text_networks(folder / "runtime")
+    weights = write_gpts(folder / "runtime")
     arrays = data_file.load_arrays(DATA)
     packs = write_packs(folder / "data", arrays)
     write_scripts_and_licences(folder)

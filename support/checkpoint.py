@@ -11,7 +11,7 @@ import numpy as np
 
 from support.errors import UserError
 from support.files import atomic_write, read_file
-from support.history import History, get_rounded_numbers_by_name, load_history
+from support.history import History, get_rounded_numbers, load_history
 from support.options import update_names
 from support.source import parse_data_facts
 
@@ -37,7 +37,7 @@ class Checkpoint(NamedTuple):
     @property
     def n_bytes(self):
         """The size of all arrays together, in bytes."""
-        return sum(array.nbytes for _, _, array in iter_group_name_and_array(self.groups))
+        return sum(array.nbytes for _, _, array in iter_arrays(self.groups))
 
     def copy_to(self, groups):
         """Copy the checkpoint's arrays into the arrays of a network, and perhaps its optimizer, in place.
@@ -49,7 +49,7 @@ class Checkpoint(NamedTuple):
         mismatch = describe_mismatch(own_groups, groups, "in the file", "in that")
         if mismatch:
             self.refuse(mismatch)
-        for group, name, array in iter_group_name_and_array(groups):
+        for group, name, array in iter_arrays(groups):
             array[...] = self.groups[group][name]
 
     def refuse(self, reason="it would need much more memory than its arrays, or more than there is"):
@@ -78,7 +78,7 @@ def describe_mismatch(a, b, in_a="in NumPy", in_b="in PyTorch"):
 def get_shapes_by_label(groups):
     """Return {name: shape} of all arrays. Unless it is "params", the group follows the name, in parentheses."""
     shapes = {}
-    for group, name, array in iter_group_name_and_array(groups):
+    for group, name, array in iter_arrays(groups):
         label = name if group == "params" else f"{name} ({group})"
         shapes[label] = tuple(array.shape)
     return shapes
@@ -109,7 +109,7 @@ def check_no_reserved_names(state_names):
             raise UserError(f"an optimizer cannot keep an array named {name!r} ({reason}): choose a different name")
 
 
-def iter_group_name_and_array(groups):
+def iter_arrays(groups):
     """Yield (group, name, array) for each array in groups, {group: {name: array}}."""
     for group, arrays in groups.items():
         for name, array in arrays.items():
@@ -124,9 +124,7 @@ def save_checkpoint(path, options, groups, history, obsolete=()):
     as np.savez does, but not every version of np.savez recovers cleanly from a full disk.
     """
     # The smallest and the largest number are enough, and need no temporary array of the same size.
-    if not all(
-        np.isfinite([a.min(initial=0), a.max(initial=0)]).all() for _, _, a in iter_group_name_and_array(groups)
-    ):
+    if not all(np.isfinite([a.min(initial=0), a.max(initial=0)]).all() for _, _, a in iter_arrays(groups)):
         raise UserError(f"the network's weights are no longer finite at step {history.step}: lower --lr")
     arrays = {"format": FORMAT, "options": json.dumps(options), "step": history.step}
     for group, values in {**groups, "history": history.numbers_by_name()}.items():
@@ -151,7 +149,7 @@ def load_checkpoint(path):
         facts = parse_data_facts(options.get("data"), groups["data"])
         checkpoint = Checkpoint(path, options, groups, History(**groups.pop("history")), facts)
         whole = version == FORMAT and step == checkpoint.history.step and checkpoint.history.is_consistent()
-        whole &= all(np.isfinite(array).all() for _, _, array in iter_group_name_and_array(groups))
+        whole &= all(np.isfinite(array).all() for _, _, array in iter_arrays(groups))
     except MemoryError:
         raise UserError(f"there is not enough memory to read {path}, or it is damaged and claims to be large") from None
     except Exception:  # whatever zipfile, NumPy and json make of a damaged file
@@ -175,9 +173,9 @@ def warn_if_apart(path):
     try:
         options, history = load_history(files[0])
         checkpoint = load_checkpoint(files[1])
-        if (checkpoint.options, get_rounded_numbers_by_name(checkpoint.history)) == (
+        if (checkpoint.options, get_rounded_numbers(checkpoint.history)) == (
             options,
-            get_rounded_numbers_by_name(history),
+            get_rounded_numbers(history),
         ):
             return
         both_files = f"{files[0]} ({history.step} steps) and {files[1].name} ({checkpoint.history.step} steps)"

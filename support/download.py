@@ -27,25 +27,30 @@ def find_or_fetch_bytes(path, url, sha256):
     if not url:
         folder = "/".join(path.parts[-3:-1])  # datasets/mnist
         raise UserError(f"{path} is damaged or missing: `git checkout -- {folder}` restores it")
-    content, reason = fetch_unverified(url)
-    if hashlib.sha256(content).hexdigest() != sha256:
+    content = bytearray()
+    reason = "wrong SHA-256 sum"
+    try:
+        for part in iter_parts(url):
+            content += part
+    except ConnectionError as error:
+        reason = str(error)
+    if hashlib.sha256(content).hexdigest() != sha256:  # it may be right even if the connection broke at its end
         raise UserError(f"cannot fetch {url} ({reason}): try again later, or put the file at {path}")
     with suppress(OSError, UserError):  # a folder that cannot be written is no reason to stop
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as file:
             file.write(content)
-    return content
+    return bytes(content)
 
 
-def fetch_unverified(url):
-    """Return (bytes that the server sends within SECONDS, error message in case their SHA-256 sum is wrong).
+def iter_parts(url):
+    """Yield the parts, as bytes, of the file that a server sends. Raises ConnectionError if that fails.
 
-    Another thread waits for the server, so that this function returns in time whatever the server does.
+    Another thread waits for the server, so that the parts end within SECONDS whatever the server does.
     """
     from tqdm import tqdm  # here, as requests below, because most runs fetch nothing
 
     parts = SimpleQueue()
-    content = bytearray()
     end = time.monotonic() + SECONDS
     threading.Thread(target=receive, args=(url, parts.put), daemon=True).start()
     with tqdm(desc=f"fetching {url}", unit="B", unit_scale=True, disable=None, leave=False) as bar:
@@ -53,18 +58,17 @@ def fetch_unverified(url):
             try:
                 part = parts.get(timeout=max(0, end - time.monotonic()))
             except Empty:
-                return b"", f"not finished after {SECONDS} seconds"
+                raise ConnectionError(f"not finished after {SECONDS} seconds") from None
             if isinstance(part, str):
-                return bytes(content), part
-            content += part
+                raise ConnectionError(part)
+            if part is None:
+                return
+            yield part
             bar.update(len(part))
 
 
 def receive(url, put):
-    """Call put(bytes) for each part that the server sends, and finally put(error message).
-
-    The last message is for the case that the SHA-256 sum of all parts turns out to be wrong.
-    """
+    """Call put(bytes) for each part that the server sends, and finally put(None) or put(error message)."""
     size = 0
     try:
         import requests
@@ -77,7 +81,7 @@ def receive(url, put):
                 size += len(part)
                 if size > MAX_BYTES:
                     raise ValueError(f"it has more than {MAX_BYTES:,} bytes")
-        put("wrong SHA-256 sum")
+        put(None)
     except Exception as error:  # whatever requests and the libraries below it make of a bad mirror or proxy
         # The first cause has the clearest message (except a TypeError that older versions of urllib3 raise themselves).
         while error.__context__ and not isinstance(error.__context__, TypeError):

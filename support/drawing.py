@@ -83,7 +83,7 @@ class PowerLabels(LogFormatterSciNotation):
         return f"{match[1]} × 10{power}" if match[1] else f"10{power}"
 
 
-def use_log_scale_and_powers_of_ten(axis):
+def use_log_scale(axis):
     """Make an axis (axes.xaxis or axes.yaxis) logarithmic, with powers of ten as labels."""
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
     axis.set_major_formatter(PowerLabels())

@@ -58,8 +58,8 @@ class Reader:
         self.content = content
         self.position = 0
 
-    def skip_and_return_start(self, size):
-        """Skip `size` bytes, and return the position where they begin."""
+    def skip(self, size):
+        """Skip `size` bytes and return the position where they begin."""
         start = self.position
         if size > len(self.content) - start:
             raise ValueError("it ends too early")
@@ -67,11 +67,11 @@ class Reader:
         return start
 
     def read_number(self, number_format):
-        return number_format.unpack_from(self.content, self.skip_and_return_start(number_format.size))[0]
+        return number_format.unpack_from(self.content, self.skip(number_format.size))[0]
 
     def read_text(self):
         size = self.read_number(UINT64)
-        start = self.skip_and_return_start(size)
+        start = self.skip(size)
         return str(self.content[start : start + size], "utf-8")
 
     def read_value(self):
@@ -98,7 +98,7 @@ class Reader:
         if item_type not in DTYPES:
             raise ValueError(f"an array has items of the type {item_type}")
         dtype = DTYPES[item_type]
-        start = self.skip_and_return_start(size * dtype.itemsize)
+        start = self.skip(size * dtype.itemsize)
         return np.frombuffer(self.content, dtype, size, start).copy()  # a view would keep the whole file in memory
 
 
@@ -111,14 +111,14 @@ def read_gguf_header(content, block_sizes):
     reader = Reader(content)
     if content[: len(MAGIC)] != MAGIC:
         raise ValueError("it does not begin with GGUF")
-    reader.skip_and_return_start(len(MAGIC))
+    reader.skip(len(MAGIC))
     version = reader.read_number(UINT32)
     if version not in VERSIONS:
         raise ValueError(f"its version is {version}; this program knows 2 and 3")
     n_tensors = reader.read_number(UINT64)
     n_keys = reader.read_number(UINT64)
     metadata = read_metadata(reader, n_keys)
-    infos = read_tensor_infos_by_name(reader, n_tensors)
+    infos = read_tensor_infos(reader, n_tensors)
     alignment = metadata.get("general.alignment", ALIGNMENT)
     if type(alignment) is not int or alignment < 1 or alignment & (alignment - 1):
         raise ValueError("its general.alignment is not a power of two")
@@ -136,7 +136,7 @@ def read_metadata(reader, n_keys):
     return metadata
 
 
-def read_tensor_infos_by_name(reader, n_tensors):
+def read_tensor_infos(reader, n_tensors):
     """Read the descriptions of `n_tensors` arrays, and return {name: (type, shape, offset in the data)}."""
     infos = {}
     for _ in range(n_tensors):
@@ -152,7 +152,7 @@ def read_tensor_infos_by_name(reader, n_tensors):
 
 
 def make_tensors(content, start, infos, block_sizes):
-    """Return {name: `Tensor`} for the arrays that `read_tensor_infos_by_name` has described.
+    """Return {name: `Tensor`} for the arrays that `read_tensor_infos` has described.
 
     start: the position in `content` where the data begin. block_sizes: see `read_gguf_header`. Raises ValueError if an
     array is not within the data, or if two arrays overlap.

@@ -127,7 +127,7 @@ def format_loss(loss):
     return f"{loss:.4f}" if loss < 1000 else f"{loss:.3g}"
 
 
-def get_rounded_numbers_by_name(history):
+def get_rounded_numbers(history):
     """Return the numbers of a history, rounded to six digits as in its file: {name: list}."""
     numbers = {}
     for name, values in history.numbers_by_name().items():
@@ -146,7 +146,7 @@ def save_history(path, options, history, place_record=None):
         "steps_per_epoch": history.steps_per_epoch,
     }
     content |= {"different_examples": history.different_examples}  # the number of different examples that were drawn
-    content |= get_rounded_numbers_by_name(history)
+    content |= get_rounded_numbers(history)
     lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(value, allow_nan=False)}" for name, value in content.items())
     with atomic_write(path) as file:
         file.write(f"{{\n{lines}\n}}\n".encode())

@@ -6,6 +6,7 @@ light ink on a black background, fitted into 20 x 20 pixels, with its centre of 
 
 import os
 import warnings
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,11 +19,11 @@ from support.errors import UserError
 from support.files import read_file
 from support.paper import (
     fill_enclosed,
-    find_piece_numbers_and_boxes,
+    find_pieces,
     find_sheet_corners,
-    fit_quadrilateral_and_overlap,
+    fit_quadrilateral,
     is_broad,
-    isolate_digit_and_is_cut,
+    isolate_digit,
     max_filter,
     rectify,
     remove_rulings,
@@ -60,6 +61,19 @@ IN_BOTH = 4.5
 HOLES = 2
 
 
+class Ink(NamedTuple):
+    """The ink in a picture."""
+
+    array: np.ndarray  # (h, w) uint8, 0 paper to 255 ink
+    is_found: bool  # True if it may be a digit's ink
+    is_cut: bool  # True if the digit is cut off at the border
+
+    @property
+    def is_whole(self):
+        """True if it may be a digit's ink, all of it."""
+        return self.is_found and not self.is_cut
+
+
 class DigitPicture(NamedTuple):
     """A picture file's content, and the image for a network that was made from it."""
 
@@ -69,8 +83,8 @@ class DigitPicture(NamedTuple):
     problem: str  # why this is not a single digit, for a message; "" if it is
 
 
-def read_picture_and_digit_image(path):
-    """Return (picture, image) from a file: (H, W) and (28, 28) uint8, 0 black to 255 white. The image is like MNIST's.
+def read_digit_image(path):
+    """Return an image like MNIST's, (28, 28) uint8, from a picture file.
 
     path: a name, or an open file. The picture should show one digit, dark on light or light on dark. Shadows, a table
     around the sheet and lines on the paper do no harm. Raises UserError if the picture cannot be read, or if it shows
@@ -79,7 +93,7 @@ def read_picture_and_digit_image(path):
     digit_picture = read_digit_picture(path)
     if digit_picture.problem:
         raise UserError(digit_picture.problem)
-    return digit_picture.picture, digit_picture.image
+    return digit_picture.image
 
 
 def read_digit_picture(path):
@@ -88,25 +102,33 @@ def read_digit_picture(path):
     Raises UserError if the file cannot be read as a picture.
     """
     picture = read_picture(path)
-    ink, is_found, cut = find_ink(picture)
-    image = to_mnist(ink) if (ink > 127).any() else np.zeros((28, 28), np.uint8)
-    if not is_found or not image.any() or is_blot(image):
+    ink = find_ink(picture)
+    image = to_mnist(ink.array) if (ink.array > 127).any() else np.zeros((28, 28), np.uint8)
+    if not ink.is_found or not image.any() or is_blot(image):
         problem = f"no digit found in {path}: it should be darker or lighter than the paper"
-    elif cut:
+    elif ink.is_cut:
         problem = f"no whole digit found in {path}: leave some empty paper around it"
-    elif has_several_digits(crop(ink, 127)) or is_scribble(image):
+    elif has_several_digits(crop(ink.array, 127)) or is_scribble(image):
         problem = (
             f"there is more than one digit, or a broken one, in {path}: cut out a single digit, drawn in one piece"
         )
     else:
         problem = ""
-    return DigitPicture(picture, ink, image, problem)
+    return DigitPicture(picture, ink.array, image, problem)
 
 
-def read_picture(path, max_side=SIDE, colour_flags=None):
+def read_picture(path, max_side=SIDE):
     """Return a picture file in shades of grey: (H, W) uint8, 0 black to 255 white, no side longer than `max_side`.
 
-    colour_flags: None, or a list to which this function appends True if the picture is in colour, and else False.
+    Raises UserError as `open_picture` does.
+    """
+    with open_picture(path) as image:
+        return to_grey(image, max_side)
+
+
+@contextmanager
+def open_picture(path):
+    """Context manager: open a picture file and yield a Pillow image, which is read from the file inside the block.
 
     Raises UserError if the file is not a picture, is damaged, has more than PIXELS pixels or a side longer than
     LONGEST, or takes more than SECONDS to read: a small file may unpack to more than the memory holds.
@@ -119,9 +141,8 @@ def read_picture(path, max_side=SIDE, colour_flags=None):
                 if image.width * image.height > PIXELS or max(image.size) > LONGEST:
                     raise Image.DecompressionBombError
                 with DECODED(image.width * image.height):
-                    if colour_flags is not None:
-                        colour_flags.append(has_colour(image, max_side))
-                    return to_grey(image, max_side)
+                    yield image
+        return
     except UserError:  # from `read_file`, with a message already
         raise
     except TimeoutError:
@@ -141,7 +162,7 @@ def count_bytes(path):
     return min(os.path.getsize(path), PICTURE) if isinstance(path, (str, Path)) and os.path.isfile(path) else 0
 
 
-def has_colour(image, side):
+def has_colour(image, side=SIDE):
     """Return True if an open Pillow image has colours, beyond the slight ones that JPEG compression adds to greys.
 
     side: the longest side, in pixels, of the reduced copy that is examined.
@@ -155,7 +176,7 @@ def has_colour(image, side):
     return bool(len(opaque_pixels)) and float((np.ptp(opaque_pixels, axis=1) > COLOURFUL).mean()) > LEAST
 
 
-def to_grey(image, side):
+def to_grey(image, side=SIDE):
     """Return an open Pillow image in shades of grey: (H, W) uint8, upright, no side longer than `side` pixels."""
     if image.mode.startswith("I"):  # 16 bits per pixel
         image = Image.fromarray((np.asarray(image.convert("I")) // 256).astype(np.uint8))
@@ -178,10 +199,7 @@ def to_grey(image, side):
 
 
 def find_ink(picture):
-    """Find the ink in a picture (H, W) uint8. Return (ink, is_found, cut).
-
-    ink: (h, w) uint8, 0 paper to 255 ink. is_found: True if it may be a digit's ink. cut: True if the digit is cut off
-    at the border.
+    """Return the `Ink` in a picture (H, W) uint8.
 
     The ink may be dark on light or light on dark. If a sheet lies on a table, it is the ink on the sheet, as seen from
     above. If the sheet has none, it is the ink in the whole picture, because the sheet may be a note beside the digit,
@@ -189,54 +207,52 @@ def find_ink(picture):
     Then the dark parts may be the ink.
     """
     corners = find_sheet_corners(picture)
-    if corners is not None:
-        on_it = find_ink_on_paper(rectify(picture, corners))
-        if on_it[1] and not on_it[2]:
-            return on_it
-        whole = find_ink_on_paper(picture)
-        return whole if whole[1] and not whole[2] else on_it
-    return find_ink_on_paper(picture)
+    if corners is None:
+        return find_ink_on_paper(picture)
+    ink_on_sheet = find_ink_on_paper(rectify(picture, corners))
+    if ink_on_sheet.is_whole:
+        return ink_on_sheet
+    ink = find_ink_on_paper(picture)
+    return ink if ink.is_whole else ink_on_sheet
 
 
 def find_ink_on_paper(picture):
-    """Return (ink, is_found, cut) as `find_ink` does, for a picture (H, W) uint8 without a table."""
-    (_, darkness), (_, inverse_darkness) = sorted(
-        (measure_unlikelihood_and_darkness(picture), measure_unlikelihood_and_darkness(255 - picture)),
-        key=lambda pair: pair[0],
-    )
-    ink, is_found, cut = find_dark_ink(darkness, inverse_darkness)
-    if is_found and is_broad(ink > 127):
-        second, is_found, cut = find_dark_ink(inverse_darkness, darkness)
-        is_found = is_found and not cut and is_one_piece(second > 127) and not is_broad(second > 127)
-        return (second if is_found else ink), is_found, False
-    return ink, is_found, cut
+    """Return the `Ink` in a picture (H, W) uint8 without a table."""
+    contrasts = [measure_contrast(picture), measure_contrast(255 - picture)]
+    likely, unlikely = sorted(contrasts, key=lambda contrast: contrast.unlikelihood)
+    ink = find_dark_ink(likely.darkness, unlikely.darkness)
+    if not (ink.is_found and is_broad(ink.array > 127)):
+        return ink
+    second = find_dark_ink(unlikely.darkness, likely.darkness)
+    if second.is_whole and is_one_piece(second.array > 127) and not is_broad(second.array > 127):
+        return second
+    return Ink(ink.array, is_found=False, is_cut=False)
 
 
 def find_dark_ink(darkness, lightness):
-    """Return (ink, is_found, cut) as `find_ink` does, for ink that is darker than the paper.
+    """Return the `Ink` of a picture in which it is darker than the paper.
 
-    darkness (H, W): how much darker each pixel is than the paper. lightness (H, W): how much lighter. See
-    `measure_unlikelihood_and_darkness`.
+    darkness (H, W): how much darker each pixel is than the paper. lightness (H, W): how much lighter. See `Contrast`.
     """
     ink = extract_ink(darkness)
     if is_wood_grain(ink):
-        return ink, False, False
+        return Ink(ink, is_found=False, is_cut=False)
     sheet = fill_enclosed(ink > 127)  # what looks like ink may also be a sheet
-    corners, share = fit_quadrilateral_and_overlap(sheet)
+    corners, share = fit_quadrilateral(sheet)
     if share > SHEET and (ink[sheet] > 127).mean() > 0.5:  # and not a frame that somebody drew around the digit
         sides = side_lengths(corners)
         on_it = extract_ink(lightness) * sheet
         if (on_it[ink <= 127] > 127).any():
             ink = rectify(on_it, corners)
         elif sides.min() > WIDE * sides.max():
-            return ink, False, False  # a blank sheet; if it were narrow, it would be a 1
-    ink, cut = isolate_digit_and_is_cut(ink)
-    return ink, bool((ink > 127).any()) and not is_blurred(ink) and not is_circle(ink), cut
+            return Ink(ink, is_found=False, is_cut=False)  # a blank sheet; if it were narrow, it would be a 1
+    ink, is_cut = isolate_digit(ink)
+    return Ink(ink, bool((ink > 127).any()) and not is_blurred(ink) and not is_circle(ink), is_cut)
 
 
 def is_one_piece(mask):
     """Return True if most of a mask (H, W) bool is one connected piece. The strokes of a scribble are many pieces."""
-    names, _ = find_piece_numbers_and_boxes(mask)
+    names, _ = find_pieces(mask)
     return bool(np.bincount(names[mask]).max() > 0.6 * mask.sum())
 
 
@@ -271,11 +287,15 @@ def is_wood_grain(ink):
     return all(np.count_nonzero(np.diff(np.pad(side > 127, 1).astype(int)) > 0) >= 3 for side in sides)
 
 
-def measure_unlikelihood_and_darkness(picture):
-    """Return (unlikely, darkness) for a picture (H, W) uint8, assuming that it shows dark ink on light paper.
+class Contrast(NamedTuple):
+    """The contrast between ink and paper, assuming that a picture shows dark ink on light paper."""
 
-    unlikely: a score, larger if the assumption is less likely. darkness (H, W) float: how much darker each pixel is
-    than the paper, 0 to 255.
+    darkness: np.ndarray  # (H, W) float: how much darker each pixel is than the paper, 0 to 255
+    unlikelihood: float  # a score, larger if the assumption is less likely
+
+
+def measure_contrast(picture):
+    """Return the `Contrast` of a picture (H, W) uint8.
 
     The paper is estimated by the closing of the picture (Serra 1982, Image Analysis and Mathematical Morphology). Dark
     areas into which a square fits remain, such as the desk or a shadow on the paper. Narrower ones, such as strokes,
@@ -289,17 +309,16 @@ def measure_unlikelihood_and_darkness(picture):
     paper = 255 - max_filter(255 - max_filter(wide_picture, square), square)
     # Paper is even. And an edge in the picture belongs either to the paper or to the ink. An edge that both have, but
     # not the picture, is a sign that the assumption is wrong.
-    unlikely = total_variation(paper) + 3 * (
-        total_variation(paper) + total_variation(paper - calm) - total_variation(calm)
-    )
-
-    return unlikely, 255 * np.maximum(paper - picture.astype(np.float32), 0) / np.maximum(paper, DARKEST)
+    shared_edges = total_variation(paper) + total_variation(paper - calm) - total_variation(calm)
+    unlikelihood = total_variation(paper) + 3 * shared_edges
+    darkness = 255 * np.maximum(paper - picture.astype(np.float32), 0) / np.maximum(paper, DARKEST)
+    return Contrast(darkness, unlikelihood)
 
 
 def extract_ink(darkness):
-    """Return the ink (H, W) uint8, 0 paper to 255 ink, from a picture's darkness (H, W).
+    """Return the ink (H, W) uint8, 0 paper to 255 ink, from a picture's darkness (H, W), see `Contrast`.
 
-    darkness: as from `measure_unlikelihood_and_darkness`. The ink is 0 everywhere if nothing stands out from the paper.
+    The ink is 0 everywhere if nothing stands out from the paper.
     """
     ink = remove_rulings(darkness)
     strength = np.median(ink[ink >= otsu_threshold(ink)]) if ink.any() else 0
@@ -364,13 +383,16 @@ def has_several_digits(ink):
     return False
 
 
-def measure_strokes_per_row_and_column(image):
-    """Return [strokes that a row crosses, strokes that a column crosses], averages over an image (28, 28) uint8.
+def measure_strokes(image):
+    """Return (strokes that a row crosses, strokes that a column crosses), averages over an image (28, 28) uint8.
 
     Only the rows and columns from the first to the last with ink count.
     """
     box = np.pad(crop(image, 0), 1).astype(float)
-    return [np.abs(np.diff(box, axis=axis)).sum() / 255 / 2 / (box.shape[1 - axis] - 2) for axis in (1, 0)]
+    height, width = box.shape
+    strokes_in_rows = np.abs(np.diff(box, axis=1)).sum() / 255 / 2
+    strokes_in_columns = np.abs(np.diff(box, axis=0)).sum() / 255 / 2
+    return strokes_in_rows / (height - 2), strokes_in_columns / (width - 2)
 
 
 def is_blot(image):
@@ -384,7 +406,7 @@ def is_scribble(image):
 
     By Euler's formula, (pixels) - (pairs of neighbours) + (squares of four) = (pieces) - (holes).
     """
-    rows, columns = measure_strokes_per_row_and_column(image)
+    rows, columns = measure_strokes(image)
     is_ink = image > 127
     pairs = (is_ink[1:] & is_ink[:-1]).sum() + (is_ink[:, 1:] & is_ink[:, :-1]).sum()
     squares = (is_ink[1:, 1:] & is_ink[1:, :-1] & is_ink[:-1, 1:] & is_ink[:-1, :-1]).sum()

@@ -77,7 +77,7 @@ def is_model(path):
         if not stat.S_ISREG(os.stat(path).st_mode):
             return False
         with open(path, "rb") as file:
-            if list_gguf_names_in_zip(file):
+            if list_zipped_names(file):
                 return True
             file.seek(0)
             return file.read(len(MAGIC)) == MAGIC
@@ -85,7 +85,7 @@ def is_model(path):
         return False
 
 
-def list_gguf_names_in_zip(file):
+def list_zipped_names(file):
     """Return the names of the GGUF files in an open ZIP file, or [] if `file` is not a ZIP file.
 
     Raises UserError if the ZIP file's member list is too long.
@@ -101,7 +101,7 @@ def list_gguf_names_in_zip(file):
 
 
 @contextmanager
-def open_gguf_file_and_size(path):
+def open_gguf_file(path):
     """Context manager: open a GGUF file, or the first one in a ZIP file, and yield (open file, size in bytes).
 
     Raises UserError if `path` is not a regular file or cannot be read, and ValueError if the ZIP file is damaged.
@@ -110,7 +110,7 @@ def open_gguf_file_and_size(path):
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise UserError(f"cannot read {path}: it is not a regular file")
         with open(path, "rb") as file:
-            names = list_gguf_names_in_zip(file)
+            names = list_zipped_names(file)
             file.seek(0)
             if not names:
                 yield file, os.fstat(file.fileno()).st_size
@@ -141,7 +141,7 @@ class ModelFile:
             from gguf import GGML_QUANT_SIZES
         self.path = path
         try:
-            with open_gguf_file_and_size(path) as (file, size):
+            with open_gguf_file(path) as (file, size):
                 self.size = size
                 self.check_memory(0)
                 content = file.read(size)

@@ -226,7 +226,7 @@ def with_changes(options, **values):
     )
 
 
-def make_network_and_framework_title(options):
+def make_run_title(options):
     """Return a run's title for its header and pictures: its network and implementation, such as "... in NumPy"."""
     implementation = "in PyTorch"
     if options.framework == "np":

@@ -20,7 +20,7 @@ ROUND = 0.07  # the least distance of a circle from the digit that it is drawn a
 def find_sheet_corners(picture):
     """Return the corners (4, 2) of a sheet on a table in a picture (H, W) uint8, or None if there is no such sheet.
 
-    The corners are as `fit_quadrilateral_and_overlap` returns them. At some threshold, the sheet is the largest
+    The corners are as `fit_quadrilateral` returns them. At some threshold, the sheet is the largest
     connected area that is lighter, or darker, than the table. Parts of the table may be lighter, and a shadow may lie
     over the sheet, so several thresholds are tried.
     """
@@ -33,15 +33,15 @@ def find_sheet_corners(picture):
         low, high = np.quantile(np.asarray(shades), (0.01, 0.99))
         for threshold in np.linspace(low, high, 14)[1:-1]:
             light = opening > threshold
-            names, _ = find_piece_numbers_and_boxes(light)
+            names, _ = find_pieces(light)
             if not light.any():
                 continue
             shape = fill_enclosed(names == np.bincount(names[light]).argmax())
-            if shape.mean() < max(LEAST, best) or measure_outline_share_on_border(shape) > TABLE:
+            if shape.mean() < max(LEAST, best) or measure_border_share(shape) > TABLE:
                 continue
             if light[~shape].mean() > 0.5:  # it is the inside of something drawn, perhaps of a 0
                 continue
-            corners, share = fit_quadrilateral_and_overlap(shape)
+            corners, share = fit_quadrilateral(shape)
             sides = side_lengths(corners)
             if share > FULL and sides.min() > 0.3 * sides.max() and shape.mean() * share**8 > best:
                 best = shape.mean() * share**8
@@ -49,7 +49,7 @@ def find_sheet_corners(picture):
     return best_corners
 
 
-def measure_outline_share_on_border(mask):
+def measure_border_share(mask):
     """Return the fraction of the outline of a mask (H, W) bool that lies on the picture's border."""
     rows = mask.any(axis=1).sum()
     columns = mask.any(axis=0).sum()
@@ -61,12 +61,12 @@ def fill_enclosed(mask):
     return np.all([np.rot90(np.logical_or.accumulate(np.rot90(mask, k)), -k) for k in range(4)], axis=0)
 
 
-def fit_quadrilateral_and_overlap(mask):
-    """Fit a quadrilateral to a mask (H, W) bool. Return (corners, share).
+def fit_quadrilateral(mask):
+    """Fit a quadrilateral to a mask (H, W) bool. Return (corners, overlap).
 
     corners (4, 2) float: x and y, clockwise from the top left. Of the mask's farthest points in 24 directions, they are
-    the four that span the largest area. share: the overlap (intersection / union) of the mask with the quadrilateral.
-    It is nearly 1 for a sheet, and 0.64 for a circle.
+    the four that span the largest area. overlap: intersection / union of the mask and the quadrilateral. It is nearly 1
+    for a sheet, and 0.64 for a circle.
     """
     y, x = np.nonzero(mask)
     angles = np.radians(range(0, 360, 15))  # clockwise, as y points down
@@ -230,7 +230,7 @@ def refine_ruling(ink, middle, fall):
     return max(((middle + a, fall + b) for a, b in candidates), key=compute_mean_ink)
 
 
-def find_piece_numbers_and_boxes(mask):
+def find_pieces(mask):
     """Find the connected pieces of a mask (H, W) bool. Return (number of each pixel's piece, boxes of the pieces).
 
     The numbers are (H, W) int, -1 outside the mask. The boxes are (N, 4) int: first row, first column, last row, last
@@ -277,7 +277,7 @@ def is_around(outer_boxes, inner_boxes):
     """Return a bool (...): True where the box `outer_boxes` surrounds the box `inner_boxes`, with some space on all
     sides.
 
-    outer_boxes, inner_boxes: (..., 4), as `find_piece_numbers_and_boxes` returns them.
+    outer_boxes, inner_boxes: (..., 4), as `find_pieces` returns them.
     """
     space = ROUND * (outer_boxes[..., 2:] - outer_boxes[..., :2]).max(axis=-1, keepdims=True)
     return ((inner_boxes - outer_boxes)[..., :2] >= space).all(axis=-1) & (
@@ -310,15 +310,15 @@ def is_broad(mask):
     return 8 <= side <= min(box.shape) and not max_filter(1 - closing, side).all()
 
 
-def isolate_digit_and_is_cut(ink):
-    """Return (ink (H, W) uint8 with only the digit, cut). cut: True if the digit is cut off at the picture's border.
+def isolate_digit(ink):
+    """Return (ink (H, W) uint8 with only the digit, is_cut): True if the digit is cut off at the picture's border.
 
     What is removed: along the border, the edge of a table or the bars of a program's window; a finger, which reaches in
     from the border; a circle that somebody drew around the digit; and specks and remnants, which are small and not near
     the largest piece. A digit that touches the border is cut off, unless it fills the picture because somebody cropped
     it closely.
     """
-    names, boxes = find_piece_numbers_and_boxes(ink > 127)
+    names, boxes = find_pieces(ink > 127)
     if not len(boxes):
         return 0 * ink, False
     sides = boxes[:, 2:] - boxes[:, :2] + 1  # (N, 2): heights and widths
@@ -343,10 +343,10 @@ def isolate_digit_and_is_cut(ink):
         keep = in_circle
         largest = (size * in_circle).argmax()
     intruders = is_inside & (touching > 0) & ~is_around(boxes, boxes[largest])
-    cut = bool((touching[largest] and not whole[largest]) or (size * intruders).max() > size[largest])
+    is_cut = bool((touching[largest] and not whole[largest]) or (size * intruders).max() > size[largest])
     gaps = np.maximum(boxes[largest, :2] - boxes[:, 2:], boxes[:, :2] - boxes[largest, 2:]).max(axis=1)
     far = gaps / sides[largest].max()
     is_beside = (boxes[:, 0] >= boxes[largest, 0]) & (boxes[:, 2] <= boxes[largest, 2])  # half a loop, cut by a ruling
     keep &= (far < 0.15) | ((far < 0.4) | is_beside) & (size > 0.3 * size[largest]) | (size > 0.6 * size[largest])
     shape = Image.fromarray(255 * (keep[names] & (names >= 0)).astype(np.uint8))
-    return ink * (np.asarray(shape.filter(ImageFilter.MaxFilter(5))) > 0), cut  # with the grey pixels around it
+    return ink * (np.asarray(shape.filter(ImageFilter.MaxFilter(5))) > 0), is_cut  # with the grey pixels around it

@@ -23,8 +23,8 @@ LONGEST_NAME = 24  # the most letters of a class's name that fit into the pictur
 KEPT_BACK = 10  # one in KEPT_BACK pictures is for testing if a folder has no test/
 
 
-def read_arrays_and_classes(folder, file_contents, ink):
-    """Read MNIST's four files, or a folder of pictures. Return {"arrays": [four arrays], "classes": ten names}.
+def read_dataset(folder, file_contents, ink):
+    """Read MNIST's four files, or a folder of pictures. Return ([four arrays], ten class names).
 
     file_contents: the bytes of the four FILES; empty for a folder of pictures. The arrays are the training images
     (N, 28, 28) uint8, in which 0 is background, their labels (N,) uint8, and the same for testing. ink: "light" if the
@@ -39,7 +39,7 @@ def read_arrays_and_classes(folder, file_contents, ink):
     else:
         arrays, classes = read_class_folders(Path(folder), ink)
     check_images(arrays, folder)
-    return {"arrays": arrays, "classes": classes}
+    return arrays, classes
 
 
 def check_images(arrays, name):
@@ -126,21 +126,21 @@ def parse_idx(content, name="it", budget=None):
 def read_class_folders(folder, ink):
     """Read a folder with train/CLASS/*.png, and perhaps test/CLASS/*.png. Return ([four arrays], ten class names).
 
-    The arrays are those of `read_arrays_and_classes`. Without test/, a tenth of each class is for testing. The
+    The arrays are those of `read_dataset`. Without test/, a tenth of each class is for testing. The
     classes are sorted. The pictures are shuffled with a fixed seed, so that the last ones, which `--hold-out` takes,
     are of all classes. ink: "light" or "dark". Raises UserError if the folder is not such a dataset.
     """
     if not (folder / "train").is_dir():
         classes = "its pictures belong in train/ with a folder for each class"
         raise UserError(f"{folder} is not a dataset: {classes}, unless it has MNIST's four files, {FILES[0]} and so on")
-    train = list_picture_paths_by_class(folder / "train")
+    train = list_class_pictures(folder / "train")
     classes = [*train]
     rng = np.random.default_rng(0)
     if not 2 <= len(classes) <= len(DIGITS):
         has = f"{len(classes)} folder" if len(classes) == 1 else f"{len(classes)} folders"
         raise UserError(f"{folder}/train has {has}: it needs one for each class, 2 to {len(DIGITS)}")
     if (folder / "test").is_dir():
-        test = list_picture_paths_by_class(folder / "test")
+        test = list_class_pictures(folder / "test")
         unknown = [name for name in test if name not in train]
         if unknown:
             raise UserError(f"{folder}/test has the class {unknown[0]}, and {folder}/train does not")
@@ -164,10 +164,10 @@ def read_class_folders(folder, ink):
         for name, paths in part.items():
             pairs += [(path, classes.index(name)) for path in paths]
         pairs = [pairs[i] for i in rng.permutation(len(pairs))]
-        images, in_colour = read_images_and_colour_count([path for path, _ in pairs], ink)
+        images, n_coloured_of_part = read_images([path for path, _ in pairs], ink)
         arrays += [images, np.array([k for _, k in pairs], np.uint8)]
         number = number + len(images)
-        n_coloured = n_coloured + in_colour
+        n_coloured = n_coloured + n_coloured_of_part
     if n_coloured:
         consequence = "they become grey, and differences in colour alone are lost"
         print(f"note: {n_coloured} of {number} pictures in {folder} are in colour: {consequence}", file=sys.stderr)
@@ -183,7 +183,7 @@ def format_class_name(name):
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 10]}...{name[-7:]}"
 
 
-def list_picture_paths_by_class(folder):
+def list_class_pictures(folder):
     """Return {class: sorted paths of its pictures} for a folder that has a folder for each class.
 
     Hidden files are ignored, and so is the folder that macOS adds to archives. Raises UserError if a class has no
@@ -199,7 +199,7 @@ def list_picture_paths_by_class(folder):
     return paths_by_class
 
 
-def read_images_and_colour_count(paths, ink):
+def read_images(paths, ink):
     """Return (images (N, 28, 28) uint8 of the picture files `paths`, number of pictures in colour)."""
     from PIL import Image
     from tqdm import tqdm  # imported here, because MNIST does not need it
@@ -208,30 +208,33 @@ def read_images_and_colour_count(paths, ink):
     # would keep smaller ones, for each thread.
     Image.core.set_block_size(2**26)
 
-    def read_image_and_has_colour(path):
-        colours = []
-        return read_picture_as_image(path, ink, colours), any(colours)
-
     images = np.empty((len(paths), SIDE, SIDE), np.uint8)
     n_coloured = 0
     with ThreadPoolExecutor() as pool:
         results = tqdm(
-            pool.map(read_image_and_has_colour, paths), total=len(paths), unit="picture", disable=None, leave=False
+            pool.map(lambda path: read_image(path, ink), paths),
+            total=len(paths),
+            unit="picture",
+            disable=None,
+            leave=False,
         )
-        for i, (image, in_colour) in enumerate(results):
+        for i, (image, is_coloured) in enumerate(results):
             images[i] = image
-            n_coloured += in_colour
+            n_coloured += is_coloured
     return images, n_coloured
 
 
-def read_picture_as_image(path, ink, colour_flags=None):
-    """Return the picture in a file as an image (28, 28) uint8. ink: "light" or "dark".
+def read_image(path, ink):
+    """Return (the picture in a file as an image (28, 28) uint8, True if the picture is in colour).
 
-    colour_flags: as in support.ink.read_picture.
+    ink: "light" or "dark". Raises UserError as `support.ink.open_picture` does.
     """
-    from support import ink as pictures  # needs Pillow
+    from support.ink import has_colour, open_picture, to_grey  # needs Pillow
 
-    return to_image(pictures.read_picture(path, colour_flags=colour_flags), ink)
+    with open_picture(path) as picture:
+        is_coloured = has_colour(picture)  # first, because `to_grey` makes the picture smaller
+        grey = to_grey(picture)
+    return to_image(grey, ink), is_coloured
 
 
 def to_image(grey, ink):

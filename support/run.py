@@ -105,7 +105,7 @@ class Run:
         self.drawn = np.zeros(dataset.n_train, bool)  # True for examples that have been drawn ...
         self.marked = 0  # ... in the first `marked` steps
         self.files = Files(options)
-        self.title = opt.make_network_and_framework_title(options)
+        self.title = opt.make_run_title(options)
         self.tested = opt.test_set_name(options)
         self.interrupts = Interrupts()  # received by this process
         self.signal = None  # agreed on by all processes

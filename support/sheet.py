@@ -7,7 +7,7 @@ from PIL import Image
 
 from support.errors import UserError
 from support.files import atomic_write
-from support.ink import FAINTEST, measure_unlikelihood_and_darkness, otsu_threshold, read_picture, to_mnist
+from support.ink import FAINTEST, measure_contrast, otsu_threshold, read_picture, to_mnist
 from support.paper import find_sheet_corners, rectify
 from support.pictures import CUT
 
@@ -17,7 +17,7 @@ LEAST = 0.15  # fraction of the median ink of rows, or of digits: less is a spec
 APART = 0.012  # the least space between two digits, as a fraction of the picture's width
 
 
-def cut_rows_of_ten_digits(path):
+def cut_digit_rows(path):
     """Return the digits on a sheet in a picture file, dark on light, as images (rows, 10, 28, 28) uint8.
 
     Between rows, and between the digits of a row, there must be a straight strip of empty paper. Raises UserError if a
@@ -27,7 +27,7 @@ def cut_rows_of_ten_digits(path):
     corners = find_sheet_corners(picture)
     if corners is not None:
         picture = rectify(picture, corners)
-    darkness = measure_unlikelihood_and_darkness(picture)[1]
+    darkness = measure_contrast(picture).darkness
     dark = darkness[darkness >= otsu_threshold(darkness)]
     strength = max(np.median(dark) if dark.size else 0, FAINTEST)
     ink = (255 * np.clip((darkness / strength - 0.3) / 0.4, 0, 1)).astype(np.uint8)
@@ -59,8 +59,8 @@ def find_run_slices(mask, gap):
     return [slice(a, b + 1) for a, b in zip(indices[[0, *(ends + 1)]], indices[[*ends, -1]], strict=True)]
 
 
-def save_digits_and_count(images, folder, name):
-    """Save images (rows, 10, 28, 28) as folder/train/0/NAME-1.png and so on, for `--dataset`. Return their number.
+def save_digits(images, folder, name):
+    """Save images (rows, 10, 28, 28) as folder/train/0/NAME-1.png and so on, for `--dataset`.
 
     The folder also gets a file that says how the images were made, so that networks trained on them process pictures
     in the same way.
@@ -73,4 +73,3 @@ def save_digits_and_count(images, folder, name):
                 Image.fromarray(image).save(file, "PNG")
     with atomic_write(Path(folder) / CUT) as file:
         file.write(b"Cut from sheets by predict.py --cut: the ink of each digit, in the form of MNIST's images.\n")
-    return images.shape[0] * DIGITS

@@ -4,6 +4,7 @@ This file works with any network that has `forward`, `backward` and `params`, an
 """
 
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,6 +20,14 @@ HIDDEN = 1e-3
 # give a slope, to steps for which the difference is mere rounding.
 FINER = 4.0
 STEPS = 13
+
+
+class SlopeComparison(NamedTuple):
+    """A slope by hand, compared with central differences."""
+
+    agrees: bool  # True if a difference with any of the step sizes HS agrees
+    slope: float  # the difference that agrees, or the nearest one
+    distance: float  # of that difference from the slope by hand, in units of the gradient's size
 
 
 class Slopes:
@@ -93,11 +102,7 @@ class Slopes:
         return (losses[0] - losses[1]) / (2 * h)
 
     def compare_slope(self, by_hand, directions, scale):
-        """Compare a slope by hand with central differences. Return (agrees, nearest difference, its distance).
-
-        agrees: True if a difference with any of the step sizes HS agrees. directions: see `slope`. scale: the size of
-        the gradient; the distance is in units of it.
-        """
+        """Return the `SlopeComparison` of a slope by hand. directions: see `slope`. scale: the size of the gradient."""
         attempts = []
         for h in HS:
             if attempts and self.noise / h > HIDDEN * scale:
@@ -106,9 +111,9 @@ class Slopes:
             gap = abs(slope - by_hand)
             attempts.append((gap / (scale or 1.0), slope))
             if gap <= SLOPE * scale + self.noise / h:
-                return True, slope, attempts[-1][0]
-        gap, slope = min(attempts)
-        return False, slope, gap
+                return SlopeComparison(True, slope, attempts[-1][0])
+        distance, slope = min(attempts)
+        return SlopeComparison(False, slope, distance)
 
     def measure_slope_and_error(self, directions):
         """Return (slope along directions, bound on its error). directions: {name: direction}, see `slope`.
@@ -149,7 +154,7 @@ class Slopes:
         lines = {name: rng.choice([-1.0, 1.0], gradient.shape) for name, gradient in grads.items()}
         by_hand = sum(float((gradient * lines[name]).sum()) for name, gradient in grads.items())
         scale = float(np.sqrt(sum(float((gradient**2).sum()) for gradient in grads.values())))
-        return not self.compare_slope(by_hand, lines, scale)[0]
+        return not self.compare_slope(by_hand, lines, scale).agrees
 
 
 def one_hot(shape, entry):

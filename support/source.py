@@ -4,6 +4,7 @@
 """
 
 import hashlib
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -19,6 +20,23 @@ from support.pictures import DIGITS
 ROOT = Path(__file__).resolve().parent.parent
 # The default values. A checkpoint or the command line may also give them explicitly.
 USUAL = {"ink": "light", "context_length": texts.CONTEXT_LENGTHS["texts"], "ignored": texts.IGNORED}
+
+
+@dataclass
+class Content:
+    """What the files of a dataset hold."""
+
+    arrays: list  # [training images, labels, test images, labels], or [the token ids of a text]
+    classes: tuple = ()  # the names of the labels 0, 1, ..., if there are labels
+    letters: str = ""  # the letters of a text: token 0, token 1, ...
+
+    @cached_property
+    def sha256(self):
+        """The SHA-256 sum of the letters and arrays, as hex."""
+        total = hashlib.sha256(self.letters.encode())
+        for array in self.arrays:
+            total.update(np.ascontiguousarray(array))
+        return total.hexdigest()
 
 
 class Source:
@@ -83,11 +101,11 @@ class Source:
 
     def get_example_arrays(self):
         """Return a list of arrays: [training images, labels, test images, labels] or [training tokens, test tokens]."""
-        return self.content["arrays"]
+        return self.content.arrays
 
     @cached_property
     def content(self):
-        """The content of the files: {"arrays": a list, "sha256": the sum of all content}, and "classes" or "letters".
+        """The `Content` of the files.
 
         Raises UserError if the files cannot be read, or are not those of the checkpoint.
         """
@@ -100,8 +118,7 @@ class Source:
         else:
             files = self.list_own_file_contents()
         content = self.parse_files(files)
-        content["sha256"] = hash_letters_and_arrays(content)
-        if content["sha256"] != self.given.get("sha256", content["sha256"]):
+        if content.sha256 != self.given.get("sha256", content.sha256):
             raise UserError(f"--dataset {self.name}: these are not the {self.noun} that the network has learned from")
         return content
 
@@ -112,7 +129,7 @@ class Source:
     @cached_property
     def sha256(self):
         """The SHA-256 sum of all arrays, whatever the format of the files. A resumed run notices changes by it."""
-        return self.content["sha256"]
+        return self.content.sha256
 
     @cached_property
     def context_length(self):
@@ -215,11 +232,12 @@ class ImageFolder(Source):
         return pictures.list_mnist_file_contents(self.path, DATA)
 
     def parse_files(self, file_contents):
-        return pictures.read_arrays_and_classes(self.name, file_contents, self.ink)
+        arrays, classes = pictures.read_dataset(self.name, file_contents, self.ink)
+        return Content(arrays, classes=classes)
 
     @cached_property
     def classes(self):
-        return self.content["classes"]
+        return self.content.classes
 
     @cached_property
     def mean_and_std(self):
@@ -227,7 +245,7 @@ class ImageFolder(Source):
 
         Raises UserError if all pixels are of the same grey.
         """
-        mean, std = pictures.mean_and_std(self.content["arrays"][0])
+        mean, std = pictures.mean_and_std(self.content.arrays[0])
         if not std:
             raise UserError(f"--dataset {self.name}: all training images have the same grey, and show nothing")
         return mean, std
@@ -303,10 +321,10 @@ class Names(Source):
         return "the loss included the tokens after the end of a name; from now on it does not" if has_changed else ""
 
     def parse_files(self, file_contents):
-        return texts.parse_names_file(*file_contents)
+        return Content(texts.parse_names_file(*file_contents))
 
     def get_example_arrays(self):
-        return self.content["arrays"][::2]
+        return self.content.arrays[::2]
 
     def decode_inputs(self, x, max_length):
         """Return inputs x (n, T) of a network as a list of n names, for display. max_length: not used."""
@@ -337,15 +355,16 @@ class Text(Source):
         return facts | {"letters": "".join(map(chr, arrays["letters"].ravel()))}
 
     def parse_files(self, file_contents):
-        return texts.parse_text_file(*file_contents, self.name, self.byte_pairs)
+        token_ids, letters = texts.parse_text_file(*file_contents, self.name, self.byte_pairs)
+        return Content([token_ids], letters=letters)
 
     def get_example_arrays(self):
         noun = "tokens" if self.byte_pairs else "letters"
-        return texts.cut_train_and_test_windows(*self.content["arrays"], self.context_length, self.name, noun)
+        return texts.cut_windows(*self.content.arrays, self.context_length, self.name, noun)
 
     @cached_property
     def letters(self):
-        return self.content["letters"]
+        return self.content.letters
 
     def decode_to_str(self, token_ids):
         """Return the text, a str, that a sequence of token ids stands for."""
@@ -419,11 +438,3 @@ class Sources(dict):
         if name in self and of in ("", self[name].noun):
             return self[name].with_facts(**facts)
         return open_source(name, of, **facts)
-
-
-def hash_letters_and_arrays(parsed_content):
-    """Return the SHA-256 sum, as hex, of the letters (if any) and arrays in `parsed_content`, see `Source.content`."""
-    total = hashlib.sha256(parsed_content.get("letters", "").encode())
-    for array in parsed_content["arrays"]:
-        total.update(np.ascontiguousarray(array))
-    return total.hexdigest()

@@ -68,11 +68,11 @@ class Tokenizer:
 
         The text continues a sentence that begins with the network's name. prompt: as the user typed it, or None.
         """
-        can = prompt is None or self.accepts(prompt)
+        can = prompt is None or self.fits_kind(prompt)
         return "" if can else f"writes {self.source.singular_noun}s, and {prompt!r} is not one"
 
-    def accepts(self, prompt):
-        """Return True if a network that learned such examples can continue this prompt."""
+    def fits_kind(self, prompt):
+        """Return True if a prompt is of this kind: a digit, the letters of a name, or a text, which may be anything."""
         return re.fullmatch(self.pattern, prompt) is not None
 
 
@@ -132,8 +132,8 @@ class Letters(Tokenizer):
         token_ids = windows.astype(np.int64)
         return token_ids[:, :-1], token_ids[:, 1:]
 
-    def accepts(self, prompt):
-        return True  # a text can continue anything
+    def fits_kind(self, prompt):
+        return True
 
     def describe_problem(self, prompt):
         if prompt is None or self.source.cut_by:
@@ -154,7 +154,7 @@ def default_prompt_id(source):
 
 
 def parse_names_file(content):
-    """Return {"arrays": [training names, zeros, test names, zeros]} from a gzipped list of names.
+    """Return [training names, zeros, test names, zeros], four arrays, from a gzipped list of names.
 
     The names are encoded as by `encode_names`, and a tenth are for testing. The list has the most frequent names first,
     so it is shuffled, with the same seed for every run. The zeros stand for labels; they remain because checkpoints
@@ -164,7 +164,7 @@ def parse_names_file(content):
     texts = encode_names(names)[np.random.default_rng(0).permutation(len(names))]
     labels = np.zeros(len(names), np.uint8)
     n = len(names) - len(names) // TESTS
-    return {"arrays": [texts[:n], labels[:n], texts[n:], labels[n:]]}
+    return [texts[:n], labels[:n], texts[n:], labels[n:]]
 
 
 def encode_names(names):
@@ -189,17 +189,17 @@ MOST_LETTERS = 2**16
 
 
 def parse_text_file(content, name, byte_pairs=None):
-    """Return {"arrays": [token ids (N,)], "letters": sorted letters that occur} from a text in UTF-8, gzipped or not.
+    """Return (token ids (N,), the sorted letters that occur) of a text in UTF-8, gzipped or not.
 
     content: the bytes of the file. A token is a letter; the ids are uint8, or uint16 if there are more than 256
     letters. Every line ends with a line feed, whatever system wrote the text. If byte_pairs is given, the
-    `support.tokens.BytePairs` of a GGUF file, the tokens are those, as uint32, and there are no "letters". Raises
+    `support.tokens.BytePairs` of a GGUF file, the tokens are those, as uint32, and the letters are "". Raises
     UserError if the bytes are not a text in UTF-8.
     """
     try:
         if byte_pairs:
             text = "".join(codes.tobytes().decode("utf-32-le") for codes in iter_unicode_arrays(content, name))
-            return {"arrays": [np.array(encode_with_byte_pairs(text, byte_pairs, name), np.uint32)]}
+            return np.array(encode_with_byte_pairs(text, byte_pairs, name), np.uint32), ""
         occurs = np.zeros(0x110000, bool)
         length = 0
         for codes in iter_unicode_arrays(content, name):
@@ -217,7 +217,7 @@ def parse_text_file(content, name, byte_pairs=None):
     for codes in iter_unicode_arrays(content, name):
         token_ids[start : start + len(codes)] = id_of_code[codes]
         start += len(codes)
-    return {"arrays": [token_ids], "letters": "".join(map(chr, letters))}
+    return token_ids, "".join(map(chr, letters))
 
 
 def encode_with_byte_pairs(text, byte_pairs, name):
@@ -236,7 +236,7 @@ def iter_unicode_arrays(content, name):
         yield np.frombuffer(piece.encode("utf-32-le"), "<u4")
 
 
-def cut_train_and_test_windows(token_ids, context_length, name, noun="letters"):
+def cut_windows(token_ids, context_length, name, noun="letters"):
     """Return [training windows, test windows] of a text, (n, T + 1) each. The last tenth of the text is for testing.
 
     T is `context_length`. A window begins at every T-th token, and its last token is the first of the next window. The

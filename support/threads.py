@@ -240,14 +240,19 @@ def concatenate(arrays):
 
 @cache
 def limit_blas_threads():
-    """Limit each of NumPy's matrix products to one thread from now on. Return how many threads they used before.
+    """Limit each of NumPy's matrix products to one thread from now on."""
+    count_blas_threads()  # while they have their usual number
+    ThreadpoolController().select(user_api="blas").limit(limits=1)
+
+
+@cache
+def count_blas_threads():
+    """Return how many threads NumPy's matrix products used before `limit_blas_threads`.
 
     Returns 1 if threadpoolctl cannot limit the threads of NumPy's BLAS library, for example Apple's Accelerate.
     """
-    blas = ThreadpoolController().select(user_api="blas")
-    number = max((library["num_threads"] for library in blas.info()), default=1)
-    blas.limit(limits=1)
-    return number
+    libraries = ThreadpoolController().select(user_api="blas").info()
+    return max((library["num_threads"] for library in libraries), default=1)
 
 
 def map_in_threads(function, *arguments, meeting=None):
@@ -273,7 +278,7 @@ def map_in_threads(function, *arguments, meeting=None):
                 with meeting.part_session() if meeting else nullcontext():
                     results[i] = function(*part)
 
-    n_wanted = (len(parts) if meeting else min(len(parts), limit_blas_threads())) - 1
+    n_wanted = (len(parts) if meeting else min(len(parts), count_blas_threads())) - 1
     queue, n_started = start_threads(n_wanted) if n_wanted > 0 else (None, 0)
     if meeting and n_started < n_wanted:
         needs = f"--parts {len(parts)} needs as many threads, but the system starts {n_started + 1}"
@@ -342,8 +347,7 @@ class PartEnded(Exception):
 class Meeting:
     """Adds up numbers over the parts of a batch, for layers that need sums over it, as PyTorch's SyncBatchNorm does.
 
-    At most `limit_blas_threads()` parts compute at a time. A part that waits for the others lets another
-    one compute.
+    At most `count_blas_threads()` parts compute at a time. A part that waits for the others lets another one compute.
     """
 
     def __init__(self):
@@ -356,7 +360,7 @@ class Meeting:
         self.number = n_parts
         self.ended = False
         self.brought = {}
-        self.room = threading.Semaphore(limit_blas_threads())
+        self.room = threading.Semaphore(count_blas_threads())
         try:
             yield self
         finally:

@@ -31,7 +31,7 @@ def to_numpy_by_group(model, optimizer):
     velocities in its state. They stay 0, but the velocities of main_np.py are then the last gradients.
     """
     groups = {}
-    for group, tensors in (get_tensors_by_group(model) | get_optimizer_state_by_group(model, optimizer)).items():
+    for group, tensors in (get_tensors_by_group(model) | get_optimizer_state(model, optimizer)).items():
         groups[group] = {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
     return groups
 
@@ -52,9 +52,7 @@ def copy_from_numpy(model, optimizer, groups, steps, source_name):
         content["state"][i]["step"] = torch.tensor(float(steps))  # used by AdamW, ignored by SGD
     optimizer.load_state_dict(content)
     own_groups = (
-        get_tensors_by_group(model)
-        | get_optimizer_state_by_group(model, optimizer)
-        | {"frozen": get_frozen_tensors(model)}
+        get_tensors_by_group(model) | get_optimizer_state(model, optimizer) | {"frozen": get_frozen_tensors(model)}
     )
     check_twin(model, groups, source_name, own_groups)
     for group in [group for group in own_groups if group in groups]:
@@ -87,25 +85,23 @@ def get_tensors_by_group(model):
             if name != "num_batches_tracked":  # a counter that PyTorch does not use here
                 statistics[f"{path}.{STATISTICS.get(name, name)}".strip(".")] = buffer
     return {
-        "params": {name: turn(p.detach()) for name, p, turn in iter_name_parameter_and_transpose(model)},
+        "params": {name: turn(p.detach()) for name, p, turn in iter_parameters(model)},
         "statistics": statistics,
     }
 
 
 def get_frozen_tensors(model):
     """Return {name: tensor} of the parameters that do not learn, with the names and axes as in NumPy."""
-    return {name: turn(p.detach()) for name, p, turn in iter_name_parameter_and_transpose(model, learns=False)}
+    return {name: turn(p.detach()) for name, p, turn in iter_parameters(model, learns=False)}
 
 
-def get_optimizer_state_by_group(model, optimizer):
+def get_optimizer_state(model, optimizer):
     """Return the optimizer's state, {"momentum": {name: tensor}, ...}, with the names and axes as in NumPy."""
     numbers = {p: i for i, p in enumerate(list_parameters(optimizer))}
     state = optimizer.state_dict()["state"]
     groups = {}
     for group, state_name in optimizer.options.optimizer.state_names.items():
-        groups[group] = {
-            name: turn(state[numbers[p]][state_name]) for name, p, turn in iter_name_parameter_and_transpose(model)
-        }
+        groups[group] = {name: turn(state[numbers[p]][state_name]) for name, p, turn in iter_parameters(model)}
     return groups
 
 
@@ -114,7 +110,7 @@ def list_parameters(optimizer):
     return [p for group in optimizer.param_groups for p in group["params"]]
 
 
-def iter_name_parameter_and_transpose(model, learns=True):
+def iter_parameters(model, learns=True):
     """Yield (name in NumPy, parameter, function) for each parameter that learns or, if not `learns`, that does not.
 
     The function takes a tensor of the parameter's shape and returns a view with the axes as in NumPy.

@@ -24,7 +24,18 @@ from marker.verdict import Verdict, Wrong
 from practice_answers import RIGHT, filled
 
 # Each takes the place of the examination in its own process. What its functions do is asked for outside.
-FORGED = "import exercises.blank\n\nexercises.blank.Blank.run_checks = lambda *given: 'All is well.'\n\n"
+FORGED = """
+import types
+import exercises.blank
+
+def run_checks(blank, *given):
+    blank.format_success = lambda evidence: "All is well."
+    return types.SimpleNamespace(remarks=[])
+
+exercises.blank.Blank.run_checks = run_checks
+del run_checks
+
+"""
 NOTHING = {
     "own_network": "def loss(params, images, labels): return 0.0\ndef gradients(params, images, labels): return "
     "params\ndef train(images, labels, rng): return [0.5], 0.93\ndef read(params, images): return images[:, 0] * 0\n",

@@ -19,7 +19,7 @@ from exercises.catalogue import OURS
 from exercises.faults import FAULTS, SUSPECTS, Fault, find_fault_line, get_network_name, insert_fault
 from exercises.faulty import (
     copy_project_with_fault,
-    judge_and_list_messages,
+    judge_guess,
     load_findings_by_step,
     make_training_command,
     parse_place,
@@ -50,18 +50,18 @@ def test_a_fault_is_an_edit_of_one_line_that_python_reads(name):
     ast.parse(wrong)
     (line,) = (n for n, (a, b) in enumerate(zip(text.splitlines(), wrong.splitlines(), strict=True), 1) if a != b)
     assert line == find_fault_line(text, fault) and fault.suspect in SUSPECTS
-    is_found, said = judge_and_list_messages(name, fault.file, line, fault.suspect)
+    is_found, said = judge_guess(name, fault.file, line, fault.suspect)
     assert is_found and said[0] == f"Found. {fault.why}"
     loud = [f"{STEPS_THAT_SAY[look]}: {words}" for look, words in load_findings_by_step(name).items() if words]
     assert said[1:] == loud or (not loud and said[1].startswith("No step of docs/debugging.md detects it"))
-    is_found, said = judge_and_list_messages(name, fault.file, line + 1, fault.suspect)
+    is_found, said = judge_guess(name, fault.file, line + 1, fault.suspect)
     assert not is_found and said[0] == "The suspect is right. The file is right, but it is a different line."
     again = [
         f"Look again at what {STEPS_TO_READ[look]}." for look, words in load_findings_by_step(name).items() if words
     ]
     assert said[1:] == again[:1]
     others = [suspect for suspect in SUSPECTS if suspect != fault.suspect]
-    assert not any(judge_and_list_messages(name, fault.file, line, suspect)[0] for suspect in others)
+    assert not any(judge_guess(name, fault.file, line, suspect)[0] for suspect in others)
 
 
 def test_what_is_handed_out_is_the_project_with_that_fault_alone(tmp_path, capsys):
@@ -112,9 +112,9 @@ def test_a_drill_goes_on_from_easy_to_hard_once_a_fault_is_found(tmp_path, capsy
 
 def test_the_drill_has_the_networks_that_a_learner_has_met(tmp_path):
     work = Work(tmp_path, OURS)
-    assert {get_network_name(FAULTS[name]) for name in drill.list_fault_names_easy_first(work)} == {"mlp"}
+    assert {get_network_name(FAULTS[name]) for name in drill.list_faults_by_ease(work)} == {"mlp"}
     work.store("passed", "a digest", OURS.by_name["batch_norm_dx"])
-    names = drill.list_fault_names_easy_first(work)
+    names = drill.list_faults_by_ease(work)
     assert {get_network_name(FAULTS[name]) for name in names} == {"mlp", "resnet"}
     shown = [sum(map(bool, load_findings_by_step(name).values())) for name in names]
     assert shown == sorted(shown, reverse=True) and shown[-1] == 0
@@ -165,7 +165,7 @@ def test_what_makes_no_sense_is_one_line(tmp_path):
     with pytest.raises(UserError, match="an example"):
         parse_place(tmp_path / "fault", "main_np.py")
     with pytest.raises(UserError, match="an example"):
-        judge_and_list_messages("uphill", "main_np.py", 3, "luck")
+        judge_guess("uphill", "main_np.py", 3, "luck")
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ import vit_torch
 from autograd_np import Tensor
 from layers_np import Linear, Network, channel_sum, flatten_layers, row_max, row_sum
 from mlp_np import relative_difference, softmax
-from support.torch_names import iter_name_parameter_and_transpose
+from support.torch_names import iter_parameters
 
 IMAGES = [(2, 5, 6, 3), (1, 4, 4, 2), (3, 7, 3, 1), (2, 2, 5, 1), (1, 1, 1, 2)]  # B, height, width, C
 TOKENS = [(2, 5, 6), (1, 4, 4), (3, 7, 3), (1, 1, 4), (2, 2, 9)]  # B, T, C
@@ -55,7 +55,7 @@ def of_layer(layer, kind):
 def pair(layer, module, rng):
     """Both with the same weights in float64, stirred: a gamma of 1 would hide that it was forgotten."""
     params = of_layer(layer, "params")
-    for name, p, turn in iter_name_parameter_and_transpose(module.double()):
+    for name, p, turn in iter_parameters(module.double()):
         params[name.strip(".")] += rng.normal(0, 0.3, turn(p).shape)
         turn(p.data).copy_(torch.from_numpy(params[name.strip(".")]))
     return layer, module
@@ -81,7 +81,7 @@ def same_as_pytorch(layer, module, x, zero=()):
     if dx is not None:
         agree(dx, x_torch.grad)
     grads = of_layer(layer, "grads")
-    theirs = {name.strip("."): turn(p.grad) for name, p, turn in iter_name_parameter_and_transpose(module)}
+    theirs = {name.strip("."): turn(p.grad) for name, p, turn in iter_parameters(module)}
     assert list(grads) == list(of_layer(layer, "params")) == list(theirs)
     for name, gradient in grads.items():
         agree(gradient, theirs[name], absolute=name in zero)

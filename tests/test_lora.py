@@ -142,7 +142,7 @@ def test_a_network_that_mixes_its_texts_gets_them_whole_also_beside_a_file(here,
 
 def test_the_text_is_cut_into_the_words_of_the_file(here):
     source = options_of(here).source
-    words = source.content["arrays"][0]
+    words = source.content.arrays[0]
     text = source.decode_to_str(words)
     assert text == (here / "my.txt").read_text(encoding="utf-8") and len(words) < len(text)
     assert source.get_facts_and_arrays() == ({"of": "texts", "sha256": source.sha256, "cut_by": source.cut_by}, {})

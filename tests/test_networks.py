@@ -31,7 +31,7 @@ from support.checkpoint import load_checkpoint
 from support.errors import UserError
 from support.options import option, with_changes
 from support.run import FILES
-from support.torch_names import iter_name_parameter_and_transpose, to_numpy_by_group
+from support.torch_names import iter_parameters, to_numpy_by_group
 
 pytestmark = pytest.mark.usefixtures("quick_curves")
 FEW_UNITS = [f"{model} {SMALL.get(model, '')}" for model in NETWORKS]
@@ -67,7 +67,7 @@ def by_pytorch(model, optimizer, x, y):
     x = torch.from_numpy(x)
     logits = model(x)
     F.cross_entropy(logits.flatten(0, -2), torch.from_numpy(y).flatten(), ignore_index=-1).backward()
-    grads = {name: turn(p.grad).numpy() for name, p, turn in iter_name_parameter_and_transpose(model)}
+    grads = {name: turn(p.grad).numpy() for name, p, turn in iter_parameters(model)}
     statistics = sorted(to_numpy_by_group(model.eval(), optimizer)["statistics"].items())
     return {"logits": logits.detach().numpy(), **grads, **dict(statistics), "when testing": model(x).detach().numpy()}
 

@@ -90,7 +90,7 @@ def test_a_table_of_one_letter_that_learns_by_gradients_does_not_beat_counting(s
 
 def test_what_it_has_to_beat_is_what_counting_gives():
     """Another table of the same counts, made by another program, is as good."""
-    texts, others = writer.draw_train_and_held_out_texts(np.random.default_rng(0))
+    texts, others = writer.split_texts(np.random.default_rng(0))
     assert (len(texts), len(others)) == (writer.N_TRAIN, writer.N_HELD_OUT)
     assert len({*map(bytes, texts)} | {*map(bytes, others)}) == writer.N_TRAIN + writer.N_HELD_OUT
     place, before, words = triples(texts)
@@ -104,7 +104,7 @@ def test_what_it_has_to_beat_is_what_counting_gives():
 
 
 def test_the_texts_of_the_check_have_all_letters_and_all_lengths():
-    texts, _ = writer.draw_train_and_held_out_texts(np.random.default_rng(0))
+    texts, _ = writer.split_texts(np.random.default_rng(0))
     chosen = texts[writer.choose_varied_indices(texts)]
     assert {*chosen.ravel()} == {*texts.ravel()} and len(chosen) < 30
     assert {*(chosen > 0).sum(axis=1)} == {*(texts > 0).sum(axis=1)}
@@ -168,7 +168,7 @@ LOSSES = [
 
 @pytest.mark.parametrize(("of", "logits", "words"), LOSSES, ids=[words for *_, words in LOSSES])
 def test_of_which_words_a_loss_is_is_said(of, logits, words):
-    texts = writer.draw_train_and_held_out_texts(np.random.default_rng(0))[0][:40]
+    texts = writer.split_texts(np.random.default_rng(0))[0][:40]
     params = {"E": np.random.default_rng(1).normal(size=(28, 27))}
     with pytest.raises(Wrong, match=words) if words else nullcontext():
         writer.check_loss_and_causality(with_table(of, logits), params, texts, seed=0)
@@ -182,7 +182,7 @@ def test_a_loss_has_to_be_lower_than_that_of_counting_by_two_hundredths(monkeypa
         with nullcontext() if is_right else pytest.raises(Wrong, match="too high"):
             writer.check_beats_bigrams(found)
     for off, words in ((-6, " likelier"), (6, "less likely")):
-        assert words in str(writer.make_sampling_error(off, 2.0, 2.1))
+        assert words in str(writer.make_sampling_error(writer.SamplingStatistics(off, 2.0, 2.1)))
 
 
 def test_what_write_returns_has_to_be_names_that_begin_so():
@@ -256,7 +256,7 @@ CLAIMS = [
 @pytest.mark.parametrize(("claim", "words"), CLAIMS)
 def test_a_claim_that_is_far_from_the_loss_is_named_whether_it_is_too_low_or_too_high(claim, words, monkeypatch):
     monkeypatch.setattr(writer, "compute_loss", lambda calls, params, texts: 2.3)
-    texts = writer.draw_train_and_held_out_texts(np.random.default_rng(0))[0][:40]
+    texts = writer.split_texts(np.random.default_rng(0))[0][:40]
     trace = make_trace((texts,), claim=claim)
     found = make_evidence(trace=trace, held_out_loss=2.3, examples=(texts,), params={}, held_out=texts)
     with pytest.raises(Wrong, match=words) if words else nullcontext():
@@ -351,11 +351,7 @@ def likeliest(n):
 
 def of_names(file):
     """Return a `write` that returns names it was trained with, and nothing for the two long beginnings."""
-    names = [
-        name
-        for name in decode_names(writer.draw_train_and_held_out_texts(np.random.default_rng([0, 48]))[0])
-        if len(name) < 12
-    ]
+    names = [name for name in decode_names(writer.split_texts(np.random.default_rng([0, 48]))[0]) if len(name) < 12]
 
     def write(params, prompts, rng):
         fitting = {prompt: [name for name in names if name.startswith(prompt)] or [prompt] for prompt in {*prompts}}
@@ -446,7 +442,7 @@ def two_letters(params, texts):
 def curve_of(at=(0, 0.5, 1, 1, 1, 1), by=(1, 1, 1, 1, 1), last=None, was_used=True, one_letter=False):
     """The `Evidence` on a training that was at such shares of its way to what counting gives, and whose steps were so
     many times as long as they are on average."""
-    texts = writer.draw_train_and_held_out_texts(np.random.default_rng(0))[0][:200]
+    texts = writer.split_texts(np.random.default_rng(0))[0][:200]
     calls = writer.WriterCalls(make_file(logits=two_letters))
     calls.loss = partial(writer.compute_loss, calls)
     rng = np.random.default_rng(1)

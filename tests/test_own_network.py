@@ -115,7 +115,7 @@ def test_the_seconds_of_the_statements_are_those_of_the_marker():
 
 
 def test_images_that_a_network_is_tested_with_are_no_images_that_it_has_learned_from():
-    images, _, others, _ = own.draw_train_and_held_out_data(np.random.default_rng(0))
+    (images, _), (others, _) = own.split_images(np.random.default_rng(0))
     pool = digits.few_images()
     assert (len(images), len(others)) == (3500, 2500) and len(pool[0]) + len(pool[2]) == 6000
     twice = len({*map(bytes, images)} & {*map(bytes, others)})
@@ -478,7 +478,7 @@ CAUSES = [
 @np.errstate(all="ignore")  # as the marker has it
 @pytest.mark.parametrize(("words", "how"), CAUSES, ids=[words for words, _ in CAUSES])
 def test_why_it_reads_so_few_is_seen_in_its_training(words, how, learned):
-    cause = str(next(filter(None, own.iter_cause_errors(curve_of(learned, **how)))))
+    cause = str(next(own.iter_cause_errors(curve_of(learned, **how))))
     assert all(part in cause.replace("\n", " ") for part in words.split(" ... ")), cause
 
 

@@ -787,7 +787,7 @@ def test_a_stub_that_the_page_opens_replaces_nothing(tmp_path, monkeypatch):
     (tmp_path / "my_practice.zip").write_bytes(zipped({"my_practice/dz1.py": STUB, "my_practice/da1.py": DONE}))
     monkeypatch.setattr(desk, "FOLDER", tmp_path)
     monkeypatch.setattr(desk, "UNPACKED", tmp_path / "unpacked")
-    assert desk.read_work_archive("my_practice.zip")["work"]["files"] == {"da1": DONE}
+    assert desk.unpack_work("my_practice.zip")["work"]["files"] == {"da1": DONE}
 
 
 def test_a_tar_file_is_looked_through_up_to_a_limit(tmp_path, monkeypatch):
@@ -1028,11 +1028,11 @@ def test_lines_in_a_learners_helper_may_read_like_the_programs(tmp_path, monkeyp
     helper = "def third(n):\n    lr = 0.1 / n\n    for epoch in (1, 2, 3):\n        lr += 0.3\n    return lr / lr"
     path = write(tmp_path, "dz1", "dz1 = da1 * (z1 > 0) * third(3)")
     path.write_text(path.read_text(encoding="utf-8").replace("\ndef ", f"\n{helper}\n\n\ndef ", 1))
-    rows, said = [array[:200] for array in desk.load_training_and_test_rows()], []
-    changed = {"FOLDER": tmp_path, "TRAINED": tmp_path / "my_network.py", "load_training_and_test_rows": lambda: rows}
+    rows, said = [array[:200] for array in desk.load_rows()], []
+    changed = {"FOLDER": tmp_path, "TRAINED": tmp_path / "my_network.py", "load_rows": lambda: rows}
     for name, value in (changed | {"send_to_page": lambda **one: said.append(one)}).items():
         monkeypatch.setattr(desk, name, value)
-    desk.train_and_send_progress(["dz1"])
+    desk.train_with_progress(["dz1"])
     assert [*map(len, said)] == [1, 1, 4] * desk.EPOCHS and said[-1]["accuracy"] > said[2]["accuracy"]
 
 
@@ -1144,7 +1144,7 @@ def test_a_table_gets_words_and_counts_by_fields():
 def test_a_network_that_was_trained_after_its_file_was_saved_reads_and_is_not_trained_again(learner, monkeypatch):
     path, ran = write(learner.folder, "own_network"), []
     monkeypatch.setattr(practice, "run_file", lambda work, exercise, *words: ran.append(words) or 0)
-    monkeypatch.setattr("support.ink.read_picture_and_digit_image", lambda picture: None)
+    monkeypatch.setattr("support.ink.read_digit_image", lambda picture: None)
     photo = str(ROOT / "png" / "photo.jpg")
     learner("read", photo)
     assert ran == [(), (photo,)]

@@ -19,7 +19,7 @@ from mlp_np import softmax
 from pictures import PENS, SCENES, drawn, encoded, on_sheet, photograph, placed, written
 from support import pictures
 from support.errors import UserError
-from support.ink import read_picture_and_digit_image
+from support.ink import read_digit_image
 from support.source import open_source
 
 pytestmark = pytest.mark.usefixtures("quick_curves")
@@ -47,7 +47,7 @@ def judged(weights, files, digits):
     found = []
     for file, digit in zip(files, digits, strict=True):
         try:
-            (p,) = probabilities(weights, [read_picture_and_digit_image(file)[1]])
+            (p,) = probabilities(weights, [read_digit_image(file)])
         except UserError:
             found.append("refused")
         else:
@@ -117,7 +117,7 @@ def test_a_thick_1_is_not_taken_for_a_sheet(default_run):
 def test_the_command(trained, program, tmp_path):
     """A network is trained for it, and a program imports what it needs and draws: that takes seconds."""
     (tmp_path / "a 4.png").write_bytes(encoded(drawn(), "PNG").read())
-    assert answers(trained, [read_picture_and_digit_image(ROOT / "png" / "photo.jpg")[1]]) == [5]  # the README's
+    assert answers(trained, [read_digit_image(ROOT / "png" / "photo.jpg")]) == [5]  # the README's
     result = program(
         "predict.py", tmp_path / "a 4.png", "--weights", trained, "--show", tmp_path / "shown.png",
         env={"PYTHONPATH": str(ROOT / "tests" / "no_torch"), "PYTHONWARNINGS": "error,ignore::DeprecationWarning"},

@@ -47,7 +47,7 @@ def functions(folder, names, **instead):
     """What a learner's folder gives to a run: the right answers of these exercises, or something instead."""
     for name in names:
         write(folder, name, instead.get(name))
-    return prove.load_function_and_file_by_name(folder, names)
+    return prove.load_learner_functions(folder, names)
 
 
 def proofs():
@@ -151,11 +151,11 @@ def test_a_models_file_answers_with_the_learners_lines(tmp_path, capsys, monkeyp
     )
     apart, largest = found.groups()
     assert float(apart) < 1e-4 and float(largest) > 1
-    model, _, cut, file = prove.load_real_model(tmp_path / "tiny.gguf")
-    words = cut(merge_pair)
+    model = prove.load_real_model(tmp_path / "tiny.gguf")
+    words = model.encode_question(merge_pair)
     for _ in range(prove.ANSWER):  # each is the likeliest after the whole text before it
-        words.append(int(model.forward(np.array([words]))[0, -1].argmax()))
-    answer = b"".join(file.byte_pairs.bytes[word] for word in words[-prove.ANSWER :]).decode(errors="replace")
+        words.append(int(model.llama.forward(np.array([words]))[0, -1].argmax()))
+    answer = b"".join(model.file.byte_pairs.bytes[word] for word in words[-prove.ANSWER :]).decode(errors="replace")
     answer = re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "?", answer)  # as `say` has it
     assert " ".join(f"{prove.QUESTION} {answer} ...".split()) in said
     assert lines.first_wrong is None
@@ -165,7 +165,7 @@ def test_a_wrong_tape_is_found_in_the_gradient_where_it_begins(tmp_path):
     (proof,) = prove.PROOFS["tape"]
     path = write(tmp_path, "tape_train")
     path.write_text(path.read_text(encoding="utf-8").replace("lambda dy: dy * (a.value > 0)", "lambda dy: dy"))
-    lines = prove.LearnerCode(prove.load_function_and_file_by_name(tmp_path, proof.exercises))
+    lines = prove.LearnerCode(prove.load_learner_functions(tmp_path, proof.exercises))
     list(prove.iter_lockstep(proof, lines, 2))
     assert lines.first_wrong[1:4] == ("the gradient of b1", "", 1)
 
@@ -193,7 +193,7 @@ def test_lines_that_overflow_are_found_without_a_warning(tmp_path, short):
     """Warnings are errors here."""
     proof = prove.PROOFS["mlp"][0]
     mine = functions(tmp_path, ("update",), update="v = momentum * old_v + dp; p = old_p + 100 * lr * dp")
-    prove.print_proof_and_save_picture(tmp_path / "proof.png", proof, mine, "mlp_np.py", False)
+    prove.run_proof(tmp_path / "proof.png", proof, mine, "mlp_np.py", False)
 
 
 UNUSABLE = r"""

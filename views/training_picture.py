@@ -15,7 +15,7 @@ from support.drawing import (
     new_figure,
     plot_style,
     style_axes,
-    use_log_scale_and_powers_of_ten,
+    use_log_scale,
 )
 from views.parts import (
     fold_labels,
@@ -113,7 +113,7 @@ def draw_sizes(axes, rows, colors, reference_value=None):
     values = [value for _, value, _ in dots]
     if reference_value:
         values.append(reference_value)
-    use_log_scale_and_powers_of_ten(axes.xaxis)
+    use_log_scale(axes.xaxis)
     axes.xaxis.set_major_locator(LogLocator(10, numticks=6))
     axes.xaxis.set_minor_locator(NullLocator())
     if values:
@@ -137,7 +137,7 @@ def show_loss_curve(axes, losses, n_classes):
     axes.plot(steps[finite], losses[finite], ".-" if len(losses) < 60 else "-", color=TRAIN, linewidth=1.5)
     axes.axhline(np.log(n_classes), color=INK, linewidth=0.8, linestyle="--")
     if losses[finite].max(initial=0) > FAR * np.log(n_classes):
-        use_log_scale_and_powers_of_ten(axes.yaxis)
+        use_log_scale(axes.yaxis)
     else:
         low = 1.1 * losses[finite].min(initial=0)  # below 0 only if the loss is not a cross-entropy
         axes.set_ylim(low, 1.1 * max(np.log(n_classes), losses[finite].max(initial=0)))

@@ -11,7 +11,7 @@ export const tasks = new Map();
 export function taskOf(name, python, again = false) {
   const key = `${name} ${again}`;
   if (!tasks.has(key)) {
-    const storedVerdict = storedSignal(`mark ${key}`, (verdict) => Array.isArray(verdict.said), "sessionStorage");
+    const storedVerdict = storedSignal(`mark ${key}`, (verdict) => Array.isArray(verdict.sentences), "sessionStorage");
     tasks.set(key, new Task(python, `the exercise ${name}`, true, storedVerdict));
   }
   return tasks.get(key);
@@ -22,7 +22,8 @@ export const attempt = (task, exercise, file, onPassed = () => {}) =>
   task.attempt(async (python) => {
     const { text } = file;
     file.write(text); // what was handed out, too, is a file from then on
-    const verdict = await markFile(python, exercise, text, file.again, ({ told }) => told && task.tell(`${told}. `));
+    const onReport = ({ progress }) => progress && task.showProgress(`${progress}. `);
+    const verdict = await markFile(python, exercise, text, file.again, onReport);
     if (verdict.passed) onPassed();
     return verdict;
   });

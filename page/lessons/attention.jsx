@@ -4,13 +4,13 @@ import { useSignal } from "@preact/signals";
 import { percent, top } from "../words.js";
 
 const MOST = 4; // words that are named
-const heads = (looked) =>
-  looked.flatMap((block, b) =>
+const heads = (attention) =>
+  attention.flatMap((block, b) =>
     block.map((weights, h) => ({ weights, name: `Block ${b + 1}, head ${h + 1}`, key: `${b} ${h}` })),
   );
 
 /** Of a digit: for each head a map of the patches that were there. asked: the digit, the first word. across: patches in a row. */
-export function Maps({ looked, asked, across }) {
+export function Maps({ attention, asked, across }) {
   const pointedPatch = useSignal({}); // {key: of a head, place}
   const nameOf = (place) => (place === 0 ? `the ${asked} that you asked for` : `patch ${place}`);
   const findLargest = (weights) => top(weights.length, Math.min(MOST, weights.length), (place) => weights[place]);
@@ -18,7 +18,7 @@ export function Maps({ looked, asked, across }) {
     const places = [...new Set([...first, ...findLargest(weights)])];
     return `${name} looked at ${places.map((place) => `${nameOf(place)} (${percent(weights[place])})`).join(", ")}.`;
   };
-  const allHeads = heads(looked),
+  const allHeads = heads(attention),
     { key, place } = pointedPatch.value,
     head = allHeads.find((one) => one.key === key);
   return (
@@ -59,11 +59,11 @@ export function Maps({ looked, asked, across }) {
 }
 
 /** Of a letter of a text: the letters before it, tinted by what each head looked at. */
-export function Lines({ looked, before }) {
+export function Lines({ attention, before }) {
   return (
     <div class="looked">
       <p class="note">What each head looked at, with the largest weights in numbers:</p>
-      {heads(looked).map(({ key, name, weights }) => (
+      {heads(attention).map(({ key, name, weights }) => (
         <div key={key} class="head">
           <b>{name}</b>
           <code aria-hidden="true">
@@ -133,8 +133,8 @@ export function Letters({ names }) {
   );
 }
 
-function Letter({ name, word, likely, looked }) {
-  const before = [...name.slice(0, looked[0][0].length - 1)];
+function Letter({ name, word, likely, attention }) {
+  const before = [...name.slice(0, attention[0][0].length - 1)];
   const words = likely.map(([other, p]) => `${letterOf(other)} ${percent(p)}${other === word ? " (drawn)" : ""}`);
   return (
     <>
@@ -154,7 +154,7 @@ function Letter({ name, word, likely, looked }) {
           </tr>
         </thead>
         <tbody>
-          {heads(looked).map(({ key, name, weights }) => (
+          {heads(attention).map(({ key, name, weights }) => (
             <tr key={key}>
               <th scope="row">{name}</th>
               {weights.map((share, place) => (

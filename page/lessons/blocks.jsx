@@ -21,7 +21,7 @@ export class Blocks {
       text: signal(place.querySelector("code").textContent.trimEnd()),
       task: new Task(this.python, `block ${i + 1}`),
     };
-    if (printedElement) block.task.said.value = { lesson: printedElement.innerHTML };
+    if (printedElement) block.task.result.value = { lesson: printedElement.innerHTML };
     printedElement?.remove();
     place.replaceChildren(); // the editor stands in its place
     render(<Block block={block} label={`Python, block ${i + 1}`} onRun={() => this.run(i)} />, place);
@@ -61,7 +61,7 @@ const Block = ({ block: { text, task }, label, onRun }) => (
       Run
     </button>
     <div role="status">
-      <Outcome task={task}>{(said) => <BlockOutput {...said} />}</Outcome>
+      <Outcome task={task}>{(result) => <BlockOutput {...result} />}</Outcome>
     </div>
   </>
 );

@@ -8,7 +8,7 @@ const ARROWS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], Arrow
 /** name: of the result. mine, right: rows of numbers, null where there is none (inf or nan): a part of an array with so many
     axes, at `lead`, its first indices, and from `corner` on. furthest: [row, column] in that part of the entry that is furthest
     off, where both have the same shape. isShut: it would tell the answer. */
-export function Both({ name, lead, corner, axes, mine, right, furthest, isShut }) {
+export function Comparison({ name, lead, corner, axes, mine, right, furthest, isShut }) {
   const pointed = useSignal(furthest);
   if (isShut) return <p class="note">After the first hint you can see your {name} beside the right one.</p>;
   const largest = Math.max(...[mine, right].flat(2).map(Math.abs)) || 1;

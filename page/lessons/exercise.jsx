@@ -3,7 +3,7 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { attempt, countHintsSeen, taskOf } from "./attempts.js";
-import { Both } from "./comparison.jsx";
+import { Comparison } from "./comparison.jsx";
 import { Editor } from "./editor.jsx";
 import { ExerciseFile } from "./file.js";
 import { Handwriting } from "./handwriting.jsx";
@@ -102,13 +102,14 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
   const file = useMemo(() => new ExerciseFile(exercise, { again }), [exercise, again]);
   const body = useComputed(() => file.body);
   const task = taskOf(name, python, again),
-    { said, isBusy } = task,
+    { result, isBusy } = task,
     help = useSignal(""), // "hints" or "solution"
     cursor = useRef({}),
     desk = useRef(),
     isAway = useIsAway(desk),
     marker = useFocusBack(isBusy);
   const state = getState(work.value, exercise),
+    comparison = result.value?.comparison, // of the learner's array with the right one
     hintCount = countHintsSeen(exercise);
 
   useEffect(() => () => task.python.stop("Stopped, because you opened a different exercise."), [task]);
@@ -118,7 +119,7 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
   const run = () =>
     task.attempt(async (python) => {
       const { printed, error } = await python.session([file.text], 60);
-      return { passed: null, printed: printed || " ", said: error ? [error] : [] };
+      return { passed: null, printed: printed || " ", sentences: error ? [error] : [] };
     });
 
   const solve = () => {
@@ -129,7 +130,7 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
   const reset = () => {
     file.reset();
     help.value = "";
-    said.value = null;
+    result.value = null;
     cursor.current.focus();
   };
 
@@ -181,14 +182,14 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
         {children}
       </div>
       <VerdictBox task={task} />
-      {said.value?.passed && exercise.line && !again && (
+      {result.value?.passed && exercise.line && !again && (
         <p class="row">
           <a class="button" href={`index.html#line=${exercise.line}`}>
             See what your line computes for your own drawing
           </a>
         </p>
       )}
-      {said.value?.both && <Both {...said.value.both} isShut={said.value.both.isTelling && hintCount === 0} />}
+      {comparison && <Comparison {...comparison} isShut={comparison.isTelling && hintCount === 0} />}
       <Help {...{ exercise, help }} />
       {exercise.reads && <Handwriting {...{ exercise, python, size, file }} />}
       <StorageWarning python={python} />

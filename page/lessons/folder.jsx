@@ -9,10 +9,10 @@ async function upload(python, file) {
   const {
     work: files,
     damaged,
-    unread,
+    skipped,
   } = await python.ask(
-    "read_work_archive",
-    { name: file.name },
+    "unpack_work",
+    { archive_name: file.name },
     { [file.name]: new Uint8Array(await file.arrayBuffer()) },
   );
   change((next) => {
@@ -20,7 +20,7 @@ async function upload(python, file) {
     Object.assign(next.passed, files.passed);
     add(next.progress, files.progress);
   });
-  const lostFiles = unread && ` Cannot be read: ${unread}.`;
+  const lostFiles = skipped && ` Cannot be read: ${skipped}.`;
   const openFile = `Exercises opened: ${Object.keys(files.files).length}.${lostFiles}`;
   return damaged ? `${openFile} Its progress.json is damaged and was ignored: mark the exercises again.` : openFile;
 }
@@ -35,7 +35,7 @@ function OpenNetwork({ python }) {
     openFile.value = null;
     await task.attempt(async (python) => {
       const bytes = new Uint8Array(await file.arrayBuffer());
-      openFile.value = (await python.ask("load_packed_network", { name: file.name }, { [file.name]: bytes })).network;
+      openFile.value = (await python.ask("pack_checkpoint", { name: file.name }, { [file.name]: bytes })).network;
       return `${openFile.value.title}, ${openFile.value.words}.`;
     });
     target.value = "";

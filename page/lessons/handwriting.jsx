@@ -37,7 +37,7 @@ class OwnNetwork {
       );
       const { claimed, right, network, proof, weights } = answer;
       this.learned.value = { text, weights };
-      this.reading.said.value = null; // the network before said that
+      this.reading.result.value = null; // the network before said that
       const tests = `Its accuracy on ${count(this.tests)} test images, written by other people, is ${right.toFixed(2)}.`;
       return { words: `It claims ${claimed.toFixed(2)}. ${tests}`, network, proof };
     });
@@ -69,7 +69,7 @@ class OwnNetwork {
   clear() {
     this.strokes.value = [];
     this.#drawing.value = null;
-    this.#unread = this.reading.said.value = null;
+    this.#unread = this.reading.result.value = null;
   }
 }
 
@@ -95,7 +95,7 @@ export function Handwriting({ exercise: { name }, python, size, file }) {
         </button>
       </div>
       <div role="status">
-        <Outcome task={learning}>{(said) => <TrainingResult {...said} />}</Outcome>
+        <Outcome task={learning}>{(result) => <TrainingResult {...result} />}</Outcome>
       </div>
       {learned.value && (
         <>

@@ -52,7 +52,7 @@ export function Practise({ exercises, python, rules, size }) {
           <ToTrain exercises={exercises} isHere={isTraining} />
         </p>
         {training.task.isBusy.value && !isTraining && (
-          <p class="note">It is training: {training.task.python.job.value?.words.value.toLowerCase()}</p>
+          <p class="note">It is training: {training.task.python.job.value?.progress.value.toLowerCase()}</p>
         )}
         <List exercises={exercises} exercise={isTraining ? null : exercise} />
         <Folder python={python} />

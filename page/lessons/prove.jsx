@@ -10,8 +10,8 @@ const SECONDS = 120;
 
 /** The proof: it ends when an exercise is marked, and what it has shown stays. */
 export class Proof {
-  #heard = signal([]); // {step, loss, twin, apart}
-  rows = computed(() => this.task.said.value?.rows ?? this.#heard.value);
+  #rowsSoFar = signal([]); // {step, loss, twin, apart}
+  rows = computed(() => this.task.result.value?.rows ?? this.#rowsSoFar.value);
 
   constructor(python) {
     this.task = new Task(
@@ -24,23 +24,17 @@ export class Proof {
 
   begin() {
     return this.task.attempt(async (python) => {
-      this.#heard.value = [];
-      const hear = (row) => (this.#heard.value = [...this.#heard.value, row]);
-      const { passed, text } = await python.ask(
-        "compare_learner_lines_with_mlp",
-        {},
-        folder(work.value),
-        SECONDS,
-        hear,
-      );
-      return { passed, text, rows: this.#heard.value };
+      this.#rowsSoFar.value = [];
+      const addRow = (row) => (this.#rowsSoFar.value = [...this.#rowsSoFar.value, row]);
+      const { passed, text } = await python.ask("compare_with_mlp", {}, folder(work.value), SECONDS, addRow);
+      return { passed, text, rows: this.#rowsSoFar.value };
     });
   }
 }
 
 export function Prove({ proof }) {
   const { task, rows } = proof;
-  const { passed } = task.said.value ?? {};
+  const { passed } = task.result.value ?? {};
   return (
     <section class="prove" aria-labelledby="h-prove">
       <h3 id="h-prove" tabIndex={-1}>

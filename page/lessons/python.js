@@ -37,7 +37,7 @@ const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, mil
 class Job {
   began = signal(0); // when it began to run, or 0; in milliseconds, as performance.now()
   limit = signal(0); // the seconds that it may take
-  words = signal(""); // how far it is, if that is known
+  progress = signal(""); // how far it is, in words, if that is known
   awaits = signal(false); // it waits for the images
   #end;
 
@@ -123,14 +123,14 @@ export class Python {
     }
   }
 
-  #ask(message, heard) {
+  #ask(message, onMessage) {
     return new Promise((resolve, reject) => {
       this.#worker.onerror = ({ message = "the worker did not start" }) =>
         reject(Object.assign(new Error(message), { isScript: true }));
       this.#worker.onmessage = ({ data }) => {
         if (data.failed) reject(new Error(data.failed));
         else if (data.ready || data.ended) resolve(data.ready ?? data.ended);
-        else heard(data);
+        else onMessage(data);
       };
       this.#worker.postMessage(message);
     });
@@ -138,8 +138,8 @@ export class Python {
 
   /** What became of one call of page/desk.py: {status, printed, files}; or {stuck: where, seconds} if it took longer than
       that, on a device and at a time of usual speed. It runs after all that were asked for before.
-      hear: gets what it reports on the way. job: ends it, be it under way or waiting. */
-  run({ call, argv, files }, seconds, hear = () => {}, job = new Job("something else")) {
+      onReport: gets what it reports on the way. job: ends it, be it under way or waiting. */
+  run({ call, argv, files }, seconds, onReport = () => {}, job = new Job("something else")) {
     const mark = `\u001e${Math.random()} `; // begins what desk.py reports, and nothing that the learner's lines write
     const code = `from page import desk; desk.MARK = ${JSON.stringify(mark)}; desk.${call}()`;
     const turn = this.#waiting.then(async () => {
@@ -163,7 +163,7 @@ export class Python {
           if (awaits) count++; // that takes none of its time
           if (slowness) began(slowness);
           if (report?.line) lastLine = report;
-          else if (report) hear(report);
+          else if (report) onReport(report);
         }).then(resolve, reject);
       });
       isOver = true;
@@ -189,25 +189,25 @@ export class Python {
       job,
       start: () => this.start(),
       startAgain: () => this.startAgain(),
-      run: (request, seconds, hear) => {
+      run: (request, seconds, onReport) => {
         const newJob = new Job(what);
         if (isPassing) {
           if (this.#passing !== job) this.#passing?.value.stop(`Stopped, because you went on with ${what}.`);
           this.#passing = job;
         }
         job.value = newJob;
-        return this.run(request, seconds, hear, newJob);
+        return this.run(request, seconds, onReport, newJob);
       },
       stop: (why) => job.value?.stop(why),
     });
   }
 
   /** What a function of page/desk.py answers; with the files that it left. */
-  async ask(name, request, files = {}, seconds = 20, hear) {
+  async ask(name, request, files = {}, seconds = 20, onReport) {
     const result = await this.run(
       { call: "call_and_write_answer", argv: [name, JSON.stringify(request)], files },
       seconds,
-      hear,
+      onReport,
     );
     if (result.stuck) throw new Error(`Python took more than ${result.seconds} seconds.`);
     const answerFile = result.files["answer.json"];
@@ -234,7 +234,7 @@ export class Python {
 
   /** {printed, error} of these blocks, run one after the other: what the last one printed. */
   async session(blocks, seconds) {
-    const argv = ["run_blocks_for_last_output", JSON.stringify({ blocks })];
+    const argv = ["run_blocks", JSON.stringify({ blocks })];
     const { files, printed, ...how } = await this.run({ call: "call_and_write_answer", argv, files: {} }, seconds);
     if (!files?.["answer.json"]) return this.ask("make_early_end_result", { blocks, ...how });
     const answer = JSON.parse(new TextDecoder().decode(files["answer.json"]));

@@ -44,11 +44,11 @@ export const ProgramOutput = ({ note, text }) => (
 );
 
 /** What the marker says of a file. passed: null where nothing was marked. */
-export const Verdict = ({ passed, printed, said }) => (
+export const Verdict = ({ passed, printed, sentences }) => (
   <>
     {printed.trim() && passed !== null && <p class="note">Your code printed:</p>}
     {printed && (passed === null || printed.trim()) && <ProgramOutput text={printed} />}
-    <Message text={said.join("\n")} />
+    <Message text={sentences.join("\n")} />
   </>
 );
 
@@ -89,7 +89,7 @@ function Progress({ job }) {
   }, []);
   return (
     <span aria-hidden="true">
-      {job?.words.value}
+      {job?.progress.value}
       {seconds > 1 && `${seconds} of at most ${job.limit.value} seconds. `}
     </span>
   );
@@ -116,15 +116,15 @@ function Download({ python: { received, isStalled, startAgain, megabytes } }) {
   );
 }
 
-/** What came of a task, or that it is under way. children(said): what is shown of the former. */
-export function Outcome({ task: { isBusy, said, python }, children }) {
+/** What came of a task, or that it is under way. children(result): what is shown of the former. */
+export function Outcome({ task: { isBusy, result, python }, children }) {
   if (isBusy.value) return <Waiting python={python} />;
-  if (!said.value?.failed) return said.value && children(said.value);
+  if (!result.value?.failed) return result.value && children(result.value);
   return (
     <>
-      <Message text={said.value.failed} />
-      <button type="button" onClick={said.value.again}>
-        {said.value.isNew ? "Load this page again" : "Try again"}
+      <Message text={result.value.failed} />
+      <button type="button" onClick={result.value.again}>
+        {result.value.isNew ? "Load this page again" : "Try again"}
       </button>
     </>
   );

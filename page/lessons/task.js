@@ -4,31 +4,31 @@ import { signal } from "@preact/signals";
 
 export class Task {
   isBusy = signal(false);
-  said; // what came of it; or {failed: why, again}
+  result; // a signal: what came of it; or {failed: why, again}; null before
 
-  /** what: in words, for those who have to wait for it. isPassing: it ends when another such one begins. said: the signal that
+  /** name: in words, for those who have to wait for it. isPassing: it ends when another such one begins. result: the signal that
       gets what came of it. */
-  constructor(python, name, isPassing = false, said = signal(null)) {
+  constructor(python, name, isPassing = false, result = signal(null)) {
     this.python = python.forOne(name, isPassing);
-    this.said = said;
+    this.result = result;
   }
 
-  /** Do it; `act` gets Python, and returns what is said of it. */
+  /** Do it; `act` gets Python, and returns the result. */
   async attempt(act) {
     if (this.isBusy.value) return;
     this.isBusy.value = true;
-    this.said.value = null;
+    this.result.value = null;
     try {
-      this.said.value = await act(this.python);
+      this.result.value = await act(this.python);
     } catch (error) {
       const retry = error.isNew ? () => location.reload() : () => this.attempt(act);
-      this.said.value = { failed: this.python.explain(error), isNew: error.isNew, again: retry };
+      this.result.value = { failed: this.python.explain(error), isNew: error.isNew, again: retry };
     }
     this.isBusy.value = false;
   }
 
   /** Say how far it is, while it runs. */
-  tell(words) {
-    this.python.job.value.words.value = words;
+  showProgress(text) {
+    this.python.job.value.progress.value = text;
   }
 }

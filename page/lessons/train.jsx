@@ -14,9 +14,9 @@ const SECONDS = 120;
 
 /** The training: it goes on while the reader does something else, and says how far it is. */
 export class Training {
-  #heard = signal(null); // a run that is under way, or was ended
-  /** {losses, accuracies, ours: names of lines that are not the learner's, last: what Python said of the last epoch}, or null. */
-  run = computed(() => (this.task.said.value?.losses ? this.task.said.value : this.#heard.value));
+  #latestRun = signal(null); // a run that is under way, or was ended
+  /** {losses, accuracies, ours: names of lines that are not the learner's, last: what Python reported of the last epoch}, or null. */
+  run = computed(() => (this.task.result.value?.losses ? this.task.result.value : this.#latestRun.value));
   takesOurs = storedSignal("takes ours"); // whether the project's lines stand in for those that have not passed
 
   /** size: of a training, as page/desk.py has it. */
@@ -30,22 +30,22 @@ export class Training {
   /** Train with the learner's lines of the exercises `mine`, and the project's of `ours`. */
   begin(mine, ours) {
     return this.task.attempt(async (python) => {
-      this.#heard.value = { losses: [], accuracies: [], ours };
-      await python.ask("train_and_send_progress", { learner_exercises: mine }, folder(work.value), SECONDS, (report) =>
-        this.#hear(report),
+      this.#latestRun.value = { losses: [], accuracies: [], ours };
+      await python.ask("train_with_progress", { learner_exercises: mine }, folder(work.value), SECONDS, (report) =>
+        this.#addReport(report),
       );
-      return this.#heard.value;
+      return this.#latestRun.value;
     });
   }
 
-  #hear({ loss, ...lastValue }) {
-    const run = this.#heard.value,
+  #addReport({ loss, ...lastValue }) {
+    const run = this.#latestRun.value,
       { losses, accuracies } = run;
-    this.#heard.value =
+    this.#latestRun.value =
       loss === undefined
         ? { ...run, accuracies: [...accuracies, lastValue.accuracy], last: lastValue }
         : { ...run, losses: [...losses, loss] };
-    this.task.tell(`Step ${losses.length} of ${this.size.steps}. `);
+    this.task.showProgress(`Step ${losses.length} of ${this.size.steps}. `);
   }
 }
 

@@ -6,17 +6,17 @@ import { DownloadBar, Html, Outcome, Verdict } from "./show.jsx";
 
 /** What the marker says of a file. It comes into view when it is new. edit(text): how a sentence of it is shown. */
 export function VerdictBox({ task, edit = (text) => text }) {
-  const { said } = task,
+  const { result } = task,
     place = useRef(),
-    previousResult = useRef(said.peek()); // what stood there when this was opened
+    previousResult = useRef(result.peek()); // what stood there when this was opened
   useEffect(() => {
-    const isNew = said.value && said.value !== previousResult.current;
-    if (isNew && "passed" in said.value) place.current.scrollIntoView({ block: "nearest" });
-  }, [said.value]);
-  const colour = { true: "right", false: "wrong" }[said.value?.passed] ?? "";
+    const isNew = result.value && result.value !== previousResult.current;
+    if (isNew && "passed" in result.value) place.current.scrollIntoView({ block: "nearest" });
+  }, [result.value]);
+  const colour = { true: "right", false: "wrong" }[result.value?.passed] ?? "";
   return (
     <div ref={place} class={`verdict ${colour}`} role="status">
-      <Outcome task={task}>{(verdict) => <Verdict {...verdict} said={verdict.said.map(edit)} />}</Outcome>
+      <Outcome task={task}>{(verdict) => <Verdict {...verdict} sentences={verdict.sentences.map(edit)} />}</Outcome>
     </div>
   );
 }

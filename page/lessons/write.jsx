@@ -21,13 +21,13 @@ export function Write({ python, weights }) {
   const asked = useSignal(null),
     temperature = useSignal(0.8),
     words = useSignal(null), // 16 bytes of ink for each: small pictures
-    places = useSignal([]), // {word, likely, looked} of each place, as far as Python has come
+    places = useSignal([]), // {word, likely, attention} of each place, as far as Python has come
     count = useSignal(0), // so many of these are shown
     at = useSignal(0), // which of them is looked at
     weightsFile = useRef(), // the bytes at `weights`
     sheet = useRef();
 
-  const hear = ({ ink, ...place }) => {
+  const addReport = ({ ink, ...place }) => {
     if (ink) words.value = Uint8Array.from(atob(ink), (letter) => letter.charCodeAt(0));
     else places.value = [...places.value, place];
   };
@@ -49,8 +49,8 @@ export function Write({ python, weights }) {
       weightsFile.current ??= await python.bytes(weights.digits);
       const request = { digit, temperature: temperature.value, seed: Math.floor(Math.random() * 2 ** 32) };
       let hasBegun = false;
-      await python.ask("write_digit_to_page", request, { "writer.npz": weightsFile.current }, SECONDS, (said) => {
-        hear(said);
+      await python.ask("write_digit_to_page", request, { "writer.npz": weightsFile.current }, SECONDS, (report) => {
+        addReport(report);
         if (!hasBegun && places.value.length > 0) {
           hasBegun = true;
           show();
@@ -126,7 +126,7 @@ export function Write({ python, weights }) {
             />
           </label>
           <Likely words={words.value} {...places.value[at.value]} />
-          <Maps looked={places.value[at.value].looked} asked={asked.value} across={ACROSS} />
+          <Maps attention={places.value[at.value].attention} asked={asked.value} across={ACROSS} />
         </div>
       )}
       <Names {...{ python, weights, temperature }} />
@@ -187,13 +187,13 @@ const MORE = 200; // letters
 function Text({ python, weights, temperature }) {
   const task = useMemo(() => new Task(python, "the text that you asked for"), [python]);
   const prompt = useSignal("ROMEO:"),
-    about = useSignal(null), // {begun, letters}
-    writtenLetters = useSignal([]), // {word, likely, looked} of each letter, as far as Python has come
+    about = useSignal(null), // {prompt, letters}
+    writtenLetters = useSignal([]), // {word, likely, attention} of each letter, as far as Python has come
     at = useSignal(0),
     weightsFile = useRef();
-  const hear = (said) => {
-    if (said.letters) about.value = said;
-    else writtenLetters.value = [...writtenLetters.value, said];
+  const addReport = (report) => {
+    if (report.letters) about.value = report;
+    else writtenLetters.value = [...writtenLetters.value, report];
   };
   const ask = () =>
     task.attempt(async (python) => {
@@ -203,7 +203,7 @@ function Text({ python, weights, temperature }) {
       weightsFile.current ??= await python.bytes(weights.text);
       const seed = Math.floor(Math.random() * 2 ** 32);
       const request = { beginning: prompt.value, count: MORE, temperature: temperature.value, seed };
-      await python.ask("write_text_to_page", request, { "writer.npz": weightsFile.current }, SECONDS, hear);
+      await python.ask("write_text_to_page", request, { "writer.npz": weightsFile.current }, SECONDS, addReport);
       return {};
     });
   const point = ({ target }) => target.dataset.n && (at.value = Number(target.dataset.n));
@@ -231,7 +231,7 @@ function Text({ python, weights, temperature }) {
       {about.value && writtenLetters.value.length > 0 && (
         <>
           <pre class="text" tabIndex={0} onPointerMove={point} onPointerDown={point}>
-            <b>{about.value.begun}</b>
+            <b>{about.value.prompt}</b>
             {writtenLetters.value.map(({ word }, n) => (
               <span key={n} data-n={n} class={n === at.value ? "taken" : ""}>
                 {about.value.letters[word]}
@@ -256,18 +256,16 @@ function Text({ python, weights, temperature }) {
 }
 
 /** How likely a letter of a text was, and what each head looked at for it. */
-function OneLetter({ begun: firstLetters, letters, written, at }) {
-  const { word, likely, looked } = written[at];
-  const before = [...firstLetters, ...written.slice(0, at).map(({ word }) => letters[word])].slice(
-    -looked[0][0].length,
-  );
-  const said = likely.map(
+function OneLetter({ prompt, letters, written, at }) {
+  const { word, likely, attention } = written[at];
+  const before = [...prompt, ...written.slice(0, at).map(({ word }) => letters[word])].slice(-attention[0][0].length);
+  const likelyLetters = likely.map(
     ([other, p]) => `“${visible(letters[other])}” ${percent(p)}${other === word ? " (drawn)" : ""}`,
   );
   return (
     <>
-      <p class="note">Likely here: {said.join(", ")}.</p>
-      <Lines looked={looked} before={before} />
+      <p class="note">Likely here: {likelyLetters.join(", ")}.</p>
+      <Lines attention={attention} before={before} />
     </>
   );
 }

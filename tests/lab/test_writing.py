@@ -1,5 +1,7 @@
 """What is measured of a network that writes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from test_plot import assert_legible
@@ -16,7 +18,7 @@ def test_what_a_network_writes_in_small(small, monkeypatch, capsys, tmp_path):
     """Untrained networks, whose digits nobody can read, a short text, and pictures and weights that go elsewhere: nine
     of the default sizes, which write letter by letter."""
     saved, kept, play = {}, {}, data.SOURCES["shakespeare"]
-    short = play.content | {"arrays": [play.content["arrays"][0][:30_000]]}
+    short = replace(play.content, arrays=[play.content.arrays[0][:30_000]])
     monkeypatch.setattr(counts, "SEEN", (0, 1, 10))
     monkeypatch.setitem(data.SOURCES, "shakespeare", play.with_facts(content=short))
 

@@ -33,7 +33,7 @@ def test_the_licences_are_those_of_what_gets_installed(tmp_path, monkeypatch):
 
     monkeypatch.setattr(bundle, "MODULES", tmp_path)
     monkeypatch.setattr(bundle, "install_npm_packages", install)
-    assert [*bundle.iter_licence_names_and_texts("preact")] == [("preact", "MIT")]
+    assert [*bundle.iter_licences("preact")] == [("preact", "MIT")]
 
 
 def test_the_page_names_the_lesson_that_asks_for_an_exercise():

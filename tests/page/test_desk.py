@@ -76,7 +76,7 @@ def test_a_line_for_one_image_computes_the_first_derivative_until_there_is_one_f
     for written, factor in (({"one_image": 2}, 2), ({"one_image": 2, "dlogits": 3}, 3)):
         for name, times in written.items():
             (tmp_path / f"{name}.py").write_text(filled(name, f"{RIGHT[name]}; dlogits = {times} * dlogits"))
-        desk.compute_and_write_derivatives([*written], 4)
+        desk.write_derivatives([*written], 4)
         dlogits = np.frombuffer((tmp_path / "out" / "dlogits").read_bytes())
         assert np.allclose(dlogits, factor * (known["p"] - np.eye(10)[4]))
 
@@ -100,7 +100,7 @@ def test_of_a_zip_file_with_a_damaged_progress_the_rest_is_imported(tmp_path, mo
     with zipfile.ZipFile(tmp_path / "my_practice.zip", "w") as archive:
         archive.writestr("ada/da1.py", filled("da1", "da1 = dlogits @ W2.T"))
         archive.writestr("ada/progress.json", "[")
-    found = desk.read_work_archive("my_practice.zip")
+    found = desk.unpack_work("my_practice.zip")
     assert found["damaged"] and [*found["work"]["files"]] == ["da1"] and found["work"]["progress"] == {}
 
 
@@ -113,7 +113,7 @@ def test_what_has_passed_in_a_zip_file_has_passed_here_if_it_is_as_it_was(tmp_pa
         for name, text in (texts | {"dz1": texts["dz1"] + "# a thought\n"}).items():
             archive.writestr(f"my_practice/{name}.py", text)
         archive.writestr("my_practice/progress.json", json.dumps({"passed": passed}))
-    found = desk.read_work_archive("my_practice.zip")["work"]
+    found = desk.unpack_work("my_practice.zip")["work"]
     assert {*found["files"]} == {"da1", "dz1", "loss"} and found["passed"] == {"da1": texts["da1"]}
 
 
@@ -121,13 +121,13 @@ def test_blocks_run_one_after_the_other_with_the_same_names(tmp_path, monkeypatc
     monkeypatch.setattr(desk, "start_reporting_lines", lambda *files: None)
     monkeypatch.setattr(desk, "Path", lambda name: tmp_path / name.rpartition("/")[2])
     for blocks, printed in ((["a = 3", "a\na + 1"], "4\n"), ([""], ""), (["print(1)", "# nothing"], "")):
-        assert desk.run_blocks_for_last_output(blocks) == {"printed": printed}
+        assert desk.run_blocks(blocks) == {"printed": printed}
     monkeypatch.setattr(desk, "make_error_report", lambda error, file: {"text": f"{error}, in {file}"})
     for blocks, said in (
         (["1 / 0", "2"], "In block 1 above: division by zero, in /tmp/block0.py"),
         (["2", "1 / 0"], "division by zero, in /tmp/block1.py"),
     ):
-        assert desk.run_blocks_for_last_output(blocks)["error"] == said
+        assert desk.run_blocks(blocks)["error"] == said
 
 
 def test_a_block_that_never_ends_is_named_if_it_is_not_the_last():
@@ -176,7 +176,7 @@ def test_of_many_files_that_cannot_be_read_three_are_named(tmp_path, monkeypatch
         for i in range(100):
             archive.writestr(f"{i}/da{i}.py", "")
     with pytest.raises(UserError, match=r"^cannot be read: da0\.py \(.*\), da1\.py .*, 97 more$"):
-        desk.read_work_archive("mine.zip")
+        desk.unpack_work("mine.zip")
 
 
 def test_what_is_due_is_due_here_on_the_same_days(monkeypatch):
@@ -316,7 +316,7 @@ def test_a_network_that_writes_is_refused_in_one_right_line_where_there_are_no_w
     monkeypatch.setattr(desk, "FOLDER", tmp_path)
     monkeypatch.setattr("support.texts.load_vocabulary", lambda *_: pytest.fail("it has looked for the words"))
     with pytest.raises(UserError, match=r"^checkpoint_gpt_np\.npz is a GPT, a network that writes: "):
-        desk.load_packed_network("checkpoint_gpt_np.npz")
+        desk.pack_checkpoint("checkpoint_gpt_np.npz")
 
 
 def test_the_pixels_are_standardised_as_where_all_images_are():
@@ -327,7 +327,7 @@ def test_the_site_writes_what_the_network_writes_and_says_which_names_it_has_lea
     site = pytest.importorskip("page.site", exc_type=UserError)
     (tmp_path / "runtime").mkdir()
     known = data.load("names").train_tokens.astype(np.uint8)
-    address = site.write_text_network(tmp_path / "runtime", "names.npz", known)
+    address = site.write_gpt(tmp_path / "runtime", "names.npz", known)
     (tmp_path / address).rename(tmp_path / "writer.npz")
     monkeypatch.setattr(desk, "FOLDER", tmp_path)
     names = desk.generate_names_with_details("Mc<", 30, 0.5, seed=1)["names"]
@@ -348,7 +348,7 @@ def test_what_is_said_of_each_word_that_is_written_is_gpt_nps(file, begun, place
         np.savez(tmp_path / "writer.npz", words=np.zeros((128, 16) if places == 49 else (1, 12), np.uint8), **weights)
     monkeypatch.setattr(desk, "FOLDER", tmp_path)
     monkeypatch.setattr(desk, "send_to_page", lambda **what: said.append(what))
-    _, model = desk.load_vocabulary_and_writer()
+    model, _ = desk.load_writer()
     if begun:
         ((name, _, said),) = desk.generate_names_with_details(begun, 1, 0.7, seed=3)["names"]
         text = [27, *(desk.LETTERS.index(letter) + 1 for letter in name)]
@@ -366,7 +366,7 @@ def test_what_is_said_of_each_word_that_is_written_is_gpt_nps(file, begun, place
         p = softmax(row / 0.7)
         assert np.allclose([p[k] for k, _ in one["likely"]], [share for _, share in one["likely"]], atol=1e-5)
         assert one["word"] in dict(one["likely"]) and {*p.argsort()[-5:].tolist()} <= {*dict(one["likely"])}
-        for weights, looked in zip(blocks, one["looked"], strict=True):
+        for weights, looked in zip(blocks, one["attention"], strict=True):
             assert np.allclose(weights[:, place, : place + 1], looked, atol=1e-5)
             assert np.allclose(np.sum(looked, axis=1), 1, atol=1e-4)
 
@@ -377,14 +377,14 @@ def test_the_site_goes_on_with_a_text_as_write_does_and_says_where_it_looked(tmp
     (tmp_path / "runtime").mkdir()
     letters = data.SOURCES["shakespeare"].letters
     assert (site.FOLDER / "text.npz").stat().st_size < 300_000
-    (tmp_path / site.write_text_networks(tmp_path / "runtime")["text"]).rename(tmp_path / "writer.npz")
+    (tmp_path / site.write_gpts(tmp_path / "runtime")["text"]).rename(tmp_path / "writer.npz")
     said = []
     monkeypatch.setattr(desk, "FOLDER", tmp_path)
     monkeypatch.setattr(desk, "send_to_page", lambda **what: said.append(what))
     desk.write_text_to_page("ROMEO:\u2603", 100, 0.8, seed=2)
     about, *said = said
-    assert about == {"begun": "ROMEO:", "letters": letters}
-    _, model = desk.load_vocabulary_and_writer()
+    assert about == {"prompt": "ROMEO:", "letters": letters}
+    model, _ = desk.load_writer()
     words = [letters.index(letter) for letter in "ROMEO:"]
     drawn = write_py.generate_endlessly(model, words, 0.8, np.random.default_rng(2))
     words += [int(word) for word in islice(drawn, 100)]
@@ -394,4 +394,4 @@ def test_the_site_goes_on_with_a_text_as_write_does_and_says_where_it_looked(tmp
     weights = model.layers["blocks.1"].layers["attention"].softmax.weights[0]
     for place, one in zip(range(5, 63), said, strict=False):
         assert dict(one["likely"])[one["word"]] == pytest.approx(p[place, one["word"]], abs=1e-4)
-        assert np.allclose(weights[:, place, : place + 1], one["looked"][1], atol=1e-4)
+        assert np.allclose(weights[:, place, : place + 1], one["attention"][1], atol=1e-4)

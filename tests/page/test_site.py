@@ -650,7 +650,7 @@ def test_what_is_no_folder_is_none(anew):
 
 def marked_as(page, words):
     """From now on the marker, whatever it is asked, says these words; nobody waits for Python."""
-    answer = {"passed": False, "printed": "", "said": [words], "progress": {}}
+    answer = {"passed": False, "printed": "", "sentences": [words], "progress": {}}
     page.evaluate(
         """(answer) => {
             const files = { "answer.json": new TextEncoder().encode(answer) };
@@ -856,7 +856,7 @@ def test_the_site_says_its_address_where_the_readme_does(site, tmp_path, monkeyp
     address = "https://ada.github.io/lessons/"
     (tmp_path / "README.md").write_text(readme.replace(line, published.replace(built.OWNER, address)))
     monkeypatch.setattr(built, "ROOT", tmp_path)
-    assert built.remove_asides_and_set_address(f"at `{built.OWNER}practise.html`") == f"at `{address}practise.html`"
+    assert built.adapt_to_site(f"at `{built.OWNER}practise.html`") == f"at `{address}practise.html`"
 
 
 @pytest.mark.slow(one_in=3)
@@ -1262,10 +1262,10 @@ def test_a_digit_that_is_asked_for_is_written(at, site):
         assert page.locator(".head").count() == 8 and page.locator(".head").first.locator("code span").count() <= 64
         said = page.evaluate(
             """async ([address, request]) => {
-                const kept = new Uint8Array(await (await fetch(address)).arrayBuffer()), heard = [];
-                const hear = (said) => heard.push(said.word);
-                await lessons.python.ask("write_digit_to_page", request, {"writer.npz": kept}, 60, hear);
-                return heard.slice(1);
+                const kept = new Uint8Array(await (await fetch(address)).arrayBuffer()), words = [];
+                const onReport = ({ word }) => words.push(word);
+                await lessons.python.ask("write_digit_to_page", request, {"writer.npz": kept}, 60, onReport);
+                return words.slice(1);
             }""",
             [address, {"digit": 4, "temperature": 0.8, "seed": 5}],
         )

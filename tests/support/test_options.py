@@ -15,7 +15,7 @@ from support.options import (
     OF_A_CALL,
     OF_NUMPY,
     OF_PYTORCH,
-    make_network_and_framework_title,
+    make_run_title,
     option,
     select_options_to_save,
 )
@@ -44,7 +44,7 @@ CHOSEN = """
 @pytest.mark.parametrize(("line", "values"), [*rows(CHOSEN)])
 def test_what_is_typed_overrides_the_recipe_and_that_the_rest(line, values):
     options = parse_options(*line.split())
-    called, _, framework = make_network_and_framework_title(options).partition(" in ")
+    called, _, framework = make_run_title(options).partition(" in ")
     assert framework == ("PyTorch" if line.startswith("torch") else "" if options.call.autograd else "NumPy")
     found = vars(options.run) | vars(options.call) | {"title": called.replace(" ", "."), "name": options.name}
     for name, value in (pair.split("=") for pair in values.split()):

@@ -43,7 +43,7 @@ def test_each_digit_is_cut_out_and_learned_from(mnist, tmp_path, capsys):
     )
     found = {path.relative_to(tmp_path / "mine" / "train").as_posix() for path in tmp_path.rglob("*.png")}
     assert found == {f"{digit}/sheet-{row}.png" for digit in range(10) for row in (1, 2, 3, 4)}
-    cut = sheet.cut_rows_of_ten_digits(tmp_path / "sheet.jpg").reshape(-1, 784).astype(float)
+    cut = sheet.cut_digit_rows(tmp_path / "sheet.jpg").reshape(-1, 784).astype(float)
     right = mnist.test_images[chosen.ravel()].reshape(-1, 784)
     alike = np.corrcoef(cut, right)[:40, 40:]
     assert (alike.argmax(axis=1) == np.arange(40)).mean() > 0.95 and np.diag(alike).min() > 0.6

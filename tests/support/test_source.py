@@ -114,7 +114,7 @@ def test_pictures_of_any_kind_fit_into_28_by_28(tmp_path):
     seen_through.save(tmp_path / "dark.png")
     Image.fromarray(np.full((2, 2), 200, np.uint8)).save(tmp_path / "two.png")
     read = {
-        path.name: pictures.read_picture_as_image(path, "dark" if path.stem == "dark" else "light")
+        path.name: pictures.read_image(path, "dark" if path.stem == "dark" else "light")[0]
         for path in tmp_path.iterdir()
     }
     assert all(image.shape == (28, 28) and image.dtype == np.uint8 for image in read.values())
@@ -189,10 +189,9 @@ def test_the_same_words_of_other_letters_are_another_text(tmp_path):
 
 def test_a_text_of_many_letters_takes_two_bytes_for_each_and_no_copy():
     letters = "".join(map(chr, range(0x4E00, 0x4E00 + 300)))
-    content = texts.parse_text_file((letters * 20).encode(), "x")
-    words = content["arrays"][0]
-    assert words.dtype == np.uint16 and len(words) == 6000 and content["letters"] == letters
-    windows = texts.cut_train_and_test_windows(words, 64, "x")
+    words, found = texts.parse_text_file((letters * 20).encode(), "x")
+    assert words.dtype == np.uint16 and len(words) == 6000 and found == letters
+    windows = texts.cut_windows(words, 64, "x")
     assert all(np.shares_memory(part, words) for part in windows[::2])
 
 
@@ -498,7 +497,7 @@ def test_a_folder_of_pictures_is_read_as_it_was_trained(tmp_path, monkeypatch):
 @pytest.mark.slow(one_in=2)
 def test_what_comes_in_the_form_of_mnist_is_read_by_its_ink(tmp_path, small, monkeypatch):
     as_idx(tmp_path / "idx", small)
-    sheet.save_digits_and_count(small.train_images[:20].reshape(2, 10, 28, 28), tmp_path / "cut", "sheet")
+    sheet.save_digits(small.train_images[:20].reshape(2, 10, 28, 28), tmp_path / "cut", "sheet")
     picture = ROOT / "png" / "photo.jpg"
     right = ink.read_digit_picture(picture).image
     for source in (data.SOURCES["mnist"], data.SOURCES[str(tmp_path / "idx")], data.SOURCES[str(tmp_path / "cut")]):
@@ -531,7 +530,7 @@ def test_what_a_program_asks_of_one_kind_of_source_it_may_ask_of_another():
         assert source.singular_noun == word and source.pick_by_kind(images="digit", names="name", texts="text") == word
         assert [source.has_same_kind(other) for other in kinds] == [other is source for other in kinds]
         assert len(source.name_labels([3]) or []) == len(source.classes[:1])
-    assert [source.tokenizer.accepts(text) for text in ("20", "Mac") for source in kinds] == [1, 0, 1, 0, 1, 1]
+    assert [source.tokenizer.fits_kind(text) for text in ("20", "Mac") for source in kinds] == [1, 0, 1, 0, 1, 1]
     for source in kinds[1:]:
         with pytest.raises(UserError, match=f"has {source.noun}, not pictures"):
             source.read_digit_picture("x.png")

@@ -88,10 +88,10 @@ def test_a_text_has_at_least_one_window_in_each_part():
     """And is refused if it has one letter less."""
     for places, least in ((64, 641), (2, 21)):
         words = np.arange(least)
-        train, test = texts.cut_train_and_test_windows(words, places, "a.txt")
+        train, test = texts.cut_windows(words, places, "a.txt")
         assert train[0].tolist() == [*range(places + 1)] and test[0].tolist() == [*range(least - places - 1, least)]
         with pytest.raises(UserError, match=f"a.txt has {least - 1} letters: .* it takes {least} or more"):
-            texts.cut_train_and_test_windows(words[:-1], places, "a.txt")
+            texts.cut_windows(words[:-1], places, "a.txt")
 
 
 def test_a_network_that_is_asked_for_nothing_begins_after_a_line():

@@ -43,7 +43,7 @@ IMAGES = 67
 
 def train(monkeypatch, small, number, options, whole=False):
     """(losses, arrays) after a few steps and a test on so many threads; whole: the model itself, not in parts."""
-    monkeypatch.setattr(threads, "limit_blas_threads", lambda: number)
+    monkeypatch.setattr(threads, "count_blas_threads", lambda: number)
     network, optimizer = main_np.build(options)
     if whole:
         network = network.model
@@ -182,7 +182,7 @@ def test_what_is_trained_is_the_class_in_the_lesson(edit, small, monkeypatch, tm
     argv += ["--parts", "2"]
     fails, found = "backward" in said, []
     for number in (1, 2):
-        monkeypatch.setattr(threads, "limit_blas_threads", lambda number=number: number)
+        monkeypatch.setattr(threads, "count_blas_threads", lambda number=number: number)
         with pytest.raises(UserError, match=f"{re.escape(said)}$") if fails else contextlib.nullcontext():
             main_np.main([*argv, "--out", str(tmp_path / str(number))])
         assert capsys.readouterr().err == ("" if fails else said)
@@ -248,7 +248,7 @@ class Talkative(ResNet):
 
 def test_nobody_notices_that_the_parts_are_measured(small, monkeypatch, capsys):
     """The first step finds the same random numbers and counters, in several parts and in one."""
-    monkeypatch.setattr(threads, "limit_blas_threads", lambda: 1)
+    monkeypatch.setattr(threads, "count_blas_threads", lambda: 1)
     monkeypatch.setattr(sys, "breakpointhook", lambda: stops.append(1))
     x, found = small.train_images[:10] / np.float32(255), []
     for parts in (1, 2):
@@ -303,7 +303,7 @@ def test_no_part_misses_whether_the_network_is_training(parts):
 
 
 def test_several_threads_share_the_parts(monkeypatch):
-    monkeypatch.setattr(threads, "limit_blas_threads", lambda: 3)
+    monkeypatch.setattr(threads, "count_blas_threads", lambda: 3)
     together = threading.Barrier(3, timeout=10)  # which one thread alone would never pass
     assert map_in_threads(lambda a, b: together.wait() * 0 + a + b, range(3), range(10, 13)) == [10, 12, 14]
     assert map_in_threads(abs, []) == []
@@ -312,7 +312,7 @@ def test_several_threads_share_the_parts(monkeypatch):
 @pytest.mark.parametrize("number", [1, 2])
 def test_an_error_in_a_part_is_an_error(number, monkeypatch):
     """Also in the other thread, which does about an overflow what this one does."""
-    monkeypatch.setattr(threads, "limit_blas_threads", lambda: number)
+    monkeypatch.setattr(threads, "count_blas_threads", lambda: number)
     together = threading.Barrier(number, timeout=10)
 
     def part(i):
@@ -326,7 +326,7 @@ def test_an_error_in_a_part_is_an_error(number, monkeypatch):
 
 
 def test_ctrl_c_waits_for_the_other_thread_and_no_part_begins_after_it(monkeypatch):
-    monkeypatch.setattr(threads, "limit_blas_threads", lambda: 2)
+    monkeypatch.setattr(threads, "count_blas_threads", lambda: 2)
     together, done = threading.Barrier(2, timeout=10), []
 
     def part(i):
@@ -346,7 +346,7 @@ def test_ctrl_c_waits_for_the_other_thread_and_no_part_begins_after_it(monkeypat
 
 def test_nobody_waits_for_a_thread_that_does_not_begin(monkeypatch):
     """The others are busy elsewhere: this one computes all parts, and none is computed again when they are free."""
-    monkeypatch.setattr(threads, "limit_blas_threads", lambda: 3)
+    monkeypatch.setattr(threads, "count_blas_threads", lambda: 3)
     monkeypatch.setattr(threads, "start_threads", lambda number: (Mock(), number))
     assert map_in_threads(abs, range(-4, 0)) == [4, 3, 2, 1]
 
@@ -360,7 +360,7 @@ def meet(meeting, number, function):
 @pytest.mark.parametrize("number", [1, 2, 4])
 def test_parts_that_meet_get_the_same_sums(number, monkeypatch):
     """In their order: 1e16 + 1 - 1e16 + 1 is 1. No more than `number` compute at a time; and outside there is one."""
-    monkeypatch.setattr(threads, "limit_blas_threads", lambda: number)
+    monkeypatch.setattr(threads, "count_blas_threads", lambda: number)
     meeting, computing, most = Meeting(), [], []
 
     def part(k, add_up):
@@ -384,7 +384,7 @@ def test_parts_that_meet_get_the_same_sums(number, monkeypatch):
 @pytest.mark.parametrize("failing", [0, 2])
 def test_nobody_waits_for_a_part_that_has_ended(number, error, failing, monkeypatch):
     """By an error, by Ctrl-C, or because it adds up nothing more; and all can meet again."""
-    monkeypatch.setattr(threads, "limit_blas_threads", lambda: number)
+    monkeypatch.setattr(threads, "count_blas_threads", lambda: number)
     meeting = Meeting()
 
     def part(k, add_up):
@@ -403,7 +403,7 @@ def test_nobody_waits_for_a_part_that_has_ended(number, error, failing, monkeypa
 
 def test_where_no_library_is_known_there_is_one_thread(monkeypatch):
     monkeypatch.setattr(threads.ThreadpoolController, "select", lambda *_, **__: SimpleNamespace(info=list, limit=dict))
-    assert threads.limit_blas_threads.__wrapped__() == 1
+    assert threads.count_blas_threads.__wrapped__() == 1
 
 
 @pytest.mark.slow
@@ -415,7 +415,7 @@ def test_a_program_makes_the_same_run_with_any_setting(tmp_path, quick_curves, m
     subprocess.run(
         [sys.executable, "-c", code, *argv, tmp_path / "2"], cwd=ROOT, env=env, check=True, stdout=subprocess.DEVNULL
     )
-    monkeypatch.setattr(threads, "limit_blas_threads", lambda: 1)
+    monkeypatch.setattr(threads, "count_blas_threads", lambda: 1)
     main_np.main([*argv, str(tmp_path / "1")])
     one, two = ((tmp_path / number / "checkpoint_np.npz").read_bytes() for number in "12")
     assert one == two
@@ -429,7 +429,7 @@ def test_where_the_system_gives_no_more_threads_one_will_do(monkeypatch, small):
     options = parse_options("np", "--augment", "shift", "--batch-size", 4)
     expected = list(data.batches(small, options, 0, 3))
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    monkeypatch.setattr(threads, "limit_blas_threads", lambda: 3)
+    monkeypatch.setattr(threads, "count_blas_threads", lambda: 3)
     threads.start_threads.cache_clear()
     assert map_in_threads(lambda a: 2 * a, [1, 2, 3]) == [2, 4, 6]
     assert [images.tobytes() for images, _ in data.batches(small, options, 0, 3)] == [a.tobytes() for a, _ in expected]
@@ -442,4 +442,4 @@ def test_where_the_system_gives_no_more_threads_one_will_do(monkeypatch, small):
 def test_as_many_threads_work_as_numpy_would_have_used(monkeypatch):
     found = SimpleNamespace(info=lambda: [{"num_threads": 1}, {"num_threads": 3}], limit=lambda limits: None)
     monkeypatch.setattr(threads, "ThreadpoolController", lambda: SimpleNamespace(select=lambda user_api: found))
-    assert threads.limit_blas_threads.__wrapped__() == 3
+    assert threads.count_blas_threads.__wrapped__() == 3
