@@ -348,7 +348,7 @@ def train_and_save_missing_text_runs():
             runs = result["runs"].setdefault(recipe, {})
             if seed not in runs:
                 model, options, history = load_or_train_run(f"--model {WRITER} --recipe {recipe} --seed {seed}")
-                by_frequency = counts.compute_share_and_losses_by_frequency(
+                by_frequency = counts.compare_losses_by_frequency(
                     options.source, compute_test_letter_losses(model, options)
                 )
                 runs[seed] = get_last_test_metrics(history) | {

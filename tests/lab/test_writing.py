@@ -78,7 +78,7 @@ def test_tables_that_count(small, monkeypatch):
     learned = encode_names(["ab", "ab", "ac"])
     names = data.Tokens(learned, encode_names(["ab"]))
     monkeypatch.setattr(data, "load", lambda name: names)
-    found = counts.measure_table_losses_and_accuracies("names")
+    found = counts.measure_count_tables("names")
     assert found["all tokens alike"] == pytest.approx({"loss": np.log(27), "accuracy": 1 / 27})
     # Of 9 words three are an a, two a b, one a c and three the end; one word more is drawn from all 27.
     a, b, end = (np.array([3, 2, 3]) + 1 / 27) / 10
