@@ -35,10 +35,10 @@ def compute_passes():
     """Compute both passes of one digit and the step that follows. Return {name: array}, without the batch axis."""
     options = parse_options("np", *film.OPTIONS)
     dataset = data.load()
-    *_, (_, _, params, answers) = film.iter_states(options, dataset)
+    *_, last_state = film.iter_states(options, dataset)
     model = MLP(options.run.hidden, dtype=np.float64)
-    model.params = {name: p.astype(np.float64) for name, p in params.items()}
-    index = np.flatnonzero(answers != dataset.test_labels)[0]
+    model.params = {name: p.astype(np.float64) for name, p in last_state.params.items()}
+    index = np.flatnonzero(last_state.predictions != dataset.test_labels)[0]
     y = dataset.test_labels[index : index + 1].astype(np.int64)
     x = data.scale_pixels(dataset.test_images[index : index + 1], options).astype(np.float64)
     logits = model.forward(x)
@@ -53,7 +53,8 @@ def compute_passes():
         "dlogits": dlogits[0],
     }
     values |= {name: p.copy() for name, p in model.params.items()} | {f"d{name}": g for name, g in grads.items()}
-    update(model.params, {name: np.zeros_like(p) for name, p in params.items()}, grads, LR, momentum=0.0)
+    velocity = {name: np.zeros_like(p) for name, p in last_state.params.items()}
+    update(model.params, velocity, grads, LR, momentum=0.0)
     logits = model.forward(x)
     return values | {"new_p": softmax(logits)[0], "new_loss": softmax_cross_entropy(logits, y)[0]}
 

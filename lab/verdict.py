@@ -11,6 +11,7 @@ import sys
 import tempfile
 import textwrap
 from pathlib import Path
+from typing import NamedTuple
 
 from support import program
 
@@ -47,21 +48,28 @@ def iter_practice_outputs(code_lines):
             yield process.stdout
 
 
-def extract_verdict_parts(output):
-    """Return (the first sentence, the rest in one line) of the verdict in an output.
+class VerdictText(NamedTuple):
+    """What practice.py says about an answer."""
+
+    first_sentence: str
+    rest: str  # in one line
+
+
+def extract_verdict_text(output):
+    """Return the `VerdictText` in an output of practice.py.
 
     The count of passed exercises is left out, so that the picture does not change with each new exercise.
     """
     (paragraph,) = (part for part in output.split("\n\n") if part.startswith((f"{EXERCISE.name}: ", "Passed.")))
     first_line, *rest = paragraph.splitlines()
-    return first_line.partition(" That makes ")[0], " ".join(rest)
+    return VerdictText(first_line.partition(" That makes ")[0], " ".join(rest))
 
 
 @plot_style()
 def draw_scene_image(line, verdict=None, is_passed=False):
     """Return an RGB image of the exercise with this line in it.
 
-    verdict: what `extract_verdict_parts` returns, or None.
+    verdict: its `VerdictText`, or None while the line is being written.
     """
     page = Page(HEIGHT, "")
     large = {"size": 25, "ha": "left"}
@@ -73,9 +81,9 @@ def draw_scene_image(line, verdict=None, is_passed=False):
         page.draw_box(54 + WIDE * 38 * len(line), 142, 3, 48, fill=INK, edge=INK, line=0, corner=0)  # the cursor
     else:
         page.draw_text((26, 250, "$ python practice.py"), color=GREY, family=MONO, **large)
-        first_sentence, rest = verdict
-        page.draw_text((26, 306, first_sentence), weight="bold", color=TRAIN if is_passed else TEST, size=30, ha="left")
-        page.draw_text((26, 358, textwrap.fill(rest, 50)), size=29, ha="left")
+        color = TRAIN if is_passed else TEST
+        page.draw_text((26, 306, verdict.first_sentence), weight="bold", color=color, size=30, ha="left")
+        page.draw_text((26, 358, textwrap.fill(verdict.rest, 50)), size=29, ha="left")
     return film.render_page(page)
 
 
@@ -110,10 +118,10 @@ def compute_network_image_inputs():
     """Return (image, W1, z1, da1, dz1) for `draw_network_image`, the last four for the first UNITS hidden units."""
     options = parse_options("np", *film.OPTIONS)
     dataset = data.load()
-    *_, (_, _, params, answers) = film.iter_states(options, dataset)
+    *_, last_state = film.iter_states(options, dataset)
     model = MLP(options.run.hidden, dtype=np.float64)
-    model.params = {name: p.astype(np.float64) for name, p in params.items()}
-    index = np.flatnonzero(answers != dataset.test_labels)[0]
+    model.params = {name: p.astype(np.float64) for name, p in last_state.params.items()}
+    index = np.flatnonzero(last_state.predictions != dataset.test_labels)[0]
     image = dataset.test_images[index]
     logits = model.forward(data.scale_pixels(image[np.newaxis], options))
     _, dlogits = softmax_cross_entropy(logits, dataset.test_labels[index : index + 1])
@@ -124,7 +132,7 @@ def compute_network_image_inputs():
 
 def main():
     Parser(description=__doc__).parse_args()
-    failed_verdict, passed_verdict = map(extract_verdict_parts, iter_practice_outputs((SLIP, RIGHT)))
+    failed_verdict, passed_verdict = map(extract_verdict_text, iter_practice_outputs((SLIP, RIGHT)))
     frames = [(draw_scene_image(SLIP, failed_verdict), TIMES["said"])]
     for end in range(len("dz1 = da1 * "), len(RIGHT) + 1):
         frames.append((draw_scene_image(RIGHT[:end]), TIMES["key"]))
