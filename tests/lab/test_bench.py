@@ -161,7 +161,7 @@ def test_results_train_what_is_missing(kept, small, monkeypatch, tmp_path, quick
         return printed.getvalue()
 
     command, old = "main_np.py --steps 2 --hidden 32 --hold-out 1000", {"accuracy": 0.5}
-    sections = {"accuracy": {"one": (command, (0, 1, 3))}, "choices": {}}
+    sections = {"accuracy": {"one": results.PlannedRun(command, (0, 1, 3))}, "choices": {}}
     kept["accuracy"] = {"one": {"command": "", "runs": {"1": old}}}
     for name, value in {
         "TABLES": (), "SECTIONS": sections, "KEPT": {command: "kept_"}, "ROOT": tmp_path, "PUBLISHED_RUNS": tmp_path,
@@ -188,12 +188,12 @@ def test_a_program_that_fails_is_no_result():
 
 
 def test_the_runs_that_make_results_trains():
-    commands = {name: command for runs in results.SECTIONS.values() for name, (command, _) in runs.items()}
+    commands = {name: run.command for runs in results.SECTIONS.values() for name, run in runs.items()}
     assert commands["main_torch.py --model vit"] == "main_torch.py --model vit --hold-out 10000"
     assert commands["MLP np_nn pytorch, NumPy"] == "main_np.py --recipe np_nn --init pytorch"
     assert "MLP best, PyTorch" not in commands  # in NumPy there is one
     network = NETWORKS["vit"]
-    added = results.get_commands_and_seeds_by_name("vit", network._replace(recipes=network.recipes | {"new": {}}))
+    added = results.get_planned_runs("vit", network._replace(recipes=network.recipes | {"new": {}}))
     assert added.keys() - results.STATED["vit"].keys() == {"ViT new, PyTorch"}
     assert added["ViT new, PyTorch"] == ("main_torch.py --model vit --recipe new", range(3))
 
