@@ -87,10 +87,10 @@ class InNumPy:
         self.network, self.optimizer = main_np.build(options, checkpoint)
         self.is_by_hand = not options.call.autograd
 
-    def step_and_get_arrays(self, x, y, lr):
-        """Take a step.
+    def record_step(self, x, y, lr):
+        """Take a step, and return every array that it computed.
 
-        Return {group: {name: array}} of all arrays, in the order of computation, then those of `get_state_arrays`.
+        Return {group: {name: array}}, in the order of computation, then the arrays of `get_state_arrays`.
         """
         network = RecordedNetwork(self.network)
         optimizer = RecordedOptimizer(self.optimizer)
@@ -162,8 +162,8 @@ class InPyTorch:
             logits.retain_grad()
         self.logits = logits
 
-    def step_and_get_arrays(self, x, y, lr):
-        """Take a step: see `InNumPy.step_and_get_arrays`."""
+    def record_step(self, x, y, lr):
+        """Take a step, and return every array that it computed: see `InNumPy.record_step`."""
         import torch
 
         x = torch.from_numpy(x.copy())
