@@ -322,7 +322,7 @@ def format_median(rounds, *key, number_format=".2f"):
     return format(np.median(rounds[make_key(*key)]), number_format) if make_key(*key) in rounds else "–"
 
 
-def format_numpy_to_pytorch_ratios(rounds, key):
+def format_ratio_range(rounds, key):
     """Return the smallest and the largest ratio of NumPy's time to PyTorch's in a round, as text.
 
     Return a dash if one of the two was not measured. key: the parts of the result's key, without the tool.
@@ -338,7 +338,7 @@ def make_comparison_cells(rounds, *key, number_format=".2f"):
     """Return three table cells: NumPy, PyTorch and the ratio."""
     return [
         *(format_median(rounds, *key, name, number_format=number_format) for name in PROGRAMS),
-        format_numpy_to_pytorch_ratios(rounds, key),
+        format_ratio_range(rounds, key),
     ]
 
 
@@ -398,10 +398,10 @@ def main():
     parser = Parser(description=__doc__)
     parser.add_argument("--print", action="store_true", help="make the tables from results.json")
     arguments = parser.parse_args()
-    with results.raise_user_error_if_damaged():
+    with results.damage_guard():
         saved_results = {**results.load_results().get("bench", {})}  # {processor: result}
     new_results = {} if arguments.print else {describe_processor(): measure_results_entry()}
-    with contextlib.nullcontext() if new_results else results.raise_user_error_if_damaged():
+    with contextlib.nullcontext() if new_results else results.damage_guard():
         for result in (new_results or saved_results).values():
             print(", ".join(f"{name} {value}" for name, value in result["machine"].items()))
             for table in TABLES:

@@ -86,7 +86,7 @@ def prepare_passes(name, variant_index):
     return lambda: [*make()]
 
 
-def measure_bytes_kept_by_forward(start_passes):
+def measure_kept_bytes(start_passes):
     """Return the bytes that the forward pass keeps for the backward pass.
 
     start_passes: a function of `make_variants_by_name`.
@@ -121,7 +121,7 @@ def measure_cost(rounds=timing.ROUNDS, **length):
                         )
                     )
         costs[name] = {
-            way: {"ms": 1000 * float(np.median(times[way])), "MB": measure_bytes_kept_by_forward(make) / 1e6}
+            way: {"ms": 1000 * float(np.median(times[way])), "MB": measure_kept_bytes(make) / 1e6}
             for way, make in zip(ways, factories, strict=True)
         }
     return costs

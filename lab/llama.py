@@ -305,9 +305,7 @@ def compare_and_save_answers(path):
         unpacked_path = Path(folder) / "unpacked.gguf"
         write_unpacked(path, unpacked_path)
         llama_cpp_model = load_in_llama_cpp(unpacked_path)
-        answers = {
-            question: compare_answers_with_llama_cpp(question, model, file, llama_cpp_model) for question in QUESTIONS
-        }
+        answers = {question: compare_answers(question, model, file, llama_cpp_model) for question in QUESTIONS}
     result = {"command": "python -m lab.llama beside FILE", "questions": answers, "machine": get_machine_facts()}
     results.save_result("llama beside", result | {"sha256": file.sha256, "llama.cpp": version})
     print(describe_largest_difference(answers), make_answers_table(answers), sep="\n")
@@ -352,7 +350,7 @@ def write_unpacked(path, target):
         writer.close()
 
 
-def compare_answers_with_llama_cpp(question, model, model_file, llama_cpp_model):
+def compare_answers(question, model, model_file, llama_cpp_model):
     """Ask our model and llama.cpp a question.
 
     Return {"apart": the largest difference of their logits after it, "largest": the largest logit, "same": whether the
@@ -412,7 +410,7 @@ OUT = results.ROOT / "learning_curves" / "others"
 ANSWERED = 40  # tokens of the answer
 
 
-def fine_tune_and_save_results(path, extra_options=""):
+def fine_tune_and_save(path, extra_options=""):
     """Fine-tune the model through the command line, and save its test loss and its answer, before and after.
 
     extra_options: other options of the run, as text.
@@ -469,7 +467,7 @@ def main():
     commands = {
         "speed": measure_and_save_speed,
         "beside": compare_and_save_answers,
-        "teach": fine_tune_and_save_results,
+        "teach": fine_tune_and_save,
     }
     if arguments.what == "texts":
         train_text_runs()

@@ -159,7 +159,7 @@ KEPT |= {CHOICES[command].command: f"optimizer_{i}_" for i, command in enumerate
 
 
 @contextmanager
-def raise_user_error_if_damaged():
+def damage_guard():
     """Context manager: raise UserError if the code inside fails because results.json has an unexpected structure."""
     try:
         yield
@@ -173,7 +173,7 @@ def load_results():
     A section with runs is {name: {"command", "runs": {seed: result of `train_by_command`}}}. Raises UserError if the
     file is damaged.
     """
-    with raise_user_error_if_damaged():
+    with damage_guard():
         return {**json.loads(RESULTS.read_text(encoding="utf-8"))}
 
 
@@ -353,7 +353,7 @@ def make_published_comparison_table(result):
     return format_table(["what", "here", "elsewhere", "command"], rows)
 
 
-def make_held_out_accuracy_table(result):
+def make_held_out_table(result):
     """Return a Markdown table of the runs that were compared on held-out images."""
     rows = [[f"`python {name}`", f"{get_values(result['choices'][name])[0]:.4f}"] for name in CHOICES]
     return format_table(["options", "held-out accuracy"], rows)
@@ -365,7 +365,7 @@ TABLES = (
     make_accuracy_table,
     make_recipes_table,
     make_inits_table,
-    make_held_out_accuracy_table,
+    make_held_out_table,
 )
 
 
@@ -374,7 +374,7 @@ def main():
     for section, runs in SECTIONS.items():
         for name, run in runs.items():
             for seed in map(str, run.seeds):
-                with raise_user_error_if_damaged():
+                with damage_guard():
                     content = load_results().get(section, {})
                     entry = content.setdefault(name, {"command": run.command, "runs": {}})
                     is_done = seed in {**entry["runs"]}
@@ -383,7 +383,7 @@ def main():
                     save_result(section, content)
                     print(time.strftime("%H:%M"), name, "seed", seed, entry["runs"][seed], flush=True)
     content = load_results()
-    with raise_user_error_if_damaged():
+    with damage_guard():
         tables = [table(content) for table in TABLES]
     print(*tables, sep="\n\n")
 

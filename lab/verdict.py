@@ -87,26 +87,33 @@ def draw_scene_image(line, verdict=None, is_passed=False):
     return film.render_page(page)
 
 
-@plot_style()
-def draw_network_image(image, weights, z1, da1, dz1):
-    """Return an RGB image of a digit and some hidden units, with z1, da1 and dz1 of each unit.
+class UnitValues(NamedTuple):
+    """What some hidden units compute for a digit."""
 
-    weights (784, n): of these n units; z1, da1, dz1 (n,).
-    """
+    image: np.ndarray  # (28, 28), of the digit
+    W1: np.ndarray  # (784, n), the weights of these n units
+    z1: np.ndarray  # (n,)
+    da1: np.ndarray  # (n,)
+    dz1: np.ndarray  # (n,)
+
+
+@plot_style()
+def draw_network_image(values):
+    """Return an RGB image of the `UnitValues` of a digit."""
     page = Page(HEIGHT, "")
     page.draw_text((26, 38, "Your line, in a network"), weight="bold", size=30, ha="left")
     page.draw_text((26, 84, "a digit"), (262, 84, "four of the hidden units"), size=22, color=GREY, ha="left")
-    page.draw_pixels(image, 26, 104, 150)
+    page.draw_pixels(values.image, 26, 104, 150)
     for row, name in enumerate(("z1", "da1", "dz1")):
         page.draw_text((226, 282 + 48 * row, name), size=29, ha="right", family=MONO)
-    for unit, array in enumerate(weights.T):
+    for unit, array in enumerate(values.W1.T):
         x = 262 + 132 * unit
-        is_on = z1[unit] > 0
+        is_on = values.z1[unit] > 0
         color = TRAIN if is_on else GREY
-        film.draw_weights(page, array, x, 104, 116, 0.5 * np.abs(weights).max())
+        film.draw_weights(page, array, x, 104, 116, 0.5 * np.abs(values.W1).max())
         page.draw_box(x, 104, 116, 116, fill="none", edge=TRAIN if is_on else FRAME, line=4, corner=0)
         page.draw_text((x + 58, 240, "on" if is_on else "off"), size=22, color=color)
-        for row, value in enumerate((z1[unit], da1[unit], dz1[unit])):
+        for row, value in enumerate((values.z1[unit], values.da1[unit], values.dz1[unit])):
             number = f"{value + 0:.2f}".replace("-", "−")  # + 0, because a mask makes −0 of a negative number
             style = {"color": color, "weight": "bold"} if row == 2 else {}
             page.draw_text((x + 58, 282 + 48 * row, number), size=27, family=MONO, **style)
@@ -114,8 +121,8 @@ def draw_network_image(image, weights, z1, da1, dz1):
     return film.render_page(page)
 
 
-def compute_network_image_inputs():
-    """Return (image, W1, z1, da1, dz1) for `draw_network_image`, the last four for the first UNITS hidden units."""
+def compute_unit_values():
+    """Return the `UnitValues` of the first UNITS hidden units."""
     options = parse_options("np", *film.OPTIONS)
     dataset = data.load()
     *_, last_state = film.iter_states(options, dataset)
@@ -127,7 +134,7 @@ def compute_network_image_inputs():
     _, dlogits = softmax_cross_entropy(logits, dataset.test_labels[index : index + 1])
     model.backward(dlogits)
     units = slice(UNITS)
-    return image, model.params["W1"][:, units], model.z1[0, units], model.da1[0, units], model.dz1[0, units]
+    return UnitValues(image, model.params["W1"][:, units], model.z1[0, units], model.da1[0, units], model.dz1[0, units])
 
 
 def main():
@@ -138,7 +145,7 @@ def main():
         frames.append((draw_scene_image(RIGHT[:end]), TIMES["key"]))
     frames += [
         (draw_scene_image(RIGHT, passed_verdict, is_passed=True), TIMES["passed"]),
-        (draw_network_image(*compute_network_image_inputs()), TIMES["digit"]),
+        (draw_network_image(compute_unit_values()), TIMES["digit"]),
     ]
     frames.append((draw_scene_image(DOTS), TIMES["asked"]))
     for end in range(len("dz1 = "), len(SLIP) + 1):

@@ -209,7 +209,7 @@ def make_names_table(result):
     return results.format_table(["", make_mean_over_seeds_label(runs)], rows)
 
 
-def get_text_runs_by_name(result):
+def get_text_runs(result):
     """Return {name in the table: runs} of the networks that learn a text."""
     names = {"texts": "the network", "best": "the network of `--recipe best`"}
     return {name: result["runs"][recipe] for recipe, name in names.items() if recipe in result["runs"]}
@@ -388,7 +388,7 @@ def main():
     if count_results:
         print(counts.make_table(count_results["mnist"], {"the network": result["writing"]["runs"]}), end="\n\n")
         print(counts.make_table(count_results["names"], {"the network": result["names"]["runs"]}), end="\n\n")
-        print(counts.make_table(count_results["shakespeare"], get_text_runs_by_name(result["texts"])))
+        print(counts.make_table(count_results["shakespeare"], get_text_runs(result["texts"])))
 
 
 if __name__ == "__main__":
