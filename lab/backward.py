@@ -5,6 +5,7 @@ bar and every pixel shows a number that mlp_np.py computed.
 """
 
 import sys
+from typing import NamedTuple
 
 from support import program
 
@@ -35,10 +36,10 @@ def compute_passes():
     """Compute both passes of one digit and the step that follows. Return {name: array}, without the batch axis."""
     options = parse_options("np", *film.OPTIONS)
     dataset = data.load()
-    *_, (_, _, params, answers) = film.iter_states(options, dataset)
+    *_, last_state = film.iter_states(options, dataset)
     model = MLP(options.run.hidden, dtype=np.float64)
-    model.params = {name: p.astype(np.float64) for name, p in params.items()}
-    index = np.flatnonzero(answers != dataset.test_labels)[0]
+    model.params = {name: p.astype(np.float64) for name, p in last_state.params.items()}
+    index = np.flatnonzero(last_state.predictions != dataset.test_labels)[0]
     y = dataset.test_labels[index : index + 1].astype(np.int64)
     x = data.scale_pixels(dataset.test_images[index : index + 1], options).astype(np.float64)
     logits = model.forward(x)
@@ -53,64 +54,76 @@ def compute_passes():
         "dlogits": dlogits[0],
     }
     values |= {name: p.copy() for name, p in model.params.items()} | {f"d{name}": g for name, g in grads.items()}
-    update(model.params, {name: np.zeros_like(p) for name, p in params.items()}, grads, LR, momentum=0.0)
+    velocity = {name: np.zeros_like(p) for name, p in last_state.params.items()}
+    update(model.params, velocity, grads, LR, momentum=0.0)
     logits = model.forward(x)
     return values | {"new_p": softmax(logits)[0], "new_loss": softmax_cross_entropy(logits, y)[0]}
 
 
-def list_stages(values):
-    """Return [(heading, formula, hidden_bars, answer_bars, layer1, layer2)] of all stages.
+class NamedArray(NamedTuple):
+    array: np.ndarray
+    name: str
 
-    The last four are pairs (array, its name). hidden_bars (16,): bars of the hidden units, from -1 to 1; answer_bars
-    (10,): bars of the digits; layer1 (784, 16) and layer2 (16, 10): the weights of the two layers, or their gradients.
-    """
-    no_bars = (np.zeros(16), "")
-    answer = (np.zeros(10), "")
-    W1, W2, dW1, dW2 = ((values[name], name) for name in ("W1", "W2", "dW1", "dW2"))
+
+class Stage(NamedTuple):
+    """What the animation shows at one stage."""
+
+    heading: str
+    formula: str
+    hidden_bars: NamedArray  # (16,), bars of the hidden units, from -1 to 1
+    answer_bars: NamedArray  # (10,), bars of the digits
+    layer1: NamedArray  # (784, 16), the weights of the first layer, or their gradient
+    layer2: NamedArray  # (16, 10), those of the second
+
+
+def list_stages(values):
+    """Return all `Stage`s. values: what `compute_passes` returns."""
+    no_bars = NamedArray(np.zeros(16), "")
+    answer = NamedArray(np.zeros(10), "")
+    W1, W2, dW1, dW2 = (NamedArray(values[name], name) for name in ("W1", "W2", "dW1", "dW2"))
     # Bars are scaled so that the longest is 1.
-    z1, a1 = ((values[name] / np.abs(values["z1"]).max(), name) for name in ("z1", "a1"))
-    da1, dz1 = ((values[name] / np.abs(values["da1"]).max(), name) for name in ("da1", "dz1"))
-    p = (values["p"], "p")
-    dlogits = (values["dlogits"], "dlogits")
-    new_answer = (values["new_p"], "p")
+    z1, a1 = (NamedArray(values[name] / np.abs(values["z1"]).max(), name) for name in ("z1", "a1"))
+    da1, dz1 = (NamedArray(values[name] / np.abs(values["da1"]).max(), name) for name in ("da1", "dz1"))
+    p = NamedArray(values["p"], "p")
+    dlogits = NamedArray(values["dlogits"], "dlogits")
+    new_answer = NamedArray(values["new_p"], "p")
     loss, new_loss = (f"{values[name]:.2f}" for name in ("loss", "new_loss"))
     digit = values["y"]
     prediction = values["p"].argmax()
     return [
-        ("Forward", "z1 = x W1 + b1", z1, answer, W1, W2),
-        ("Forward", "a1 = max(z1, 0)", a1, answer, W1, W2),
-        ("Forward", f"p = softmax(a1 W2 + b2): it says {prediction}", a1, p, W1, W2),
-        ("Forward", f"loss = -log p[{digit}] = {loss}: it is a {digit}", a1, p, W1, W2),
-        ("Backward", "dlogits = p - onehot(y)", a1, dlogits, W1, W2),
-        ("Backward", "dW2 = a1.T dlogits", a1, dlogits, W1, dW2),
-        ("Backward", "da1 = dlogits W2.T", da1, dlogits, W1, W2),
-        ("Backward", "dz1 = da1 * (z1 > 0)", dz1, dlogits, W1, W2),
-        ("Backward", "dW1 = x.T dz1", dz1, dlogits, dW1, dW2),
-        ("Step", f"weights - {LR} gradient: loss {new_loss}", no_bars, new_answer, W1, W2),
+        Stage("Forward", "z1 = x W1 + b1", z1, answer, W1, W2),
+        Stage("Forward", "a1 = max(z1, 0)", a1, answer, W1, W2),
+        Stage("Forward", f"p = softmax(a1 W2 + b2): it says {prediction}", a1, p, W1, W2),
+        Stage("Forward", f"loss = -log p[{digit}] = {loss}: it is a {digit}", a1, p, W1, W2),
+        Stage("Backward", "dlogits = p - onehot(y)", a1, dlogits, W1, W2),
+        Stage("Backward", "dW2 = a1.T dlogits", a1, dlogits, W1, dW2),
+        Stage("Backward", "da1 = dlogits W2.T", da1, dlogits, W1, W2),
+        Stage("Backward", "dz1 = da1 * (z1 > 0)", dz1, dlogits, W1, W2),
+        Stage("Backward", "dW1 = x.T dz1", dz1, dlogits, dW1, dW2),
+        Stage("Step", f"weights - {LR} gradient: loss {new_loss}", no_bars, new_answer, W1, W2),
     ]
 
 
 @plot_style()
-def render_frame(values, heading, formula, hidden_bars, answer_bars, layer1, layer2):
-    """Return one frame of the animation, as an RGB image. The arguments are those of a stage: see `list_stages`."""
+def render_frame(image, stage):
+    """Return the frame of the animation with a `Stage`, as an RGB image. image (28, 28): the network's input."""
     page = Page(HEIGHT, "")
-    is_backward = heading == "Backward"
-    page.draw_text((26, 36, heading), size=27, weight="bold", ha="left", color=TEST if is_backward else INK)
-    page.draw_text((774, 36, formula.replace("-", "−")), size=24, family=MONO, ha="right")
-    page.draw_text(
-        (101, 88, "x"), (300, 88, hidden_bars[1]), (474, 88, layer2[1]), (690, 88, answer_bars[1]), size=22, family=MONO
-    )
-    page.draw_pixels(values["image"], 26, TOP, 150)
-    page.draw_text((122, 290, layer1[1]), size=22, family=MONO)
-    for unit, array in enumerate(layer1[0].T):
-        film.draw_weights(page, array, 26 + 50 * (unit % 4), 312 + 55 * (unit // 4), 46, 0.4 * np.abs(layer1[0]).max())
-    limit = np.abs(layer2[0]).max()
-    page.axes.imshow(
-        layer2[0], SIGNED, vmin=-limit, vmax=limit, extent=(400, 548, BOTTOM, TOP), aspect="auto", zorder=2
-    )
+    heading_color = TEST if stage.heading == "Backward" else INK
+    page.draw_text((26, 36, stage.heading), size=27, weight="bold", ha="left", color=heading_color)
+    page.draw_text((774, 36, stage.formula.replace("-", "−")), size=24, family=MONO, ha="right")
+    names = (300, 88, stage.hidden_bars.name), (474, 88, stage.layer2.name), (690, 88, stage.answer_bars.name)
+    page.draw_text((101, 88, "x"), *names, size=22, family=MONO)
+    page.draw_pixels(image, 26, TOP, 150)
+    page.draw_text((122, 290, stage.layer1.name), size=22, family=MONO)
+    limit = 0.4 * np.abs(stage.layer1.array).max()
+    for unit, array in enumerate(stage.layer1.array.T):
+        film.draw_weights(page, array, 26 + 50 * (unit % 4), 312 + 55 * (unit // 4), 46, limit)
+    limit = np.abs(stage.layer2.array).max()
+    extent = (400, 548, BOTTOM, TOP)
+    page.axes.imshow(stage.layer2.array, SIGNED, vmin=-limit, vmax=limit, extent=extent, aspect="auto", zorder=2)
     page.draw_box(400, TOP, 148, BOTTOM - TOP, fill="none", edge=FRAME, corner=0)
-    draw_bars(page, hidden_bars[0], 300, 68)
-    draw_bars(page, answer_bars[0], 690, 84, has_names=True)
+    draw_bars(page, stage.hidden_bars.array, 300, 68)
+    draw_bars(page, stage.answer_bars.array, 690, 84, has_names=True)
     return film.render_page(page)
 
 
@@ -133,22 +146,25 @@ def draw_bars(page, values, x, max_length, has_names=False):
 
 def iter_frames_and_durations(values):
     """Yield (frame, milliseconds) of the animation."""
-    old_bars = np.zeros(16), np.zeros(10)
-    for heading, formula, *bars, layer1, layer2 in list_stages(values):
-        new_bars, names = zip(*bars, strict=True)
-        moves = any(not np.array_equal(a, b) for a, b in zip(old_bars, new_bars, strict=True))
-        fractions = np.linspace(0, 1, MOVES + 1)[1:] if moves else [1]
+    old_hidden = np.zeros(16)
+    old_answer = np.zeros(10)
+    for stage in list_stages(values):
+        new_hidden = stage.hidden_bars.array
+        new_answer = stage.answer_bars.array
+        is_still = np.array_equal(old_hidden, new_hidden) and np.array_equal(old_answer, new_answer)
+        fractions = [1] if is_still else np.linspace(0, 1, MOVES + 1)[1:]
         for fraction in fractions:
-            current_bars = [
-                (a + fraction * (b - a), name) for a, b, name in zip(old_bars, new_bars, names, strict=True)
-            ]
+            hidden_bars = stage.hidden_bars._replace(array=old_hidden + fraction * (new_hidden - old_hidden))
+            answer_bars = stage.answer_bars._replace(array=old_answer + fraction * (new_answer - old_answer))
             time = "standing"
             if fraction < 1:
                 time = "moving"
-            elif heading == "Step":
+            elif stage.heading == "Step":
                 time = "last"
-            yield render_frame(values, heading, formula, *current_bars, layer1, layer2), TIMES[time]
-        old_bars = new_bars
+            current_stage = stage._replace(hidden_bars=hidden_bars, answer_bars=answer_bars)
+            yield render_frame(values["image"], current_stage), TIMES[time]
+        old_hidden = new_hidden
+        old_answer = new_answer
 
 
 def main():

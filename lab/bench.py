@@ -13,7 +13,9 @@ import importlib.metadata
 import math
 import subprocess
 import sys
+from collections.abc import Callable
 from itertools import product
+from typing import NamedTuple
 
 from support import program
 
@@ -51,33 +53,40 @@ SMALL = 0.5  # seconds by which the two may differ: a program also writes files,
 PROGRAMS = {NUMPY: "main_np.py", PYTORCH: "main_torch.py --device cpu"}  # tools with which everything is measured
 
 
-# --- The same network in several tools: step(x, y, lr), which returns the loss first, and test(dataset) or None -------
+# --- The same network in several tools --------------------------------------------------------------------------------
 
 
-def make_numpy_step_and_test(options):
-    """Return (step, test) for the network by hand.
+class Training(NamedTuple):
+    """The training of a network with a tool."""
 
-    step(x, y, lr) takes a training step and returns the loss first; test(dataset) tests the network.
-    """
+    step: Callable  # step(x, y, lr) takes a training step and returns its loss
+    test: Callable | None = None  # test(dataset) tests the network; None if that is not timed
+
+
+def prepare_numpy_training(options):
+    """Return the `Training` of the network by hand."""
     network, optimizer = main_np.build(options)
-    step = functools.partial(main_np.train_step, network, optimizer)
-    return step, lambda dataset: main_np.evaluate(network, dataset, options)
+
+    def take_step(x, y, lr):
+        return main_np.train_step(network, optimizer, x, y, lr)[0]
+
+    return Training(take_step, lambda dataset: main_np.evaluate(network, dataset, options))
 
 
-def make_pytorch_step_and_test(options):
-    """Return (step, test) for the network in PyTorch: see `make_numpy_step_and_test`."""
+def prepare_pytorch_training(options):
+    """Return the `Training` of the network in PyTorch."""
     model, optimizer = main_torch.build(options)
     place = Place(options)
     network = place.prepare(model)
 
     def take_step(x, y, lr):
-        return main_torch.train_step(network, optimizer, *place.own_part_on_device(x, y), lr, place)
+        return main_torch.train_step(network, optimizer, *place.own_part_on_device(x, y), lr, place)[0]
 
-    return take_step, lambda dataset: main_torch.evaluate(network, dataset, options, place)
+    return Training(take_step, lambda dataset: main_torch.evaluate(network, dataset, options, place))
 
 
-def make_jax_step_and_test(options):
-    """Return (step, None) for the MLP in JAX, with the same first weights: see `make_numpy_step_and_test`.
+def prepare_jax_training(options):
+    """Return the `Training` of the MLP in JAX, with the same first weights.
 
     JAX changes no array in place, but here it may reuse the memory of old weights.
     """
@@ -102,16 +111,16 @@ def make_jax_step_and_test(options):
 
     def take_step(x, y, lr):
         nonlocal state
-        *state, loss, accuracy = train_step(*state, x, y, lr)
-        return loss, accuracy
+        *state, loss, _ = train_step(*state, x, y, lr)
+        return loss
 
-    return take_step, None
+    return Training(take_step)
 
 
-def make_scikit_learn_step_and_test(options):
-    """Return (step, None) for the MLP in scikit-learn, with its own first weights and a constant learning rate.
+def prepare_scikit_learn_training(options):
+    """Return the `Training` of the MLP in scikit-learn, with its own first weights and a constant learning rate.
 
-    step(x, y, lr) takes a training step for each batch in x; scikit-learn splits x into batches itself, and `lr` is
+    Its step(x, y, lr) takes a training step for each batch in x; scikit-learn splits x into batches itself, and `lr` is
     ignored.
     """
     from sklearn.neural_network import MLPClassifier
@@ -121,43 +130,53 @@ def make_scikit_learn_step_and_test(options):
     network.set_params(learning_rate_init=0.05)  # of 0.02, 0.05, 0.1 and 0.2, the best on held-out images
 
     def take_steps(x, y, lr):
-        return [network.partial_fit(x.reshape(len(x), -1), y, classes=range(10)).loss_]
+        return network.partial_fit(x.reshape(len(x), -1), y, classes=range(10)).loss_
 
-    return take_steps, None
+    return Training(take_steps)
 
 
 TOOLS = {
-    NUMPY: make_numpy_step_and_test,
-    PYTORCH: make_pytorch_step_and_test,
-    COMPILED: make_pytorch_step_and_test,
-    JAX: make_jax_step_and_test,
-    SCIKIT_LEARN: make_scikit_learn_step_and_test,
-}
+    NUMPY: prepare_numpy_training,
+    PYTORCH: prepare_pytorch_training,
+    COMPILED: prepare_pytorch_training,
+    JAX: prepare_jax_training,
+    SCIKIT_LEARN: prepare_scikit_learn_training,
+}  # {tool: a function that returns its `Training`}
 BATCHES = dict.fromkeys(TOOLS, 1) | {SCIKIT_LEARN: 20}  # batches in a call: scikit-learn checks its input in every call
 
 
 # --- Measuring -------------------------------------------------------------------------------------------------------
 
 
-def prepare_call(tool, options_text, kind="step"):
-    """Load the data, and return a function that takes the next training step with a tool.
-
-    tool: a key of TOOLS. options_text: the options of the run, as text. kind: with "test", the function tests the
-    network instead.
-    """
+def parse_tool_options(tool, options_text):
+    """Return the options of a run with a tool, on the CPU. tool: a key of TOOLS; options_text: its options, as text."""
     compile_options = ["--compile"] if tool == COMPILED else []
-    options = parse_options("torch", "--device", "cpu", *options_text.split(), *compile_options)
-    dataset = data.load(options.source)
+    return parse_options("torch", "--device", "cpu", *options_text.split(), *compile_options)
+
+
+def prepare_step(tool, options_text):
+    """Load the data, and return a function that takes the next training step and returns its loss.
+
+    See `parse_tool_options`.
+    """
+    options = parse_tool_options(tool, options_text)
     batch_options = with_changes(options, batch_size=options.run.batch_size * BATCHES[tool])
-    batches = data.batches(dataset, batch_options, 0, sys.maxsize)
-    step, test = TOOLS[tool](options)
+    batches = data.batches(data.load(options.source), batch_options, 0, sys.maxsize)
+    training = TOOLS[tool](options)
 
-    def take_step_and_return_loss():
+    def take_next_step():
         x, y = next(batches)
-        loss, *_ = step(x, y, options.run.lr)
-        return float(loss)  # waits for JAX
+        return float(training.step(x, y, options.run.lr))  # waits for JAX
 
-    return take_step_and_return_loss if kind == "step" else lambda: test(dataset)
+    return take_next_step
+
+
+def prepare_test(tool, options_text):
+    """Load the data, and return a function that tests the untrained network. See `parse_tool_options`."""
+    options = parse_tool_options(tool, options_text)
+    dataset = data.load(options.source)
+    training = TOOLS[tool](options)
+    return lambda: training.test(dataset)
 
 
 @contextlib.contextmanager
@@ -170,21 +189,22 @@ def busy_process():
             process.kill()
 
 
-def list_call_seconds(*arguments, **length):
-    """Return the seconds of each call of `prepare_call(*arguments)`, without the first third, which is a warm-up.
+def list_call_seconds(prepare, *arguments, **length):
+    """Return the seconds of each call of `prepare(*arguments)`, without the first third, which is a warm-up.
 
-    length: `min_steps` and `min_seconds` of `timing.measure_step_seconds_in_subprocess`.
+    prepare: `prepare_step` or `prepare_test`; length: `min_steps` and `min_seconds` of
+    `timing.measure_step_seconds_in_subprocess`.
     """
-    return timing.drop_warm_up(timing.measure_step_seconds_in_subprocess(prepare_call, *arguments, **length))
+    return timing.drop_warm_up(timing.measure_step_seconds_in_subprocess(prepare, *arguments, **length))
 
 
 def measure_step_ms(tool, options_text):
     """Return the median duration of a step in milliseconds."""
-    return 1000 * np.median(list_call_seconds(tool, options_text)) / BATCHES[tool]
+    return 1000 * np.median(list_call_seconds(prepare_step, tool, options_text)) / BATCHES[tool]
 
 
 def measure_test_seconds(tool, options_text):
-    return np.median(list_call_seconds(tool, options_text, "test"))
+    return np.median(list_call_seconds(prepare_test, tool, options_text))
 
 
 def measure_busy_step_ms(tool, options_text):
@@ -193,12 +213,12 @@ def measure_busy_step_ms(tool, options_text):
     It is the mean, because the delay comes from a few slow steps.
     """
     with busy_process():
-        return 1000 * np.mean(list_call_seconds(tool, options_text, min_steps=150))
+        return 1000 * np.mean(list_call_seconds(prepare_step, tool, options_text, min_steps=150))
 
 
 def measure_first_epoch_seconds(tool):
     return np.sum(
-        timing.measure_step_seconds_in_subprocess(prepare_call, tool, "", min_steps=468 // BATCHES[tool], min_seconds=0)
+        timing.measure_step_seconds_in_subprocess(prepare_step, tool, "", min_steps=468 // BATCHES[tool], min_seconds=0)
     )
 
 
@@ -207,20 +227,33 @@ def measure_training_loop_seconds(tool, options_text):
     return results.parse_seconds(output)
 
 
+class Measurement(NamedTuple):
+    """One of the numbers that are measured."""
+
+    key: str  # in results.json
+    n_threads: int
+    measure: Callable  # measure() returns the number
+
+
 def iter_measurements():
-    """Yield (number of threads, the parts of the result's key, a function that measures it) for each measurement."""
+    """Yield each `Measurement`."""
     for threads, argv in product(THREADS, RUNS):
         tools = PROGRAMS if argv else TOOLS
         for name in tools:
-            yield threads, ("step", argv, threads, name), functools.partial(measure_step_ms, name, argv)
+            measure = functools.partial(measure_step_ms, name, argv)
+            yield Measurement(make_key("step", argv, threads, name), threads, measure)
         for name in PROGRAMS:
-            yield threads, ("test", argv, threads, name), functools.partial(measure_test_seconds, name, argv)
+            measure = functools.partial(measure_test_seconds, name, argv)
+            yield Measurement(make_key("test", argv, threads, name), threads, measure)
         for name in PROGRAMS:
-            yield threads, ("busy", argv, threads, name), functools.partial(measure_busy_step_ms, name, argv)
+            measure = functools.partial(measure_busy_step_ms, name, argv)
+            yield Measurement(make_key("busy", argv, threads, name), threads, measure)
     for name in TOOLS:
-        yield THREADS[-1], ("epoch", name), functools.partial(measure_first_epoch_seconds, name)
+        measure = functools.partial(measure_first_epoch_seconds, name)
+        yield Measurement(make_key("epoch", name), THREADS[-1], measure)
     for argv, name in product(RUNS.values(), PROGRAMS):
-        yield THREADS[-1], ("run", argv, name), functools.partial(measure_training_loop_seconds, name, argv)
+        measure = functools.partial(measure_training_loop_seconds, name, argv)
+        yield Measurement(make_key("run", argv, name), THREADS[-1], measure)
 
 
 def measure_results_entry():
@@ -236,49 +269,47 @@ def measure_results_entry():
     missing = {}
     for round_number in range(1, ROUNDS + 1):
         print(f"round {round_number} of {ROUNDS}", file=sys.stderr)
-        for threads, key, measure in iter_measurements():
+        for measurement in iter_measurements():
             try:
-                with subprocess_threads(threads):
-                    value = round(float(measure()), 3)
-                rounds.setdefault(make_key(*key), []).append(value)
+                with subprocess_threads(measurement.n_threads):
+                    value = round(float(measurement.measure()), 3)
+                rounds.setdefault(measurement.key, []).append(value)
             except UserError as error:
-                missing.setdefault(str(error), set()).add(make_key(*key))
-    missing |= find_contradicting_keys_by_message(rounds)
-    for reason, names in missing.items():
-        print(f"not kept: {'; '.join(sorted(names))}: {reason}", file=sys.stderr)
-        for name in names:
-            rounds.pop(name, None)
+                missing.setdefault(str(error), set()).add(measurement.key)
+    missing |= find_contradictions(rounds)
+    for reason, keys in missing.items():
+        print(f"not kept: {'; '.join(sorted(keys))}: {reason}", file=sys.stderr)
+        for key in keys:
+            rounds.pop(key, None)
     # The processor for which NumPy's matrix products are optimised. OPENBLAS_CORETYPE may set an older one.
     kernels = [library["architecture"] for library in threadpool_info() if "architecture" in library]
     versions["kernels"] = " ".join(kernels)
     return {"command": "python -m lab.bench", "machine": get_machine_facts() | versions, "rounds": rounds}
 
 
-def find_contradicting_keys_by_message(rounds):
+def find_contradictions(rounds):
     """Return {message: keys of the results} for programs whose total time is not the sum of their steps and tests."""
     contradictions = {}
-    for (network, argv), name in product(list_step_and_run_options(rounds), PROGRAMS):
-        names = [make_key(kind, network, THREADS[-1], name) for kind in ("step", "test")] + [
-            make_key("run", argv, name)
-        ]
-        if not all(name in rounds for name in names):
+    for network, name in product(list_measured_networks(rounds), PROGRAMS):
+        argv = RUNS[network]
+        keys = [make_key(kind, network, THREADS[-1], name) for kind in ("step", "test")] + [make_key("run", argv, name)]
+        if not all(key in rounds for key in keys):
             continue
         options = parse_options("torch", *argv.split())
         plan = make_plan(options, data.load(options.source).n_train)
         epochs = math.ceil(plan.steps / plan.steps_per_epoch)
-        ms, test, run_seconds = (np.median(rounds[name]) for name in names)
+        ms, test, run_seconds = (np.median(rounds[key]) for key in keys)
         expected = plan.steps * ms / 1000 + epochs * test
         if abs(expected - run_seconds) > max(TOLERANCE * run_seconds, SMALL):
             terms = f"{plan.steps} steps of {ms:.2f} ms and {epochs} x {test:.2f} s of testing"
             message = f"{terms} are {expected:.1f} s, but {name} took {run_seconds:.1f} s ({argv or 'default'})"
-            contradictions[message] = names
+            contradictions[message] = keys
     return contradictions
 
 
-def list_step_and_run_options(rounds):
-    """Return [(options of a step, options of a whole program)] of the networks in these results."""
-    networks = [network for network in RUNS if any(f" | {network} | " in name for name in rounds)]
-    return [(network, RUNS[network]) for network in networks]
+def list_measured_networks(rounds):
+    """Return the options of the networks in these results, which are keys of RUNS."""
+    return [network for network in RUNS if any(f" | {network} | " in key for key in rounds)]
 
 
 def make_key(*parts):
@@ -291,7 +322,7 @@ def format_median(rounds, *key, number_format=".2f"):
     return format(np.median(rounds[make_key(*key)]), number_format) if make_key(*key) in rounds else "–"
 
 
-def format_numpy_to_pytorch_ratios(rounds, key):
+def format_ratio_range(rounds, key):
     """Return the smallest and the largest ratio of NumPy's time to PyTorch's in a round, as text.
 
     Return a dash if one of the two was not measured. key: the parts of the result's key, without the tool.
@@ -307,18 +338,18 @@ def make_comparison_cells(rounds, *key, number_format=".2f"):
     """Return three table cells: NumPy, PyTorch and the ratio."""
     return [
         *(format_median(rounds, *key, name, number_format=number_format) for name in PROGRAMS),
-        format_numpy_to_pytorch_ratios(rounds, key),
+        format_ratio_range(rounds, key),
     ]
 
 
 def make_steps_table(rounds):
     """Milliseconds for one step, and seconds to test with 10,000 images."""
     rows = []
-    for (argv, _), threads in product(list_step_and_run_options(rounds), THREADS):
+    for argv, threads in product(list_measured_networks(rounds), THREADS):
         options = parse_options("torch", *argv.split())
-        network = [options.network.title(options.run), options.run.batch_size, threads]
+        first_cells = [options.network.title(options.run), options.run.batch_size, threads]
         rows.append(
-            network
+            first_cells
             + make_comparison_cells(rounds, "step", argv, threads)
             + make_comparison_cells(rounds, "test", argv, threads)
         )
@@ -337,17 +368,18 @@ def make_tools_table(rounds):
 
 def make_runs_table(rounds):
     """Seconds as the programs print them."""
-    rows = [
-        [f"`{argv}`" if argv else "default", *make_comparison_cells(rounds, "run", argv, number_format=".1f")]
-        for _, argv in list_step_and_run_options(rounds)
-    ]
+    rows = []
+    for network in list_measured_networks(rounds):
+        argv = RUNS[network]
+        cells = make_comparison_cells(rounds, "run", argv, number_format=".1f")
+        rows.append([f"`{argv}`" if argv else "default", *cells])
     return results.format_table(["options", "main_np.py", "main_torch.py", "ratio"], rows)
 
 
 def make_busy_table(rounds):
     """Milliseconds for one step beside a process that keeps one of two cores busy."""
     rows = []
-    for argv, _ in list_step_and_run_options(rounds):
+    for argv in list_measured_networks(rounds):
         cells = []
         for threads in THREADS:
             cells += make_comparison_cells(rounds, "busy", argv, threads)
@@ -366,10 +398,10 @@ def main():
     parser = Parser(description=__doc__)
     parser.add_argument("--print", action="store_true", help="make the tables from results.json")
     arguments = parser.parse_args()
-    with results.raise_user_error_if_damaged():
+    with results.damage_guard():
         saved_results = {**results.load_results().get("bench", {})}  # {processor: result}
     new_results = {} if arguments.print else {describe_processor(): measure_results_entry()}
-    with contextlib.nullcontext() if new_results else results.raise_user_error_if_damaged():
+    with contextlib.nullcontext() if new_results else results.damage_guard():
         for result in (new_results or saved_results).values():
             print(", ".join(f"{name} {value}" for name, value in result["machine"].items()))
             for table in TABLES:

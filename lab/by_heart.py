@@ -9,6 +9,7 @@ smallest possible loss: that of predicting each token with its frequency after t
 """
 
 import sys
+from typing import NamedTuple
 
 from support import program
 
@@ -41,36 +42,38 @@ def compute_least_loss(x, y):
     return total / (y != -1).sum()
 
 
-def learn_batch(options, steps=STEPS):
-    """Train on one batch.
+class BatchLosses(NamedTuple):
+    """The losses of a training on one batch."""
 
-    Return (the loss of each step, the loss log K of K equal scores, the smallest possible loss).
-    """
+    by_step: list
+    uniform: float  # log K, the loss of K equal scores
+    least: float  # the smallest possible loss
+
+
+def learn_batch(options, steps=STEPS):
+    """Train on the first batch of a run, again and again. Return its `BatchLosses`."""
     dataset = data.load(options.source, options.run.hold_out)
     network, optimizer = main_np.build(options)
     make_plan(options, dataset.n_train)  # raises UserError if there is no full batch
     x, y = next(data.batches(dataset, options, 0, 1))
     rates = options.run.lr * np.minimum(1, np.arange(1, steps + 1) / (steps / 10))
-    uniform_loss = float(np.log(make_network("np", options).forward(x).shape[-1]))
-    return (
-        [float(main_np.train_step(network, optimizer, x, y, lr)[0]) for lr in rates],
-        uniform_loss,
-        compute_least_loss(x, y),
-    )
+    n_scores = make_network("np", options).forward(x).shape[-1]
+    losses = [float(main_np.train_step(network, optimizer, x, y, lr)[0]) for lr in rates]
+    return BatchLosses(losses, float(np.log(n_scores)), compute_least_loss(x, y))
 
 
 @np.errstate(over="ignore", invalid="ignore")
 def main(argv=None):
     argv = sys.argv[1:] if argv is None else argv
     options = parse_options("np", *argv)
-    losses, uniform_loss, least_loss = learn_batch(options)
+    losses = learn_batch(options)
     for step in (1, 10, 20, 50, 100, STEPS):
-        print(f"step {step:3}: loss {losses[step - 1]:.4g}")
-    if losses[-1] < least_loss + LEARNED * uniform_loss:
+        print(f"step {step:3}: loss {losses.by_step[step - 1]:.4g}")
+    if losses.by_step[-1] < losses.least + LEARNED * losses.uniform:
         print("learned by heart")
     else:
         print(
-            f"not learned by heart (equal scores have the loss {uniform_loss:.3f}): "
+            f"not learned by heart (equal scores have the loss {losses.uniform:.3f}): "
             "check the gradients, the loss, the rate"
         )
 

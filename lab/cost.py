@@ -26,14 +26,14 @@ with program.import_guard("requirements-np.txt"):
     from support.options import Parser
 
 
-def iter_output_and_gradients_by_hand(layer, dy, x):
-    """Yield the result of a layer's forward pass, then its gradients from the backward pass."""
+def iter_passes_by_hand(layer, dy, x):
+    """Take a layer's forward pass and yield its output, then take its backward pass and yield the gradients."""
     yield layer.forward(x)
     yield layer.backward(dy), *getattr(layer, "grads", {}).values()
 
 
-def iter_output_and_gradients_on_tape(function, dy, *operands):
-    """Yield the result of an operation on the tape, then the gradients of its operands."""
+def iter_passes_on_tape(function, dy, *operands):
+    """Do the same for an operation on the tape: yield its result, then the gradients of its operands."""
     operands = [Tensor(operand) for operand in operands]
     y = function(*operands)
     yield y
@@ -41,8 +41,8 @@ def iter_output_and_gradients_on_tape(function, dy, *operands):
     yield [operand.grad for operand in operands]
 
 
-def iter_logits_and_gradients(model, x, y):
-    """Yield the logits of a network, then its gradients. The weights are not updated."""
+def iter_network_passes(model, x, y):
+    """Do the same for a network: yield its logits, then its gradients. The weights are not updated."""
     logits = model.forward(x)
     yield logits
     yield model.backward(mlp_np.softmax_cross_entropy(logits, y)[1])
@@ -66,15 +66,15 @@ def make_variants_by_name():
     mlps = (mlp_np.MLP(), mlp_autograd.MLP())
     vits = (vit_np.ViT(), vit_autograd.ViT())
     return {
-        "MLP": [partial(iter_logits_and_gradients, model, images, y) for model in mlps],
-        "transformer": [partial(iter_logits_and_gradients, model, images, y) for model in vits],
+        "MLP": [partial(iter_network_passes, model, images, y) for model in mlps],
+        "transformer": [partial(iter_network_passes, model, images, y) for model in vits],
         "layer normalisation": [
-            partial(iter_output_and_gradients_by_hand, norm, dy, x),
-            partial(iter_output_and_gradients_on_tape, vit_autograd.layer_norm, dy, x, *norm.params.values()),
+            partial(iter_passes_by_hand, norm, dy, x),
+            partial(iter_passes_on_tape, vit_autograd.layer_norm, dy, x, *norm.params.values()),
         ],
         "softmax": [
-            partial(iter_output_and_gradients_by_hand, vit_np.Softmax(), dweights, scores),
-            partial(iter_output_and_gradients_on_tape, vit_autograd.softmax, dweights, scores),
+            partial(iter_passes_by_hand, vit_np.Softmax(), dweights, scores),
+            partial(iter_passes_on_tape, vit_autograd.softmax, dweights, scores),
         ],
     }
 
@@ -86,7 +86,7 @@ def prepare_passes(name, variant_index):
     return lambda: [*make()]
 
 
-def measure_bytes_kept_by_forward(start_passes):
+def measure_kept_bytes(start_passes):
     """Return the bytes that the forward pass keeps for the backward pass.
 
     start_passes: a function of `make_variants_by_name`.
@@ -121,7 +121,7 @@ def measure_cost(rounds=timing.ROUNDS, **length):
                         )
                     )
         costs[name] = {
-            way: {"ms": 1000 * float(np.median(times[way])), "MB": measure_bytes_kept_by_forward(make) / 1e6}
+            way: {"ms": 1000 * float(np.median(times[way])), "MB": measure_kept_bytes(make) / 1e6}
             for way, make in zip(ways, factories, strict=True)
         }
     return costs

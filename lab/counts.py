@@ -9,6 +9,7 @@ probabilities.
 
 import sys
 from itertools import pairwise
+from typing import NamedTuple
 
 from support import program
 
@@ -37,69 +38,96 @@ ROWS = {  # for a text; the coarser table uses one letter fewer
 SEEN = (0, 10, 100, 1000)  # lower ends of the ranges of how often four letters occurred
 
 
-def extract_target_arrays(dataset, batch, options):
-    """Return (position, previous token, token), three arrays with an entry for each target in the texts."""
+class Targets(NamedTuple):
+    """The tokens that a network has to predict in some texts, and where they are: arrays (N,)."""
+
+    positions: np.ndarray
+    previous_ids: np.ndarray  # of the tokens before them
+    token_ids: np.ndarray
+
+    def get_index(self, context):
+        """Return the index of the targets in a table with an axis for each of these fields, and the last for tokens.
+
+        context: names of fields of `Targets`.
+        """
+        return (*(getattr(self, field) for field in context), self.token_ids)
+
+
+class CountTable(NamedTuple):
+    """The probabilities of the next token in each context."""
+
+    p: np.ndarray  # (..., V)
+    context: tuple  # the fields of `Targets` that index the other axes
+
+
+def extract_targets(batch, options):
+    """Return the `Targets` in a batch of texts."""
     x, y = data.encode(*batch, options)
-    return tuple(array[y != -1] for array in (np.broadcast_to(np.arange(y.shape[1]), y.shape), x, y))
+    positions = np.broadcast_to(np.arange(y.shape[1]), y.shape)
+    is_target = y != -1
+    return Targets(positions[is_target], x[is_target], y[is_target])
 
 
-def make_probability_table(context_arrays, token_ids, coarser_table):
-    """Return the probabilities of the next token for each context_arrays: (..., V).
+def make_count_table(targets, context, coarser_p):
+    """Return the `CountTable` of the targets, with this context.
 
-    context_arrays: a tuple of arrays (N,), such as positions or previous tokens; token_ids (N,): the tokens in these
-    contexts; coarser_table (..., V): the distribution of the imaginary token that is added to the counts.
+    coarser_p (..., V): the distribution of the imaginary token that is added to the counts.
     """
-    counts = np.zeros(coarser_table.shape)
-    np.add.at(counts, (*context_arrays, token_ids), 1)
-    return (counts + coarser_table) / (counts.sum(axis=-1, keepdims=True) + 1)
+    counts = np.zeros(coarser_p.shape)
+    np.add.at(counts, targets.get_index(context), 1)
+    return CountTable((counts + coarser_p) / (counts.sum(axis=-1, keepdims=True) + 1), context)
 
 
-def make_tables_and_contexts_by_name(positions, previous_ids, token_ids, sizes):
-    """Return {name: (table (..., V), its context)} for all of TABLES.
-
-    The context is a text: "p" for the position, "b" for the previous token, "pb" for both, "" for none.
-    """
+def make_count_tables(targets, sizes):
+    """Return {name: `CountTable`} for all of TABLES. sizes: those of the tokenizer."""
     V = sizes["vocab_size"]
     T = sizes["context_length"]
     W = sizes["vocab_size"] + sizes["n_start_tokens"]
-    uniform = np.full(V, 1 / V)
-    overall = make_probability_table((), token_ids, uniform)
-    by_place = make_probability_table((positions,), token_ids, np.tile(overall, (T, 1)))
-    by_previous = make_probability_table((previous_ids,), token_ids, np.tile(overall, (W, 1)))
-    by_both = make_probability_table((positions, previous_ids), token_ids, by_place[:, np.newaxis].repeat(W, axis=1))
-    return dict(
-        zip(TABLES, [(uniform, ""), (overall, ""), (by_place, "p"), (by_previous, "b"), (by_both, "pb")], strict=True)
-    )
+    uniform = CountTable(np.full(V, 1 / V), ())
+    overall = make_count_table(targets, (), uniform.p)
+    by_position = make_count_table(targets, ("positions",), np.tile(overall.p, (T, 1)))
+    by_previous = make_count_table(targets, ("previous_ids",), np.tile(overall.p, (W, 1)))
+    coarser_p = by_position.p[:, np.newaxis].repeat(W, axis=1)
+    by_both = make_count_table(targets, ("positions", "previous_ids"), coarser_p)
+    return dict(zip(TABLES, [uniform, overall, by_position, by_previous, by_both], strict=True))
 
 
-def measure_table_losses_and_accuracies(dataset_name):
+def measure_count_tables(dataset_name):
     """Return {table: {"loss", "accuracy"}} on all test texts of a dataset."""
     options = parse_options("np", "--model", "gpt", "--dataset", dataset_name)
     examples = data.load(options.source)
     all_rows = slice(None)
-    train_pairs = extract_target_arrays(examples, examples.get_train_examples_and_labels(all_rows), options)
+    train_targets = extract_targets(examples.get_train_examples_and_labels(all_rows), options)
+    test_targets = extract_targets(examples.get_test_examples_and_labels(all_rows), options)
     results_by_table = {}
-    positions, previous_ids, token_ids = extract_target_arrays(
-        examples, examples.get_test_examples_and_labels(all_rows), options
-    )
-    for name, (table, conditions) in make_tables_and_contexts_by_name(
-        *train_pairs, options.source.tokenizer.sizes
-    ).items():
-        context = tuple({"p": positions, "b": previous_ids}[letter] for letter in conditions)
-        is_likeliest = table == table.max(axis=-1, keepdims=True)
+    for name, table in make_count_tables(train_targets, options.source.tokenizer.sizes).items():
+        is_likeliest = table.p == table.p.max(axis=-1, keepdims=True)
         hits = is_likeliest / is_likeliest.sum(axis=-1, keepdims=True)  # ties count in part
-        loss = (-np.log(table[(*context, token_ids)])).mean()
-        accuracy = hits[(*context, token_ids)].mean()
-        results_by_table[name] = {"loss": float(loss), "accuracy": float(accuracy)}
+        index = test_targets.get_index(table.context)
+        results_by_table[name] = {
+            "loss": float((-np.log(table.p[index])).mean()),
+            "accuracy": float(hits[index].mean()),
+        }
     return results_by_table
 
 
-def iter_letter_predictions(source):
-    """Yield (name, p (N, V), times (N,), targets (N,)) for each of ROWS, for the N letters of the test.
+class LetterPredictions(NamedTuple):
+    """What a table of counts predicts for the N letters of a test text."""
 
-    p: the probabilities of each letter; times: how often the letters before it occurred in training; targets: the right
-    letters. A table of 65^5 numbers would not fit into memory, but few sequences of four letters occur, so only these
-    have rows.
+    table: str  # one of ROWS
+    p: np.ndarray  # (N, V), the probabilities of each letter
+    context_counts: np.ndarray  # (N,), how often the letters before it occurred in training
+    targets: np.ndarray  # (N,), the right letters
+
+    def compute_losses(self):
+        """Return the loss of each letter: (N,)."""
+        return -np.log(self.p[np.arange(len(self.targets)), self.targets])
+
+
+def iter_letter_predictions(source):
+    """Yield the `LetterPredictions` of each of ROWS for the test text.
+
+    A table of 65^5 numbers would not fit into memory, but few sequences of four letters occur, so only these have rows.
     """
     token_ids = source.content.arrays[0].astype(np.int64)
     n_letters = len(source.letters)
@@ -118,54 +146,63 @@ def iter_letter_predictions(source):
         np.add.at(counts, (row, token_ids[n:n_train]), 1)
         rows = np.minimum(np.searchsorted(contexts, context_codes[positions - n]), len(contexts) - 1)
         # 0 if the row did not occur in training.
-        context_counts = counts[rows] * (contexts[rows] == context_codes[positions - n])[:, np.newaxis]  # (N, V)
-        times = context_counts.sum(axis=1)
-        p = (context_counts + p) / (times[:, np.newaxis] + 1)
-        yield name, p, times, token_ids[positions]
+        letter_counts = counts[rows] * (contexts[rows] == context_codes[positions - n])[:, np.newaxis]  # (N, V)
+        context_counts = letter_counts.sum(axis=1)
+        p = (letter_counts + p) / (context_counts[:, np.newaxis] + 1)
+        yield LetterPredictions(name, p, context_counts, token_ids[positions])
 
 
-def measure_text_losses_and_accuracies(dataset_name):
+def measure_letter_tables(dataset_name):
     """Return {row of ROWS: {"loss", "accuracy"}} of the tables for a text."""
     results_by_row = {}
-    for name, p, _, targets in iter_letter_predictions(data.SOURCES[dataset_name]):
-        loss = -np.log(p[np.arange(len(targets)), targets])
-        is_right = p.argmax(axis=1) == targets
-        results_by_row[name] = {"loss": float(loss.mean()), "accuracy": float(is_right.mean())}
+    for predictions in iter_letter_predictions(data.SOURCES[dataset_name]):
+        is_right = predictions.p.argmax(axis=1) == predictions.targets
+        results_by_row[predictions.table] = {
+            "loss": float(predictions.compute_losses().mean()),
+            "accuracy": float(is_right.mean()),
+        }
     return results_by_row
 
 
-def compute_share_and_losses_by_frequency(source, network_loss):
+class RangeLosses(NamedTuple):
+    """The mean losses of those letters before which the same four letters occurred so often in training."""
+
+    percentage: float  # of all letters
+    table_loss: float  # of the table of five letters
+    network_loss: float
+
+
+def compare_losses_by_frequency(source, network_losses):
     """Compare a network with the table of five letters, by how often the four letters before occurred in training.
 
-    network_loss (N,): the network's loss of each letter. Return {lower end of a range of SEEN: [percentage of letters,
-    loss of the table there, loss of the network there]}.
+    network_losses (N,): the network's loss of each letter. Return {lower end of a range of SEEN: `RangeLosses`}.
     """
-    *_, (_, p, times, targets) = iter_letter_predictions(source)
-    table_loss = -np.log(p[np.arange(len(targets)), targets])
+    *_, predictions = iter_letter_predictions(source)
+    table_losses = predictions.compute_losses()
     rows = {}
     for low, high in pairwise((*SEEN, np.inf)):
-        is_in_range = (times >= low) & (times < high)
-        rows[str(low)] = [
+        is_in_range = (predictions.context_counts >= low) & (predictions.context_counts < high)
+        rows[str(low)] = RangeLosses(
             float(100 * is_in_range.mean()),
-            float(table_loss[is_in_range].mean()),
-            float(network_loss[is_in_range].mean()),
-        ]
+            float(table_losses[is_in_range].mean()),
+            float(network_losses[is_in_range].mean()),
+        )
     return rows
 
 
 def make_frequency_table(runs):
     """Return the means over the runs as a Markdown table. It shows where the table of five letters in a row is weak.
 
-    runs: {seed: {"seen": what `compute_share_and_losses_by_frequency` returns}}.
+    runs: {seed: {"seen": what `compare_losses_by_frequency` returns}}.
     """
     numbers_by_run = []
     for run in runs.values():
         numbers_by_run.append([run["seen"][str(low)] for low in SEEN])
-    means = np.mean(numbers_by_run, axis=0)  # (5, 3)
+    means = np.mean(numbers_by_run, axis=0)  # (4, 3)
     ends = [f"{low:,} to {high - 1:,}" for low, high in pairwise(SEEN)] + [f"{SEEN[-1]:,} or more"]
     rows = [
-        [end, f"{percent:.0f}", f"{table_loss:.2f}", f"{network_loss:.2f}"]
-        for end, (percent, table_loss, network_loss) in zip(ends, means, strict=True)
+        [end, f"{percentage:.0f}", f"{table_loss:.2f}", f"{network_loss:.2f}"]
+        for end, (percentage, table_loss, network_loss) in zip(ends, means, strict=True)
     ]
     return results.format_table(["times seen", "of 100 letters", "counts", "the network"], rows)
 
@@ -189,14 +226,12 @@ def make_table(results_by_table, networks):
 
 def main():
     Parser(description=__doc__).parse_args()
-    results_by_dataset = {dataset: measure_table_losses_and_accuracies(dataset) for dataset in ("mnist", "names")} | {
-        "shakespeare": measure_text_losses_and_accuracies("shakespeare")
-    }
+    results_by_dataset = {dataset: measure_count_tables(dataset) for dataset in ("mnist", "names")}
+    results_by_dataset["shakespeare"] = measure_letter_tables("shakespeare")
     results.save_result("counts", {"command": "python -m lab.counts"} | results_by_dataset)
-    for dataset in results_by_dataset:
-        print(
-            *(f"{n:40} {v['loss']:.3f} {v['accuracy']:.3f}" for n, v in results_by_dataset[dataset].items()), sep="\n"
-        )
+    for results_by_table in results_by_dataset.values():
+        for name, result in results_by_table.items():
+            print(f"{name:40} {result['loss']:.3f} {result['accuracy']:.3f}")
 
 
 if __name__ == "__main__":

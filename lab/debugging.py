@@ -39,12 +39,13 @@ def measure_network_numbers(model_name):
     learning rates of `find_lr`; "lr": that of the default run; "name": the network's.
     """
     options = parse_options("np", "--model", model_name)
-    losses, uniform_loss, _ = by_heart.learn_batch(options)
-    suggested_rate, lowest_rate = find_lr.find_suggested_and_lowest_rate(find_lr.list_search_rows(options))
+    losses = by_heart.learn_batch(options)
+    steps = find_lr.list_search_steps(options)
     return {
-        "name": options.network.name, "lr": options.run.lr, "lowest": lowest_rate, "suggested": suggested_rate,
-        "by heart": {str(step): losses[step - 1] for step in HEARTS},
-        "log K": uniform_loss,
+        "name": options.network.name, "lr": options.run.lr,
+        "lowest": find_lr.find_lowest_loss_step(steps).rate, "suggested": find_lr.find_suggested_rate(steps),
+        "by heart": {str(step): losses.by_step[step - 1] for step in HEARTS},
+        "log K": losses.uniform,
     }  # fmt: skip
 
 

@@ -28,23 +28,26 @@ with program.import_guard("requirements.txt"):
 BLOCKS = (1, 3, 5, 9)  # in each of the three stages: 8 to 56 layers
 
 
-def build_model_optimizer_and_options(n_blocks, has_shortcuts):
-    """Return (a ResNet, its optimizer, the options from which both were built). has_shortcuts: whether it has
-    shortcuts."""
+def make_options(n_blocks):
+    """Return the options of a ResNet's run. n_blocks: blocks in each of its stages."""
     argv = ["--model", "resnet", "--blocks", n_blocks, "--batch-size", 128, "--epochs", 1, "--augment", "none"]
-    options = parse_options("torch", *argv, "--device", "cpu")
-    model, optimizer = main_torch.build(options)
+    return parse_options("torch", *argv, "--device", "cpu")
+
+
+def build_resnet(options, has_shortcuts):
+    """Return an untrained ResNet in PyTorch, with or without shortcuts."""
+    model, _ = main_torch.build(options)
     if not has_shortcuts:
         for block in model.blocks:
             del block.shortcut
             block.shortcut = lambda x: 0
-        optimizer = main_torch.make_optimizer(model, options)
-    return model, optimizer, options
+    return model
 
 
 def compute_conv_gradient_norms(dataset, n_blocks, has_shortcuts):
     """Return |dW| of each 3 x 3 convolution, from the first to the last, in the untrained network for one batch."""
-    model, _, options = build_model_optimizer_and_options(n_blocks, has_shortcuts)
+    options = make_options(n_blocks)
+    model = build_resnet(options, has_shortcuts)
     x = torch.from_numpy(data.scale_pixels(dataset.train_images[:512], options))
     y = torch.from_numpy(dataset.train_labels[:512].astype(np.int64))
     F.cross_entropy(model(x), y).backward()
@@ -53,7 +56,9 @@ def compute_conv_gradient_norms(dataset, n_blocks, has_shortcuts):
 
 
 def measure_accuracy(dataset, n_blocks, has_shortcuts):
-    model, optimizer, options = build_model_optimizer_and_options(n_blocks, has_shortcuts)
+    options = make_options(n_blocks)
+    model = build_resnet(options, has_shortcuts)
+    optimizer = main_torch.make_optimizer(model, options)
     plan = make_plan(options, len(dataset.train_images))
     for step, (x, y) in enumerate(data.batches(dataset, options, 0, plan.steps)):
         x = torch.from_numpy(x)

@@ -282,16 +282,11 @@ def draw_page_figure(function):
     return page.figure
 
 
-def load_paths_and_published_runs(*file_names):
-    """Return (the paths of these files in PUBLISHED_RUNS, [(options, `History`)] of each file).
-
-    Raises UserError if a file is missing.
-    """
-    paths = [PUBLISHED_RUNS / name for name in file_names]
-    missing = [path for path in paths if not path.exists()]
-    if missing:
-        raise UserError(f"{missing[0].name} is not in {PUBLISHED_RUNS}: `python -m lab.results` trains what is missing")
-    return paths, [load_history(path) for path in paths]
+def load_published_run(path):
+    """Return (options, `History`) from a file in PUBLISHED_RUNS. Raises UserError if it is missing."""
+    if not path.exists():
+        raise UserError(f"{path.name} is not in {PUBLISHED_RUNS}: `python -m lab.results` trains what is missing")
+    return load_history(path)
 
 
 @plot_style()
@@ -300,9 +295,12 @@ def draw_optimizers():
     figure = new_figure(7, 4.6)
     axes = figure.add_subplot()
     style_axes(axes, "AdamW and momentum: accuracy on held-out images", "accuracy", "epochs")
-    _, runs = load_paths_and_published_runs(*(f"optimizer_{i}_history_vit_torch.json" for i in range(len(OPTIMIZERS))))
-    best_first = sorted(zip(OPTIMIZERS, COLOURS, runs, strict=False), key=lambda run: -run[2][1].test_accuracy[-1])
-    for number, (name, colour, (_, history)) in enumerate(best_first):
+    histories = []
+    for i in range(len(OPTIMIZERS)):
+        _, history = load_published_run(PUBLISHED_RUNS / f"optimizer_{i}_history_vit_torch.json")
+        histories.append(history)
+    best_first = sorted(zip(OPTIMIZERS, COLOURS, histories, strict=False), key=lambda run: -run[2].test_accuracy[-1])
+    for number, (name, colour, history) in enumerate(best_first):
         epochs = np.array(history.test_step) / history.steps_per_epoch
         accuracy = history.test_accuracy
         axes.plot(epochs, accuracy, "o-", color=colour, linewidth=2.5, markersize=5)
@@ -326,7 +324,8 @@ def draw_optimizers():
 
 def draw_curves(name):
     """Draw the published runs of a network, by hand and in PyTorch. name: the prefix of their files."""
-    paths, runs = load_paths_and_published_runs(*(f"history_{name}{framework}.json" for framework in FRAMEWORKS))
+    paths = [PUBLISHED_RUNS / f"history_{name}{framework}.json" for framework in FRAMEWORKS]
+    runs = [load_published_run(path) for path in paths]
     options = [options for options, _ in runs]
     title = NETWORKS[options[0]["model"]].title(SimpleNamespace(**options[0]))
     return draw_comparison(dict(zip(make_labels(paths, options), runs, strict=True)), title)

@@ -6,6 +6,7 @@ emerges in them. The digits are simply the first twelve of the test set.
 
 import io
 import sys
+from typing import NamedTuple
 
 from support import program
 
@@ -41,8 +42,17 @@ def choose_frame_steps(n_steps):
     return sorted({0, *np.geomspace(1, n_steps, FRAMES - 1).round().astype(int).tolist()})
 
 
+class State(NamedTuple):
+    """A network during its training."""
+
+    step: int  # how many steps it has taken
+    losses: list  # of these steps
+    params: dict
+    predictions: np.ndarray  # for the test images
+
+
 def iter_states(options, dataset):
-    """Train, and yield (step, losses so far, params, predictions on test images) at each step that gets a frame."""
+    """Train, and yield the network's `State` at each step that gets a frame."""
     plan = make_plan(options, len(dataset.train_images))
     network, optimizer = main_np.build(options)
     frame_steps = choose_frame_steps(plan.steps)
@@ -52,25 +62,26 @@ def iter_states(options, dataset):
     for step in range(plan.steps + 1):
         if step in frame_steps:
             params = {name: p.copy() for name, p in network.params.items()}
-            yield step, list(losses), params, network.forward(x).argmax(axis=1)
+            yield State(step, list(losses), params, network.forward(x).argmax(axis=1))
         if step < plan.steps:
             lr = learning_rate(step, plan.steps, options)
             losses.append(float(main_np.train_step(network, optimizer, *next(batches), lr)[0]))
 
 
 @plot_style()
-def render_frame(step, losses, params, answers, dataset, limit, n_steps):
-    """Return one frame of the animation, as an RGB image.
+def render_frame(state, dataset, limit, n_steps):
+    """Return the frame of the animation with a `State` of the network, as an RGB image.
 
     limit: the weight whose colour is the darkest; n_steps: the number of steps of the run.
     """
     page = Page(HEIGHT, "")
     large_text = {"size": 21}
-    accuracy = np.mean(answers == dataset.test_labels)
+    losses = state.losses
+    accuracy = np.mean(state.predictions == dataset.test_labels)
     page.draw_text((26, 36, "A network learns to read"), size=27, weight="bold", ha="left")
-    page.draw_text((774, 36, f"step {step}"), size=27, ha="right")
+    page.draw_text((774, 36, f"step {state.step}"), size=27, ha="right")
     page.draw_text((26, 88, "weights of its 16 hidden units"), ha="left", **large_text)
-    for unit, array in enumerate(params["W1"].T):
+    for unit, array in enumerate(state.params["W1"].T):
         draw_weights(page, array, 26 + 91 * (unit % 4), 110 + 91 * (unit // 4), 84, limit)
 
     page.draw_text((424, 88, "loss"), ha="left", **large_text)
@@ -87,7 +98,7 @@ def render_frame(step, losses, params, answers, dataset, limit, n_steps):
 
     page.draw_text((424, 278, "its answers"), ha="left", **large_text)
     for n, (image, true, answer) in enumerate(
-        zip(dataset.test_images[:12], dataset.test_labels, answers, strict=False)
+        zip(dataset.test_images[:12], dataset.test_labels, state.predictions, strict=False)
     ):
         x = 424 + 59.6 * (n % 6)
         y = 296 + 92 * (n // 6)
@@ -152,9 +163,9 @@ def main():
     options = parse_options("np", *OPTIONS)
     dataset = data.load()
     states = list(iter_states(options, dataset))
-    limit = 0.2 * np.abs(states[-1][2]["W1"]).max()
-    n_steps = states[-1][0]
-    frames = [render_frame(*state, dataset, limit, n_steps) for state in states]
+    last_state = states[-1]
+    limit = 0.2 * np.abs(last_state.params["W1"]).max()
+    frames = [render_frame(state, dataset, limit, last_state.step) for state in states]
     times = [TIMES["still"], TIMES["first"], *[TIMES["each"]] * (len(frames) - 2), TIMES["last"]]
     save_film([frames[-1], *frames], times, ROOT / "png" / "learning.gif")
 

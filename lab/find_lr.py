@@ -5,6 +5,7 @@ above its lowest value (Smith 2017, "Cyclical learning rates for training neural
 """
 
 import sys
+from typing import NamedTuple
 
 from support import program
 
@@ -37,49 +38,62 @@ LOST = 2  # times the first loss: above that, the search ends
 FALL = 0.9  # the fraction of its way down that the loss has fallen at the suggested rate
 
 
-def list_search_rows(options):
-    """Train with a growing learning rate. Return [(rate, loss, running mean of the loss)] of the steps."""
+class SearchStep(NamedTuple):
+    """A training step of the search."""
+
+    rate: float
+    loss: float
+    mean_loss: float  # the running mean of the loss
+
+
+def list_search_steps(options):
+    """Train with a growing learning rate. Return the `SearchStep`s, until the loss is too large."""
     dataset = data.load(options.source, options.run.hold_out)
     network, optimizer = main_np.build(options)
     make_plan(options, dataset.n_train)  # raises UserError if there is no full batch
-    rows = []
+    steps = []
     mean = 0.0
     rates = np.geomspace(LOWEST, HIGHEST, STEPS)
     for i, (lr, (x, y)) in enumerate(zip(rates, data.batches(dataset, options, 0, STEPS), strict=True), 1):
         loss = float(main_np.train_step(network, optimizer, x, y, lr)[0])
         mean = KEPT * mean + (1 - KEPT) * loss
-        smooth = mean / (1 - KEPT**i)  # corrects the start at 0: see update_adamw in main_np.py
-        if not smooth < LOST * (rows[0][1] if rows else np.inf):
+        corrected_mean = mean / (1 - KEPT**i)  # corrects the start at 0: see update_adamw in main_np.py
+        if not corrected_mean < LOST * (steps[0].loss if steps else np.inf):
             break
-        rows.append((float(lr), loss, smooth))
-    return rows
+        steps.append(SearchStep(float(lr), loss, corrected_mean))
+    return steps
 
 
-def find_suggested_and_lowest_rate(rows):
-    """Return (the rate to try, the rate with the lowest mean loss). rows: what `list_search_rows` returns.
+def find_lowest_loss_step(steps):
+    """Return the `SearchStep` with the lowest mean loss."""
+    return min(steps, key=lambda step: step.mean_loss)
 
-    The rate to try is the first one, rounded to one digit, at which the mean loss has fallen nine tenths of the way to
-    its lowest value. Larger steps would gain little, and a longer training needs a margin below the rate at which the
-    loss rises.
+
+def find_suggested_rate(steps):
+    """Return the rate to try, rounded to one digit. steps: what `list_search_steps` returns.
+
+    It is the first rate at which the mean loss has fallen nine tenths of the way to its lowest value. Larger steps
+    would gain little, and a longer training needs a margin below the rate at which the loss rises.
     """
-    first_mean = rows[0][2]
-    lowest, _, least_mean = min(rows, key=lambda row: row[2])
-    rate = next(rate for rate, _, mean in rows if mean <= first_mean - FALL * (first_mean - least_mean))
-    return float(f"{rate:.0e}"), lowest
+    first_mean = steps[0].mean_loss
+    limit = first_mean - FALL * (first_mean - find_lowest_loss_step(steps).mean_loss)
+    rate = next(step.rate for step in steps if step.mean_loss <= limit)
+    return float(f"{rate:.0e}")
 
 
 @plot_style()
-def draw_search(rows, title):
-    """Draw the loss over the rates, its running mean, and both rates of `find_suggested_and_lowest_rate`."""
+def draw_search(steps, title):
+    """Draw the loss over the rates, its running mean, the rate to try and the rate with the lowest mean loss."""
     figure = new_figure(8, 4, title)
     axes = style_axes(figure.add_subplot(), "", "loss", "learning rate")
-    rates, losses, means = zip(*rows, strict=True)
+    rates, losses, means = zip(*steps, strict=True)
     use_log_scale(axes.xaxis)
     axes.plot(rates, losses, color=TRAIN, alpha=0.3, linewidth=1)
     axes.plot(rates, means, color=TRAIN, linewidth=2, label="running mean")
-    rate, lowest = find_suggested_and_lowest_rate(rows)
-    axes.axvline(rate, color=INK, linestyle="--", linewidth=1, label=f"try {rate:g}")
-    axes.axvline(lowest, color=TEST, linestyle="--", linewidth=1, label=f"lowest loss, at {lowest:.2g}")
+    suggested_rate = find_suggested_rate(steps)
+    lowest_rate = find_lowest_loss_step(steps).rate
+    axes.axvline(suggested_rate, color=INK, linestyle="--", linewidth=1, label=f"try {suggested_rate:g}")
+    axes.axvline(lowest_rate, color=TEST, linestyle="--", linewidth=1, label=f"lowest loss, at {lowest_rate:.2g}")
     axes.set_ylim(0, 1.1 * max(losses[:20]))
     axes.legend()
     return figure
@@ -91,12 +105,12 @@ def main(argv=None):
     options = parse_options("np", *argv)
     file = create_output_folder(options.call.out) / f"find_lr_{options.name}.png"
     check_output("--out", file, ".png")
-    rows = list_search_rows(options)
-    if len(rows) < 2:
+    steps = list_search_steps(options)
+    if len(steps) < 2:
         raise UserError("the loss grows from the first step on: python -m lab.by_heart and look.py --training say more")
-    suggested_rate, lowest_rate = find_suggested_and_lowest_rate(rows)
-    drawing.save(draw_search(rows, f"{options.network.title(options.run)}: the loss while the rate grows"), file)
-    print(f"Try --lr {suggested_rate:g}: there, the loss has fallen nine tenths of the way.")
+    drawing.save(draw_search(steps, f"{options.network.title(options.run)}: the loss while the rate grows"), file)
+    print(f"Try --lr {find_suggested_rate(steps):g}: there, the loss has fallen nine tenths of the way.")
+    lowest_rate = find_lowest_loss_step(steps).rate
     print(f"It is lowest at a rate of {lowest_rate:.2g}. (This run has --lr {options.run.lr:g}.)")
     print(f"see {file}")
 

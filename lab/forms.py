@@ -55,7 +55,7 @@ class RecordedNetwork:
 
         Only the optimizer may change one.
         """
-        name = find_first_different_array_name(self.params_before, self.network.params)
+        name = find_changed_name(self.params_before, self.network.params)
         if name and not self.changes_params:
             self.changes_params = f"{method_name} changes {name}"
 
@@ -87,10 +87,10 @@ class InNumPy:
         self.network, self.optimizer = main_np.build(options, checkpoint)
         self.is_by_hand = not options.call.autograd
 
-    def step_and_get_arrays(self, x, y, lr):
-        """Take a step.
+    def record_step(self, x, y, lr):
+        """Take a step, and return every array that it computed.
 
-        Return {group: {name: array}} of all arrays, in the order of computation, then those of `get_state_arrays`.
+        Return {group: {name: array}}, in the order of computation, then the arrays of `get_state_arrays`.
         """
         network = RecordedNetwork(self.network)
         optimizer = RecordedOptimizer(self.optimizer)
@@ -122,16 +122,16 @@ def describe_tampering(recorded_network, recorded_optimizer, x, y, lr):
         return "does not pass the x of the batch to forward"
     if is_same_each_time and not np.array_equal(recorded_network.dlogits, dlogits, equal_nan=True):
         return "changes the gradients: backward does not get the dlogits that compute_loss finds"
-    name = find_first_different_array_name(recorded_network.grads, recorded_optimizer.grads)
+    name = find_changed_name(recorded_network.grads, recorded_optimizer.grads)
     if name:
         return f"changes the gradients: the optimizer does not get the gradient of {name} that backward finds"
     if recorded_optimizer.lr != lr:
         return "does not pass its own learning rate to the optimizer"
     before = {} if recorded_network.changes_params else recorded_network.params_before
-    name = find_first_different_array_name(before, recorded_optimizer.params_before)
+    name = find_changed_name(before, recorded_optimizer.params_before)
     if name:
         return f"changes {name} before the optimizer does"
-    name = find_first_different_array_name(recorded_optimizer.params_after, recorded_network.params)
+    name = find_changed_name(recorded_optimizer.params_after, recorded_network.params)
     if name:
         return f"changes {name} after the optimizer"
     return ""
@@ -162,8 +162,8 @@ class InPyTorch:
             logits.retain_grad()
         self.logits = logits
 
-    def step_and_get_arrays(self, x, y, lr):
-        """Take a step: see `InNumPy.step_and_get_arrays`."""
+    def record_step(self, x, y, lr):
+        """Take a step, and return every array that it computed: see `InNumPy.record_step`."""
         import torch
 
         x = torch.from_numpy(x.copy())
@@ -232,7 +232,7 @@ def copy_arrays(arrays):
     return {name: array.copy() for name, array in arrays.items()}
 
 
-def find_first_different_array_name(arrays, other_arrays):
+def find_changed_name(arrays, other_arrays):
     """Return the name of the first array that is not equal, bit for bit, in both dicts; "" if there is none."""
     for name, array in arrays.items():
         if not np.array_equal(array, other_arrays[name], equal_nan=True):

@@ -49,7 +49,7 @@ def make_options(name, seed, *extra_options):
     return parse_options("np", "--model", model, "--dataset", dataset, "--seed", seed, *extra_options)
 
 
-def measure_table_rows_by_name(name, step, seed):
+def measure_table_rows(name, step, seed):
     """Return the rows of the table at a step of one run. step: a number, from 1, or LAST."""
     options = make_options(name, seed)
     if step != LAST:
@@ -115,7 +115,7 @@ def measure_and_save_rows(name, step):
     """Measure a step of a run with several seeds, and save the result."""
     takes_long = step == LAST or (name != FAST and step == STEPS[-1])
     seeds = FEWER_SEEDS if takes_long else SEEDS
-    rows = compute_means_and_deviations([measure_table_rows_by_name(name, step, seed) for seed in seeds])
+    rows = compute_means_and_deviations([measure_table_rows(name, step, seed) for seed in seeds])
     runs = load_recorded()
     runs.setdefault(name, {})[str(step)] = {"n": len(seeds), "rows": rows}
     save_recorded(runs)
@@ -125,7 +125,7 @@ def check(name, step, n_seeds):
     """Print which numbers of `n_seeds` other seeds are outside their recorded ranges, and return how many there are."""
     n_outside = 0
     for seed in OTHER_SEEDS[:n_seeds]:
-        rows = measure_table_rows_by_name(name, step, seed)
+        rows = measure_table_rows(name, step, seed)
         options = make_options(name, seed)
         marks = training_table.list_outlier_marks(rows, training_table.find_healthy_ranges(options, step, rows))
         n_outside += len(marks)

@@ -165,8 +165,8 @@ class Twin:
     def blames_hand(self):
         return self.vote is not None and HAND in self.vote.outvoted
 
-    def take_step(self, step_number, arrays, *batch):
-        """Take a step, and compare it with `arrays`, those of the step by hand.
+    def take_step(self, step_number, arrays_by_group, *batch):
+        """Take a step, and compare it with `arrays_by_group`, those of the step by hand.
 
         After the first difference, do nothing.
         """
@@ -174,9 +174,9 @@ class Twin:
             self.arrays = {}
             return
         try:
-            self.arrays = self.form.step_and_get_arrays(*batch)
+            self.arrays = self.form.record_step(*batch)
             largest, self.first = find_largest_and_departure(
-                arrays, self.get_arrays_without_roundings(arrays), BOUND, LEAST
+                arrays_by_group, self.get_arrays_without_roundings(arrays_by_group), BOUND, LEAST
             )
         except MemoryError:
             raise
@@ -188,23 +188,25 @@ class Twin:
         self.largest = max(self.largest, largest)
         self.step = step_number
 
-    def get_arrays_without_roundings(self, arrays):
+    def get_arrays_without_roundings(self, arrays_by_group):
         """Return the twin's arrays of this step, without the effects of gradients that are 0 except for rounding.
 
         A gradient that is 0 in one form may be 1e-17 in the other, and some optimizers take a step of full length for
         it. So where both are below ZERO, weights and optimizer state are not compared from then on.
         """
         groups = {group: {**own_arrays} for group, own_arrays in self.arrays.items()}
-        limit = ZERO * max((float(np.abs(g).max(initial=0)) for g in arrays["gradient"].values()), default=0.0)
-        for name, gradient in arrays["gradient"].items():
+        limit = ZERO * max((float(np.abs(g).max(initial=0)) for g in arrays_by_group["gradient"].values()), default=0.0)
+        for name, gradient in arrays_by_group["gradient"].items():
             own_arrays = groups["gradient"].get(name)
             if own_arrays is None or own_arrays.shape != gradient.shape:
                 continue  # `find_largest_and_departure` reports it
             rounding = (gradient != own_arrays) & (np.abs(gradient) < limit) & (np.abs(own_arrays) < limit)
             self.roundings[name] = rounding | self.roundings.get(name, False)
-            for group in groups.keys() & arrays.keys() - {"gradient"}:
-                if name in groups[group] and name in arrays[group]:
-                    groups[group][name] = np.where(self.roundings[name], arrays[group][name], groups[group][name])
+            for group in groups.keys() & arrays_by_group.keys() - {"gradient"}:
+                if name in groups[group] and name in arrays_by_group[group]:
+                    groups[group][name] = np.where(
+                        self.roundings[name], arrays_by_group[group][name], groups[group][name]
+                    )
         return groups
 
     def record_first_difference_vote(self, twins, slopes, expected_loss):
@@ -294,8 +296,8 @@ class Differences(NamedTuple):
     """The result of comparing the gradients by hand with central differences."""
 
     row: Row
-    wrong: tuple = ()  # the arrays whose gradients are not the slopes of the loss
-    first: Departure | None = None  # the first difference, in the first of them
+    wrong_names: tuple = ()  # of the arrays whose gradients are not the slopes of the loss
+    departure: Departure | None = None  # the first difference, in the first of them
     direction: np.ndarray | None = None  # the direction along which that slope was measured
     is_measured: bool = True
 
@@ -314,7 +316,7 @@ def compare_with_central_differences(slopes, progress):
     repeated_grads = slopes.compute_gradients_by_hand()
     rng = np.random.default_rng(0)
     largest_error = 0.0
-    wrong_gradients = {}
+    wrong_checks = {}
     if slopes.loss() != loss or not np.array_equal(grads["dlogits"], repeated_grads["dlogits"]):
         message = "cannot be measured: for the same batch the loss is different every time"
         message = f"{message} (see CONTRIBUTING.md for networks that draw random numbers)"
@@ -327,30 +329,36 @@ def compare_with_central_differences(slopes, progress):
             return Differences(Row(judge, message, False), (name,))
     for name, gradient in grads.items():
         progress.update()
-        error, departure, direction = compare_gradient_with_slopes(slopes, name, gradient, rng)
-        largest_error = max(largest_error, error)
-        if departure:
-            wrong_gradients[name] = departure, direction
-    if not wrong_gradients:
+        check = compare_gradient_with_slopes(slopes, name, gradient, rng)
+        largest_error = max(largest_error, check.largest_error)
+        if check.departure:
+            wrong_checks[name] = check
+    if not wrong_checks:
         bound = format_rounded_up(largest_error)
         message = f"dlogits and the {len(grads) - 1} gradients are those of its own loss, within {bound}"
         return Differences(Row(judge, message))
-    departure, direction = next(iter(wrong_gradients.values()))
+    first_check = next(iter(wrong_checks.values()))
+    departure = first_check.departure
     place = format_index(departure.entry) or ", along a line"
     values = f"by hand {departure.one:.6g}, differences of its own loss {departure.other:.6g}"
     row = Row(judge, f"{describe_gradient(departure.name)}{place}: {values}", False)
-    return Differences(row, tuple(wrong_gradients), departure, direction)
+    return Differences(row, tuple(wrong_checks), departure, first_check.direction)
 
 
 def describe_gradient(name):
     return name if name == "dlogits" else f"the gradient of {name}"
 
 
-def compare_gradient_with_slopes(slopes, name, gradient, rng):
-    """Compare one gradient with measured slopes of the loss.
+class GradientCheck(NamedTuple):
+    """The result of comparing one gradient with measured slopes of the loss."""
 
-    Return (the largest error, the `Departure` where it is wrong or None, the direction of that slope or None).
-    """
+    largest_error: float  # of the slopes that agree
+    departure: Departure | None = None  # where the gradient is wrong
+    direction: np.ndarray | None = None  # of the slope that shows it
+
+
+def compare_gradient_with_slopes(slopes, name, gradient, rng):
+    """Return the `GradientCheck` of one gradient."""
     norm = float(np.linalg.norm(gradient))
     size = float(np.abs(gradient).max())
     drawn_entries = [np.unravel_index(i, gradient.shape) for i in rng.integers(gradient.size, size=DRAWN)]
@@ -365,12 +373,13 @@ def compare_gradient_with_slopes(slopes, name, gradient, rng):
         direction = one_hot(gradient.shape, entry)
         agrees, value, error = slopes.compare_slope(float(gradient[entry]), {name: direction}, size)
         if not agrees:
-            return largest_error, Departure("gradient", name, entry, float(gradient[entry]), value), direction
+            departure = Departure("gradient", name, entry, float(gradient[entry]), value)
+            return GradientCheck(largest_error, departure, direction)
         if holds:
             largest_error = max(largest_error, error)
     if not holds:
-        return largest_error, Departure("gradient", name, (), along_line, slope), line
-    return largest_error if size > 0 else 0.0, None, None
+        return GradientCheck(largest_error, Departure("gradient", name, (), along_line, slope), line)
+    return GradientCheck(largest_error if size > 0 else 0.0)
 
 
 def make_gradient_vote(differences, twins, options, saved_arrays, x, y):
@@ -378,7 +387,7 @@ def make_gradient_vote(differences, twins, options, saved_arrays, x, y):
 
     The twins vote with their gradients for the same batch.
     """
-    departure = differences.first
+    departure = differences.departure
     direction = differences.direction
     if departure is None:
         return None
@@ -412,7 +421,11 @@ class OptimizerInPyTorch:
         self.largest = 0.0
         self.failure = None
 
-    def record_update_difference(self, step_number, before, arrays, lr, n_earlier_steps):
+    def record_update_difference(self, step_number, before, arrays_by_group, lr, n_earlier_steps):
+        """Take the same step, and compare its results with `arrays_by_group`, those of our optimizer.
+
+        before: {group: {name: array}} before the step. After the first difference, do nothing.
+        """
         import torch
 
         if self.failure:
@@ -421,7 +434,7 @@ class OptimizerInPyTorch:
         optimizer = self.make_optimizer(torch.nn.ParameterList(torch_params), self.options)
         state_names = self.options.optimizer.state_names
         for name, p in zip(before["params"], torch_params, strict=True):
-            p.grad = torch.from_numpy(arrays["gradient"][name].astype(float))
+            p.grad = torch.from_numpy(arrays_by_group["gradient"][name].astype(float))
             for numpy_name, torch_name in state_names.items():
                 optimizer.state[p][torch_name] = torch.from_numpy(before[numpy_name][name].copy())
             optimizer.state[p]["step"] = torch.tensor(float(n_earlier_steps))
@@ -436,7 +449,7 @@ class OptimizerInPyTorch:
             if self.options.run.momentum or not all((state[n] == before[numpy_name][n]).all() for n in state):
                 torch_arrays[numpy_name] = state
         largest, departure = find_largest_and_departure(
-            {g: arrays[g] for g in torch_arrays}, torch_arrays, BOUND, LEAST
+            {g: arrays_by_group[g] for g in torch_arrays}, torch_arrays, BOUND, LEAST
         )
         self.largest = max(self.largest, largest)
         if departure:

@@ -40,16 +40,16 @@ SEEDS = range(3)
 TEXTS = {"gpt_np.py": "--model gpt --recipe texts", "llama_np.py": "--model llama --recipe texts"}
 
 
-def train_and_print_text_runs():
+def train_text_runs():
     """Train the missing runs, and print the table. You can stop it and start it again."""
     for seed, (name, arguments) in product(map(str, SEEDS), TEXTS.items()):
         result = results.load_results().get("llama", {"command": "python -m lab.llama texts", "runs": {}})
         runs = result["runs"].setdefault(name, {})
         if seed not in runs:
-            model, options, history = load_or_train_run(f"{arguments} --seed {seed}")
-            size = sum(p.size for p in model.params.values())
-            details = {"parameters": size, "lr": options.run.lr, "machine": history["machine"]}
-            runs[seed] = get_last_test_metrics(history) | details | {"steps": len(history["train_loss"])}
+            run = load_or_train_run(f"{arguments} --seed {seed}")
+            size = sum(p.size for p in run.model.params.values())
+            details = {"parameters": size, "lr": run.options.run.lr, "machine": run.history["machine"]}
+            runs[seed] = get_last_test_metrics(run.history) | details | {"steps": len(run.history["train_loss"])}
             results.save_result("llama", result)
             print(time.strftime("%H:%M"), name, "seed", seed, runs[seed], flush=True)
     print(make_text_networks_table(results.load_results()["llama"]))
@@ -144,10 +144,10 @@ MANY = 32  # tokens that are generated
 ROUNDS = 2
 
 
-def measure_speed_and_memory_by_hand(path, threads):
-    """Time the generation of MANY tokens by hand, in a process whose number of threads is already set.
+def measure_speed_by_hand(path, threads):
+    """Generate MANY tokens by hand, in a process whose number of threads is already set.
 
-    Return {"prompt": seconds for the prompt, "words": tokens per second after it, "memory": bytes}.
+    Return {"prompt": seconds for the prompt, "words": tokens per second after it, "memory": the peak, in bytes}.
     """
     model, file = loading.gguf_file.load_gguf_network(path)
     token_ids = np.array([file.encode_prompt(PROMPT)])
@@ -169,8 +169,8 @@ def get_peak_memory_bytes():
     return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def measure_speed_and_memory_in_pytorch(path, threads):
-    """Return what `measure_speed_and_memory_by_hand` returns, for the network in PyTorch.
+def measure_speed_in_pytorch(path, threads):
+    """Return what `measure_speed_by_hand` returns, for the network in PyTorch.
 
     The KV cache is written as a library would write it.
     """
@@ -233,10 +233,7 @@ def measure_speed_and_memory_in_pytorch(path, threads):
 
 
 def measure_speed_in_llama_cpp(path, threads):
-    """Time llama.cpp with the same model in float32. The memory is not measured.
-
-    See `measure_speed_and_memory_by_hand`.
-    """
+    """Return what `measure_speed_by_hand` returns, for llama.cpp with the same model in float32, without the memory."""
     with tempfile.TemporaryDirectory() as folder:
         unpacked_path = Path(folder) / "unpacked.gguf"
         write_unpacked(path, unpacked_path)
@@ -255,9 +252,9 @@ def measure_speed_in_llama_cpp(path, threads):
 
 # {implementation: (its function, number of threads)}. By hand it is one thread, as in write.py.
 WAYS = {
-    "by hand": (measure_speed_and_memory_by_hand, 1),
-    "PyTorch, 1 thread": (measure_speed_and_memory_in_pytorch, 1),
-    "PyTorch, 2 threads": (measure_speed_and_memory_in_pytorch, 2),
+    "by hand": (measure_speed_by_hand, 1),
+    "PyTorch, 1 thread": (measure_speed_in_pytorch, 1),
+    "PyTorch, 2 threads": (measure_speed_in_pytorch, 2),
     "llama.cpp, 1 thread": (measure_speed_in_llama_cpp, 1),
     "llama.cpp, 2 threads": (measure_speed_in_llama_cpp, 2),
 }
@@ -309,9 +306,7 @@ def compare_and_save_answers(path):
         unpacked_path = Path(folder) / "unpacked.gguf"
         write_unpacked(path, unpacked_path)
         llama_cpp_model = load_in_llama_cpp(unpacked_path)
-        answers = {
-            question: compare_answers_with_llama_cpp(question, model, file, llama_cpp_model) for question in QUESTIONS
-        }
+        answers = {question: compare_answers(question, model, file, llama_cpp_model) for question in QUESTIONS}
     result = {"command": "python -m lab.llama beside FILE", "questions": answers, "machine": get_machine_facts()}
     results.save_result("llama beside", result | {"sha256": file.sha256, "llama.cpp": version})
     print(describe_largest_difference(answers), make_answers_table(answers), sep="\n")
@@ -356,7 +351,7 @@ def write_unpacked(path, target):
         writer.close()
 
 
-def compare_answers_with_llama_cpp(question, model, model_file, llama_cpp_model):
+def compare_answers(question, model, model_file, llama_cpp_model):
     """Ask our model and llama.cpp a question.
 
     Return {"apart": the largest difference of their logits after it, "largest": the largest logit, "same": whether the
@@ -416,7 +411,7 @@ OUT = results.ROOT / "learning_curves" / "others"
 ANSWERED = 40  # tokens of the answer
 
 
-def fine_tune_and_save_results(path, extra_options=""):
+def fine_tune_and_save(path, extra_options=""):
     """Fine-tune the model through the command line, and save its test loss and its answer, before and after.
 
     extra_options: other options of the run, as text.
@@ -473,10 +468,10 @@ def main():
     commands = {
         "speed": measure_and_save_speed,
         "beside": compare_and_save_answers,
-        "teach": fine_tune_and_save_results,
+        "teach": fine_tune_and_save,
     }
     if arguments.what == "texts":
-        train_and_print_text_runs()
+        train_text_runs()
     elif arguments.what in commands:
         commands[arguments.what](arguments.file)
     else:

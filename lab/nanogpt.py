@@ -14,7 +14,9 @@ one machine.
 import math
 import sys
 import time
+from collections.abc import Callable
 from itertools import chain
+from typing import NamedTuple
 
 from support import program
 
@@ -116,73 +118,85 @@ def compute_rate(step):
     return LEAST + (RATE - LEAST) * (1 + math.cos(math.pi * share)) / 2
 
 
-# --- Training: step(number, x, y), and test(), which returns the mean test loss of a letter ---------------------------
+# --- Training ---------------------------------------------------------------------------------------------------------
 
 
-def prepare_training_in_pytorch(options, dataset, threads):
-    """Return (step, test, number of parameters) for nanoGPT's recipe in PyTorch.
+class Training(NamedTuple):
+    """The training of a network with a tool."""
 
-    step(number, x, y) takes a training step; test() returns the mean test loss of a letter.
-    """
+    step: Callable  # step(number, x, y) takes a training step
+    test: Callable  # test() returns the mean test loss of a letter
+    n_parameters: int
+
+
+def prepare_pytorch_training(options, dataset, threads):
+    """Return the `Training` of nanoGPT's recipe in PyTorch."""
     torch.set_num_threads(threads)
     torch.manual_seed(options.run.seed)
     model = NanoGPT(**{name: options.source.tokenizer.sizes[name] for name in ("vocab_size", "context_length")})
     optimizer = make_optimizer(model)
 
-    def loss_of(x, y):
+    def compute_loss(x, y):
         return F.cross_entropy(model(torch.from_numpy(x)).flatten(0, 1), torch.from_numpy(y).flatten())
 
-    def update_params(step_number, x, y):
+    def take_step(number, x, y):
         for group in optimizer.param_groups:
-            group["lr"] = compute_rate(step_number)
+            group["lr"] = compute_rate(number)
         optimizer.zero_grad()
-        loss_of(x, y).backward()
+        compute_loss(x, y).backward()
         nn.utils.clip_grad_norm_(model.parameters(), LONGEST)
         optimizer.step()
 
     @torch.no_grad()
     def compute_test_loss():
         batches = data.test_batches(dataset, options)
-        return sum(loss_of(x, y).item() * y.size for x, y in batches) / dataset.test_tokens[:, 1:].size
+        return sum(compute_loss(x, y).item() * y.size for x, y in batches) / dataset.test_tokens[:, 1:].size
 
-    return update_params, compute_test_loss, sum(p.numel() for p in model.parameters())
+    return Training(take_step, compute_test_loss, sum(p.numel() for p in model.parameters()))
 
 
-def prepare_training_by_hand(options, dataset, threads):
-    """Return (step, test, number of parameters) for the GPT by hand: see `prepare_training_in_pytorch`."""
+def prepare_numpy_training(options, dataset, threads):
+    """Return the `Training` of the GPT by hand."""
     network, optimizer = main_np.build(options)
     steps = make_plan(options, dataset.n_train).steps
 
-    def update_params(step_number, x, y):
-        main_np.train_step(network, optimizer, x, y, learning_rate(step_number, steps, options))
+    def take_step(number, x, y):
+        main_np.train_step(network, optimizer, x, y, learning_rate(number, steps, options))
 
-    return (
-        update_params,
-        lambda: main_np.evaluate(network, dataset, options)[0],
-        sum(p.size for p in network.params.values()),
-    )
+    def compute_test_loss():
+        return main_np.evaluate(network, dataset, options)[0]
+
+    return Training(take_step, compute_test_loss, sum(p.size for p in network.params.values()))
+
+
+class Tool(NamedTuple):
+    """A tool in which a GPT is trained."""
+
+    title: str  # in the table
+    prepare_training: Callable
 
 
 TOOLS = {
-    "PyTorch": ("nanoGPT's recipe, in PyTorch", prepare_training_in_pytorch),
-    "NumPy": ("gpt_np.py, by hand", prepare_training_by_hand),
+    "PyTorch": Tool("nanoGPT's recipe, in PyTorch", prepare_pytorch_training),
+    "NumPy": Tool("gpt_np.py, by hand", prepare_numpy_training),
 }
 
 
 def prepare_run(tool, seed, threads):
-    """Return (numbered batches, step, test, number of parameters) of a run. tool: a key of TOOLS."""
+    """Return (numbered batches, `Training`) of a run. tool: a key of TOOLS."""
     options = parse_options("np", *BY_HAND.split(), "--seed", str(seed))
     dataset = data.load(options.source)
-    return enumerate(data.batches(dataset, options, 0, options.run.steps)), *TOOLS[tool][1](options, dataset, threads)
+    batches = data.batches(dataset, options, 0, options.run.steps)
+    return enumerate(batches), TOOLS[tool].prepare_training(options, dataset, threads)
 
 
 def prepare_step(tool, threads):
     """Return a function that takes the next step of a run, to be timed."""
-    batches, step, _, _ = prepare_run(tool, 0, threads)
+    batches, training = prepare_run(tool, 0, threads)
 
     def take_next_step():
         number, (x, y) = next(batches)
-        step(number, x, y)
+        training.step(number, x, y)
 
     return take_next_step
 
@@ -192,17 +206,17 @@ def measure_training(tool, seed, threads):
 
     Return {"seconds": of all steps, without testing, "losses": {step: test loss after it}, "parameters": number}.
     """
-    batches, step, test, parameters = prepare_run(tool, seed, threads)
+    batches, training = prepare_run(tool, seed, threads)
     seconds = 0.0
     losses = {}
     start = time.perf_counter()
     for number, (x, y) in batches:
-        step(number, x, y)
+        training.step(number, x, y)
         if (number + 1) % TESTED == 0:
             seconds += time.perf_counter() - start
-            losses[str(number + 1)] = float(test())
+            losses[str(number + 1)] = float(training.test())
             start = time.perf_counter()
-    return {"seconds": seconds, "losses": losses, "parameters": parameters}
+    return {"seconds": seconds, "losses": losses, "parameters": training.n_parameters}
 
 
 def choose_pytorch_thread_count():
@@ -226,14 +240,14 @@ def make_table(result):
     steps = (STEPS // 4, STEPS // 2, STEPS)
     all_runs = chain(*(runs.values() for runs in result["runs"].values()))
     has_seconds = all(run["seconds"] for run in all_runs)
-    for tool, (name, _) in TOOLS.items():
-        runs = result["runs"][tool]
+    for name, tool in TOOLS.items():
+        runs = result["runs"][name]
         parameters = next(iter(runs.values()))["parameters"]
         seconds = [results.format_spread([run["seconds"] for run in runs.values()], ".0f")] if has_seconds else []
         losses = []
         for step in steps:
             losses.append(results.format_spread([run["losses"][str(step)] for run in runs.values()], ".3f"))
-        rows.append([name, f"{parameters:,}", *seconds, *losses])
+        rows.append([tool.title, f"{parameters:,}", *seconds, *losses])
     loss_heads = [f"loss after {step:,} steps" for step in steps]
     return results.format_table(["", "parameters", *["seconds"] * has_seconds, *loss_heads], rows)
 
@@ -252,12 +266,12 @@ def main():
         result["threads"] = choose_pytorch_thread_count()
     seeds = SEEDS if arguments.seed is None else [arguments.seed]
     for number in seeds:
-        for tool, (name, _) in TOOLS.items():
-            result["runs"][tool][str(number)] = run = timing.run_in_subprocess(
-                measure_training, tool, number, result["threads"] or 1
-            )
-            run |= {"seconds": None} if arguments.busy else {}
-            print(f"{name}, seed {number}: {run['seconds']} s, loss {run['losses'][str(STEPS)]:.3f}", flush=True)
+        for name, tool in TOOLS.items():
+            run = timing.run_in_subprocess(measure_training, name, number, result["threads"] or 1)
+            if arguments.busy:
+                run["seconds"] = None
+            result["runs"][name][str(number)] = run
+            print(f"{tool.title}, seed {number}: {run['seconds']} s, loss {run['losses'][str(STEPS)]:.3f}", flush=True)
         results.save_result("nanogpt", result)
     print(make_table(result))
 

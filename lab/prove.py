@@ -57,8 +57,8 @@ def has_pytorch():
     return True
 
 
-def iter_x_y_and_learning_rates(options, dataset, start, stop):
-    """Yield (x, y, learning rate) of steps start, ..., stop - 1, for `main_np.train_step`.
+def iter_step_inputs(options, dataset, start, stop):
+    """Yield (x, y, learning rate), the inputs of `main_np.train_step`, of steps start, ..., stop - 1.
 
     After the last step of the run, the rate is a tenth of its highest one.
     """
@@ -68,9 +68,9 @@ def iter_x_y_and_learning_rates(options, dataset, start, stop):
         yield x, y, lr
 
 
-def check_step_is_reproducible(options, checkpoint, batch):
-    """Raise UserError unless two networks built in the same way compute the same arrays for the same batch."""
-    arrays, arrays_again = (InNumPy(options, checkpoint).step_and_get_arrays(*batch) for _ in range(2))
+def check_step_is_reproducible(options, checkpoint, x, y, lr):
+    """Raise UserError unless two networks built in the same way compute the same arrays in the same step."""
+    arrays, arrays_again = (InNumPy(options, checkpoint).record_step(x, y, lr) for _ in range(2))
     _, departure = find_largest_and_departure(arrays, arrays_again, 0.0)
     if departure:
         place = f"{format_array_name(departure.group, departure.name)}{format_index(departure.entry)}"
@@ -80,9 +80,9 @@ def check_step_is_reproducible(options, checkpoint, batch):
         raise UserError(f"{message} ({place}: {values}): see CONTRIBUTING.md for networks that draw random numbers")
 
 
-def check_finite(step_number, arrays, options):
+def check_finite(step_number, arrays_by_group, options):
     """Raise UserError if an array of a step by hand is not finite. The message names the first such array."""
-    for group, named_arrays in arrays.items():
+    for group, named_arrays in arrays_by_group.items():
         for name, array in named_arrays.items():
             if not np.isfinite(array).all():
                 entry = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
@@ -111,33 +111,39 @@ def make_extended_history(checkpoint, n_steps):
     return History(**{name: [*values, *added_values.get(name, [])] for name, values in numbers.items()})
 
 
-def make_resume_check_row(path, dataset, options, start, n_saved, n_steps, by_hand):
+def make_resume_check_row(path, options, step_inputs, n_saved, by_hand):
     """Resume the run saved in `path`, and return the `Row` that compares it with the run that did not stop, `by_hand`.
 
-    start: the step at which the proof began; n_saved: how many steps after that the run was saved; n_steps: how many it
-    has in all.
+    step_inputs: those of the steps after it was saved, as a list; n_saved: how many steps of the proof were before.
     """
     if not path.exists():
         return Row("resumed", "missing: its numbers are not finite, so it is not saved")
     try:
         _, checkpoint = read_options_and_checkpoint("np", path)
         form = InNumPy(options, checkpoint)
-        for batch in iter_x_y_and_learning_rates(options, dataset, start + n_saved, start + n_steps):
-            form.step_and_get_arrays(*batch)
+        for x, y, lr in step_inputs:
+            form.record_step(x, y, lr)
         _, departure = find_largest_and_departure(by_hand.get_state_arrays(), form.get_state_arrays(), 0.0)
     except UserError as error:
         return Row("resumed", str(error).replace(f"{path}", "the checkpoint"), False)
     if departure:
         values = {"the run that did not stop": departure.one, "resumed": departure.other}
-        return Row(
-            "resumed", f"saved after {n_saved} steps: {judges.describe_departure(n_steps, departure, values)}", False
-        )
+        description = judges.describe_departure(n_saved + len(step_inputs), departure, values)
+        return Row("resumed", f"saved after {n_saved} steps: {description}", False)
     return Row("resumed", f"saved after {n_saved} steps and resumed, no array {describe_difference(0.0)}")
+
+
+class ProofResult(NamedTuple):
+    """What the program prints and returns."""
+
+    rows: list  # the `Row` of each judge
+    conclusions: list  # sentences
+    exit_status: int
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def judge_run(options, checkpoint=None, steps=STEPS):
-    """Return (the `Row` of each judge, the conclusions as sentences, the program's exit status).
+    """Take some steps of a run, let all judges compare them, and return the `ProofResult`.
 
     Raises UserError if nothing can be compared: a line fails, a number is not finite, or results are not reproducible.
     """
@@ -147,27 +153,28 @@ def judge_run(options, checkpoint=None, steps=STEPS):
     dataset = data.load(options.source, options.run.hold_out)
     start = checkpoint.history.step if checkpoint else 0
     middle = max(1, steps // 2)
-    batches = [*iter_x_y_and_learning_rates(options, dataset, start, start + steps)]
+    step_inputs = [*iter_step_inputs(options, dataset, start, start + steps)]
     progress = tqdm(total=steps + 2 + len(model.params), disable=None, leave=False)
     # Each form would print "gets its batches whole"; a row says it once.
     muted_messages = contextlib.redirect_stderr(io.StringIO())
     with progress, muted_messages, tempfile.TemporaryDirectory(prefix="prove") as folder:
-        check_step_is_reproducible(options, checkpoint, batches[0])
+        check_step_is_reproducible(options, checkpoint, *step_inputs[0])
         by_hand = InNumPy(options, checkpoint)
         loss = judges.LossByDefinition()
         parts = Twin(
             "in parts", "", InNumPy(with_changes(options, parts=1 if options.run.parts > 1 else 2), checkpoint)
         )
-        twins, optimizer = make_twins_and_optimizer_judge(options, checkpoint)
+        twins = make_twins(options, checkpoint)
+        optimizer = make_optimizer_judge(options)
         path = Path(folder) / "checkpoint.npz"
         step_fault = None
         flat = []
-        for number, (x, y, lr) in enumerate(batches, 1):
+        for number, (x, y, lr) in enumerate(step_inputs, 1):
             arrays_before = {group: copy_arrays(arrays) for group, arrays in by_hand.get_state_arrays().items()}
             # With a base model, one of the two LoRA matrices begins with zeros, so the other's gradients are 0.
             if number == 1 and not options.base_model:
                 flat = judges.list_flat_array_names(judges.make_slopes(options, arrays_before, x[:FEW], y[:FEW]))
-            arrays = by_hand.step_and_get_arrays(x, y, lr)
+            arrays = by_hand.record_step(x, y, lr)
             if not loss.failure:
                 check_finite(number, {"logits": arrays["logits"]}, options)
             loss.record_loss_difference(number, arrays["logits"][""], y)
@@ -195,7 +202,7 @@ def judge_run(options, checkpoint=None, steps=STEPS):
         slopes = judges.make_slopes(options, by_hand.get_state_arrays(), x[:FEW], y[:FEW])
         differences = judges.compare_with_central_differences(slopes, progress)
         whole = judges.make_slopes(options, by_hand.get_state_arrays(), x, y)
-        if not differences.wrong and whole.has_wrong_gradients():
+        if not differences.wrong_names and whole.has_wrong_gradients():
             slopes = whole
             differences = judges.compare_with_central_differences(whole, progress)
         rows = [loss.make_row(), *([step_fault.make_row()] if step_fault else []), differences.row]
@@ -203,7 +210,8 @@ def judge_run(options, checkpoint=None, steps=STEPS):
         rows.append(judges.make_parts_check_row(parts, by_hand, options))
         rows.append(optimizer.make_row() if optimizer else make_missing_row("the optimizer"))
         progress.update()
-        rows.append(make_resume_check_row(path, dataset, options, start, middle, steps, by_hand))
+        later_inputs = [*iter_step_inputs(options, dataset, start + middle, start + steps)]
+        rows.append(make_resume_check_row(path, options, later_inputs, middle, by_hand))
         vote = None
         if not loss.failure:  # the twins have the gradients of another loss
             vote = judges.make_gradient_vote(
@@ -216,25 +224,29 @@ def judge_run(options, checkpoint=None, steps=STEPS):
         if options.network.writes:
             rows += judges.list_writing_check_rows(get_network_file_name(options), slopes.model, x)
     findings = Findings(rows, twins, differences, vote, step_fault, flat)
-    return rows, *make_conclusions_and_status(findings, options)
+    return ProofResult(rows, list_conclusions(findings, options), 0 if findings.is_proven else 1)
 
 
-def make_twins_and_optimizer_judge(options, checkpoint):
-    """Return (a list of the `Twin` on the tape and the one in PyTorch, PyTorch's optimizer).
-
-    Without PyTorch, the list has only the first, and the optimizer is None.
-    """
+def make_twins(options, checkpoint):
+    """Return a list of the `Twin` on the tape and, if PyTorch is installed, the one in PyTorch."""
     on_tape = with_changes(options, autograd=True)
     shared_groups = ("loss", "dlogits")
     tape_twin = Twin.make(
         "the tape", get_network_file_name(options, "autograd"), lambda: InNumPy(on_tape, checkpoint), shared_groups
     )
     if not has_pytorch():
-        return [tape_twin], None
+        return [tape_twin]
+    torch_twin = Twin.make("PyTorch", get_network_file_name(options, "torch"), lambda: InPyTorch(options, checkpoint))
+    return [tape_twin, torch_twin]
+
+
+def make_optimizer_judge(options):
+    """Return the judge that takes steps with PyTorch's optimizer; None if PyTorch is not installed."""
+    if not has_pytorch():
+        return None
     import main_torch
 
-    torch_twin = Twin.make("PyTorch", get_network_file_name(options, "torch"), lambda: InPyTorch(options, checkpoint))
-    return [tape_twin, torch_twin], judges.OptimizerInPyTorch(options, main_torch.make_optimizer)
+    return judges.OptimizerInPyTorch(options, main_torch.make_optimizer)
 
 
 # --- What follows -----------------------------------------------------------------------------------------------------
@@ -272,24 +284,49 @@ class Findings(NamedTuple):
     step_fault: StepFault | None
     flat: list  # the arrays whose gradients are 0, by hand and by differences
 
+    @property
+    def failed_judges(self):
+        return {row.judge for row in self.rows if not row.holds}
 
-def make_conclusions_and_status(findings, options):
-    """Return (the conclusions from the findings, as a list of sentences; the program's exit status)."""
+    @property
+    def is_proven(self):
+        """True if no judge disagrees, and the gradients could be measured."""
+        return not self.failed_judges and self.differences.is_measured
+
+    @property
+    def is_slope_outvoted(self):
+        return self.vote is not None and SLOPE in self.vote.outvoted
+
+    @property
+    def has_no_majority(self):
+        """True if more than two judges vote on the first gradient that is not the slope, and none is outvoted."""
+        return self.vote is not None and len(self.vote.values) > 2 and not self.vote.outvoted
+
+    @property
+    def has_wrong_gradients(self):
+        """True if central differences show that gradients by hand are wrong."""
+        return bool(self.differences.wrong_names) and not self.is_slope_outvoted and not self.has_no_majority
+
+
+def list_conclusions(findings, options):
+    """Return the conclusions from the findings, as a list of sentences."""
     file = get_network_file_name(options)
     optimizer = options.optimizer
-    failed_judges = {row.judge for row in findings.rows if not row.holds}
+    failed_judges = findings.failed_judges
     other_networks = [twin.file for twin in findings.twins if twin.is_another_network]
-    sentences, is_wrong = conclude_from_central_differences(findings, options)
+    sentences = []
     if "the loss" in failed_judges:
-        sentences.insert(0, "The loss is wrong: it is not the mean of -log p[y].")
+        sentences.append("The loss is wrong: it is not the mean of -log p[y].")
+    if findings.differences.wrong_names:
+        sentences.append(conclude_from_central_differences(findings, options))
     if findings.step_fault:
         sentences.append(f"{findings.step_fault.culprit} is wrong: {findings.step_fault.what}.")
     for twin in findings.twins:
         if twin.first and not twin.is_another_network and not failed_judges & {"the loss", "the step"}:
             if twin.vote:
-                vote_sentences = iter_vote_conclusions(twin, findings.differences.wrong, is_wrong, options)
+                vote_sentences = iter_vote_conclusions(twin, findings, options)
                 sentences += [sentence for sentence in vote_sentences if sentence not in sentences]
-            elif "the optimizer" not in failed_judges and not is_wrong:
+            elif "the optimizer" not in failed_judges and not findings.has_wrong_gradients:
                 sentences.append(
                     f"{twin.file} and {file} are not the same run: one does something that the other does not."
                 )
@@ -327,22 +364,20 @@ def make_conclusions_and_status(findings, options):
         sentences.append(
             f"{file} is proven, as far as these checks go" + (f"; {n_missing} are missing." if n_missing else ".")
         )
-    return sentences, 1 if failed_judges or not is_measured else 0
+    return sentences
 
 
 def conclude_from_central_differences(findings, options):
-    """Return (the conclusions from central differences, as sentences; whether the gradients by hand are wrong)."""
-    _, wrong_names, *_ = findings.differences
+    """Return a sentence on the gradients that are not the slopes of the loss; there is at least one."""
+    wrong_names = findings.differences.wrong_names
     vote = findings.vote
     file = get_network_file_name(options)
-    if not wrong_names:
-        return [], False
-    if vote and SLOPE in vote.outvoted:
+    if findings.is_slope_outvoted:
         agreeing = join_names([file, *(judge for judge in vote.values if judge not in (HAND, SLOPE))])
         message = f"Central differences are outvoted: {agreeing} agree in {describe_gradient(wrong_names[0])}."
-        return [f"{message} Does `forward` round, or read weights that are not in `params`?"], False
-    if vote and len(vote.values) > 2 and not vote.outvoted:
-        return [describe_no_majority(wrong_names[0], vote)], False
+        return f"{message} Does `forward` round, or read weights that are not in `params`?"
+    if findings.has_no_majority:
+        return describe_no_majority(wrong_names[0], vote)
     subject = (
         f"its gradients of {join_first_four_names(wrong_names)} are"
         if len(wrong_names) > 1
@@ -354,19 +389,15 @@ def conclude_from_central_differences(findings, options):
     other_files = [twin.file for twin in findings.twins if twin.differs_in_gradients and twin.blames_hand]
     verb = "have" if len(other_files) > 1 else "has"
     addition = f" ({join_names(other_files)} had the same logits, and {verb} another one.)" if other_files else ""
-    return [f"{file} is wrong: {subject} not the derivative of its own loss.{addition}"], True
+    return f"{file} is wrong: {subject} not the derivative of its own loss.{addition}"
 
 
-def iter_vote_conclusions(twin, wrong_names, is_hand_wrong, options):
-    """Yield the conclusions from the vote on a twin's first difference, as sentences.
-
-    wrong_names: the gradients that central differences found wrong; is_hand_wrong: whether the lines by hand are known
-    to be wrong.
-    """
+def iter_vote_conclusions(twin, findings, options):
+    """Yield the conclusions from the vote on a twin's first difference, as sentences."""
     file = get_network_file_name(options)
     departure = twin.first
     vote = twin.vote
-    if twin.blames_hand and not is_hand_wrong:
+    if twin.blames_hand and not findings.has_wrong_gradients:
         culprit = file if departure.group == "gradient" else find_loss_file_name()
         agreeing = {judge for judge in vote.values if judge not in vote.outvoted}
         slope = ["central differences"] if SLOPE in agreeing else []
@@ -374,12 +405,13 @@ def iter_vote_conclusions(twin, wrong_names, is_hand_wrong, options):
         subject = f"gradient of {departure.name}" if departure.name else departure.group
         yield f"{culprit} is wrong: in step {twin.step}, its {subject} is not that of {agreeing}, which agree."
     if twin.file in vote.outvoted:
-        is_alone = not is_hand_wrong and not twin.blames_hand
+        is_alone = not findings.has_wrong_gradients and not twin.blames_hand
         suffix = f", and {file} is right: their logits are the same" if is_alone else ", too"
         helper = " (autograd_np.py finds its derivatives.)" if twin.judge == "the tape" else ""
         yield f"{twin.culprit} is wrong{suffix}.{helper}"
-    if not vote.outvoted and (departure.name or departure.group) not in wrong_names:
-        yield describe_no_majority(departure.name or departure.group, vote)
+    name = departure.name or departure.group
+    if not vote.outvoted and name not in findings.differences.wrong_names:
+        yield describe_no_majority(name, vote)
 
 
 def describe_no_majority(name, vote):
@@ -423,14 +455,6 @@ def find_loss_file_name():
 # --- The program ------------------------------------------------------------------------------------------------------
 
 
-def locate_or_raise(error):
-    """Return the location of an error in a lesson's file, as text. Raises the error itself if it occurred elsewhere."""
-    place = program.locate_error(error)
-    if place is None:
-        raise error
-    return place
-
-
 def main(argv=None):
     framework, *argv = sys.argv[1:] if argv is None else argv
     if framework not in ("np", "torch"):
@@ -443,16 +467,19 @@ def main(argv=None):
         flush=True,
     )
     try:
-        rows, sentences, status = judge_run(options, checkpoint)
+        result = judge_run(options, checkpoint)
     except (UserError, MemoryError):
         raise
     except (Exception, SystemExit) as error:  # a changed line may raise anything
-        raise UserError(locate_or_raise(error)) from error
-    width = max(len(row.judge) for row in rows)
-    for row in rows:
+        place = program.locate_error(error)
+        if place is None:  # it occurred elsewhere than in a lesson's file
+            raise
+        raise UserError(place) from error
+    width = max(len(row.judge) for row in result.rows)
+    for row in result.rows:
         print(f"{row.judge:{width}}  {'' if row.holds else 'NO: '}{row.said}")
-    print(*sentences, sep="\n")
-    return status
+    print(*result.conclusions, sep="\n")
+    return result.exit_status
 
 
 if __name__ == "__main__":

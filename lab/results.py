@@ -12,6 +12,7 @@ import time
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
+from typing import NamedTuple
 
 from support import program
 
@@ -29,26 +30,37 @@ with program.import_guard("requirements-np.txt"):
     from support.rounding import format_rounded_up
 
 PROCESSOR = "AMD EPYC, 2 cores"  # the docs state the times of this processor
-# The runs whose accuracies the docs state: {network: {name: (command, number of seeds)}}. If they include the default
-# run in both frameworks, as "MLP, NumPy" and "MLP, PyTorch", png/ has its curves.
+
+
+class PlannedRun(NamedTuple):
+    """A run whose results the docs state: this program trains it with each seed."""
+
+    command: str
+    seeds: range
+
+
+# The runs whose accuracies the docs state: {network: {name: `PlannedRun`}}. If they include the default run in both
+# frameworks, as "MLP, NumPy" and "MLP, PyTorch", png/ has its curves.
 STATED = {
     "mlp": {
-        "MLP, NumPy": ("main_np.py", 5),
-        "MLP, PyTorch": ("main_torch.py", 5),
-        "MLP for longer, NumPy": ("main_np.py --epochs 20", 5),
-        "MLP best, NumPy": ("main_np.py --recipe best --parts 2", 3),
+        "MLP, NumPy": PlannedRun("main_np.py", range(5)),
+        "MLP, PyTorch": PlannedRun("main_torch.py", range(5)),
+        "MLP for longer, NumPy": PlannedRun("main_np.py --epochs 20", range(5)),
+        "MLP best, NumPy": PlannedRun("main_np.py --recipe best --parts 2", range(3)),
     },
     "resnet": {
-        "ResNet, PyTorch": ("main_torch.py --model resnet", 3),
-        "ResNet best, PyTorch": ("main_torch.py --model resnet --recipe best --amp", 3),
-        "ResNet in bfloat16, PyTorch": ("main_torch.py --model resnet --amp", 3),
-        "ResNet by two processes, PyTorch": ("torchrun --nproc-per-node=2 main_torch.py --model resnet", 1),
-        "ResNet, NumPy": ("main_np.py --model resnet", 2),
+        "ResNet, PyTorch": PlannedRun("main_torch.py --model resnet", range(3)),
+        "ResNet best, PyTorch": PlannedRun("main_torch.py --model resnet --recipe best --amp", range(3)),
+        "ResNet in bfloat16, PyTorch": PlannedRun("main_torch.py --model resnet --amp", range(3)),
+        "ResNet by two processes, PyTorch": PlannedRun(
+            "torchrun --nproc-per-node=2 main_torch.py --model resnet", range(1)
+        ),
+        "ResNet, NumPy": PlannedRun("main_np.py --model resnet", range(2)),
     },
     "vit": {
-        "ViT, NumPy": ("main_np.py --model vit", 3),
-        "ViT, PyTorch": ("main_torch.py --model vit", 3),
-        "ViT best, PyTorch": ("main_torch.py --model vit --recipe best", 3),
+        "ViT, NumPy": PlannedRun("main_np.py --model vit", range(3)),
+        "ViT, PyTorch": PlannedRun("main_torch.py --model vit", range(3)),
+        "ViT best, PyTorch": PlannedRun("main_torch.py --model vit --recipe best", range(3)),
     },
 }
 ROOT = Path(__file__).resolve().parent.parent
@@ -57,7 +69,7 @@ PUBLISHED_RUNS = ROOT / "learning_curves" / "published"
 FRAMEWORKS = {"np": "NumPy", "torch": "PyTorch"}
 # The published recipes, with either framework's first weights, in both frameworks; and the published accuracies.
 INITS = {
-    f"MLP {recipe} {init}, {FRAMEWORKS[way]}": (f"main_{way}.py --recipe {recipe} --init {init}", range(5))
+    f"MLP {recipe} {init}, {FRAMEWORKS[way]}": PlannedRun(f"main_{way}.py --recipe {recipe} --init {init}", range(5))
     for recipe, init, way in product(("np_nn", "geohot"), ("geohot", "pytorch"), FRAMEWORKS)
 }
 PUBLISHED = {"MLP np_nn geohot, NumPy": 0.9805, "MLP np_nn pytorch, PyTorch": 0.9633}
@@ -82,7 +94,7 @@ main_torch.py --model vit --optimizer sgd --lr 0.1 --weight-decay 5e-4
 main_torch.py --model vit --optimizer sgd --lr 0.3 --weight-decay 5e-4
 main_torch.py --model vit --recipe best
 """.strip().splitlines()
-CHOICES = {command: (f"{command} --hold-out 10000", range(1)) for command in COMPARED}
+CHOICES = {command: PlannedRun(f"{command} --hold-out 10000", range(1)) for command in COMPARED}
 OPTIMIZERS = {  # the runs whose curves docs/transformer.md shows
     "AdamW": "main_torch.py --model vit",
     "momentum, lr 0.1": "main_torch.py --model vit --optimizer sgd --lr 0.1 --weight-decay 5e-4",
@@ -100,43 +112,35 @@ def name_run(network, recipe, framework):
     return f"{name}, {FRAMEWORKS[framework]}"
 
 
-def get_stated_runs_by_name(model, network):
-    """Return {name: (command, number of seeds)} of a network's runs in STATED, or else of its default runs.
+def get_stated_runs(model, network):
+    """Return {name: `PlannedRun`} of a network's runs in STATED, or else of its default runs.
 
     Return {} for networks that write: lab/writing.py evaluates those.
     """
-    default = {
-        name_run(network, "default", framework): (f"main_{framework}.py {format_model_option(model)}".rstrip(), 3)
-        for framework in FRAMEWORKS
-    }
-    return {} if network.writes else STATED.get(model, default)
-
-
-def get_commands_and_seeds_by_name(model, network):
-    """Return {name: (command, seeds)} of a network's stated runs, and of each recipe that occurs in none of them."""
-    runs = {name: (command, range(seeds)) for name, (command, seeds) in get_stated_runs_by_name(model, network).items()}
     if network.writes:
-        return runs
+        return {}
+    default_runs = {}
+    for framework in FRAMEWORKS:
+        command = f"main_{framework}.py {format_model_option(model)}".rstrip()
+        default_runs[name_run(network, "default", framework)] = PlannedRun(command, range(3))
+    return STATED.get(model, default_runs)
+
+
+def get_planned_runs(model, network):
+    """Return {name: `PlannedRun`} of a network's stated runs, and of each recipe that occurs in none of them.
+
+    The network does not write.
+    """
+    runs = {**get_stated_runs(model, network)}
     for recipe in network.recipes:
         if not (runs | INITS).keys() & {name_run(network, recipe, framework) for framework in FRAMEWORKS}:
             command = f"main_torch.py --model {model} --recipe {recipe}"
-            runs[name_run(network, recipe, "torch")] = command, range(3)
-    return runs
-
-
-def get_all_commands_and_seeds_by_name(networks):
-    """Return {name: (command, seeds)} of the runs of several networks, {model: network}.
-
-    See `get_commands_and_seeds_by_name`.
-    """
-    runs = {}
-    for model, network in networks.items():
-        runs |= get_commands_and_seeds_by_name(model, network)
+            runs[name_run(network, recipe, "torch")] = PlannedRun(command, range(3))
     return runs
 
 
 READERS = {model: network for model, network in NETWORKS.items() if not network.writes}  # lab/writing.py has the others
-RUNS = get_all_commands_and_seeds_by_name(READERS)
+RUNS = {name: run for model, network in READERS.items() for name, run in get_planned_runs(model, network).items()}
 
 
 def list_drawn_commands(model, network):
@@ -145,17 +149,17 @@ def list_drawn_commands(model, network):
     Return [] if one of them is not among the stated runs.
     """
     names = [name_run(network, "default", framework) for framework in FRAMEWORKS]
-    runs = get_stated_runs_by_name(model, network)
-    return [runs[name][0] for name in names if runs.keys() >= {*names}]
+    runs = get_stated_runs(model, network)
+    return [runs[name].command for name in names if runs.keys() >= {*names}]
 
 
 # The runs whose history of seed 0 is kept in PUBLISHED_RUNS: {command: prefix of the file's name}.
 KEPT = {command: "" for model, network in NETWORKS.items() for command in list_drawn_commands(model, network)}
-KEPT |= {CHOICES[command][0]: f"optimizer_{i}_" for i, command in enumerate(OPTIMIZERS.values())}
+KEPT |= {CHOICES[command].command: f"optimizer_{i}_" for i, command in enumerate(OPTIMIZERS.values())}
 
 
 @contextmanager
-def raise_user_error_if_damaged():
+def damage_guard():
     """Context manager: raise UserError if the code inside fails because results.json has an unexpected structure."""
     try:
         yield
@@ -169,7 +173,7 @@ def load_results():
     A section with runs is {name: {"command", "runs": {seed: result of `train_by_command`}}}. Raises UserError if the
     file is damaged.
     """
-    with raise_user_error_if_damaged():
+    with damage_guard():
         return {**json.loads(RESULTS.read_text(encoding="utf-8"))}
 
 
@@ -228,18 +232,14 @@ def format_spread(values, number_format=".4f"):
     )
 
 
-def make_accuracy_table(result, writes=False):
-    """Return a Markdown table of the test accuracies, with their spread over the seeds.
-
-    writes: whether to list the networks that write, in place of those that read.
-    """
+def make_accuracy_table(result):
+    """Return a Markdown table of the test accuracies, with their spread over the seeds."""
     rows = []
-    networks = {model: network for model, network in NETWORKS.items() if network.writes == writes}
-    for name, (command, _) in get_all_commands_and_seeds_by_name(networks).items():
+    for name, run in RUNS.items():
         entry = result["accuracy"].get(name)
         if entry:
             accuracies = get_values(entry)
-            command = command if command.startswith("torchrun") else f"python {command}"
+            command = run.command if run.command.startswith("torchrun") else f"python {run.command}"
             size = f"{get_values(entry, 'parameters')[0]:,}"
             rows.append([name, format_spread(accuracies), len(accuracies), size, f"`{command}`"])
     return format_table(["run", "test accuracy", "seeds", "parameters", "command"], rows)
@@ -275,8 +275,9 @@ def make_recipes_table(result):
             if not runs.keys() & {*names}:
                 continue
             accuracies = [f"{np.mean(get_values(runs[name])):.4f}" if name in runs else "" for name in names]
-            amp = " --amp" * RUNS.get(names[1], ("",))[0].endswith("--amp")
-            command = f"{format_model_option(model)} --recipe {recipe}".strip() + amp
+            command = f"{format_model_option(model)} --recipe {recipe}".strip()
+            if names[1] in RUNS and RUNS[names[1]].command.endswith("--amp"):
+                command += " --amp"
             rows.append([f"`{command}`", *accuracies, *sizes])
             published_accuracies = [PUBLISHED[name] for name in names if name in PUBLISHED]
             if published_accuracies:
@@ -352,37 +353,37 @@ def make_published_comparison_table(result):
     return format_table(["what", "here", "elsewhere", "command"], rows)
 
 
-def make_held_out_accuracy_table(result):
+def make_held_out_table(result):
     """Return a Markdown table of the runs that were compared on held-out images."""
     rows = [[f"`python {name}`", f"{get_values(result['choices'][name])[0]:.4f}"] for name in CHOICES]
     return format_table(["options", "held-out accuracy"], rows)
 
 
-SECTIONS = {"accuracy": RUNS, "inits": INITS, "choices": CHOICES}
+SECTIONS = {"accuracy": RUNS, "inits": INITS, "choices": CHOICES}  # of results.json: {section: {name: `PlannedRun`}}
 TABLES = (
     make_default_runs_table,
     make_accuracy_table,
     make_recipes_table,
     make_inits_table,
-    make_held_out_accuracy_table,
+    make_held_out_table,
 )
 
 
 def main():
     Parser(description=__doc__).parse_args()
     for section, runs in SECTIONS.items():
-        for name, (command, seeds) in runs.items():
-            for seed in map(str, seeds):
-                with raise_user_error_if_damaged():
+        for name, run in runs.items():
+            for seed in map(str, run.seeds):
+                with damage_guard():
                     content = load_results().get(section, {})
-                    runs = content.setdefault(name, {"command": command, "runs": {}})["runs"]
-                    is_done = seed in {**runs}
+                    entry = content.setdefault(name, {"command": run.command, "runs": {}})
+                    is_done = seed in {**entry["runs"]}
                 if not is_done:
-                    runs[seed] = train_by_command(command, int(seed))
+                    entry["runs"][seed] = train_by_command(run.command, int(seed))
                     save_result(section, content)
-                    print(time.strftime("%H:%M"), name, "seed", seed, runs[seed], flush=True)
+                    print(time.strftime("%H:%M"), name, "seed", seed, entry["runs"][seed], flush=True)
     content = load_results()
-    with raise_user_error_if_damaged():
+    with damage_guard():
         tables = [table(content) for table in TABLES]
     print(*tables, sep="\n\n")
 

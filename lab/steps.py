@@ -105,7 +105,7 @@ def main():
     options = parse_options("np", "--model", "gpt", "--dataset", "names")
     dataset = data.load("names")
     result = {"command": "python -m lab.steps", "losses": {}}
-    result["counts"] = counts.measure_table_losses_and_accuracies("names")["counts after each token"]["loss"]
+    result["counts"] = counts.measure_count_tables("names")["counts after each token"]["loss"]
     for name, looks_back in BACK.items():
         start = time.time()
         result["losses"][name] = [

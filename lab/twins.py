@@ -79,7 +79,7 @@ def iter_lockstep(options):
     disagreeing = make_relu_disagreement_counter(by_hand.network, in_pytorch.model, SUMS.get(options.run.model, {}))
     for step, (x, y) in enumerate(data.batches(dataset, options, 0, plan.steps)):
         batch = x, y, learning_rate(step, plan.steps, options)
-        losses = [float(form.step_and_get_arrays(*batch)["loss"][""]) for form in (by_hand, on_tape, in_pytorch)]
+        losses = [float(form.record_step(*batch)["loss"][""]) for form in (by_hand, on_tape, in_pytorch)]
         states = (
             State(loss, form.get_state_arrays())
             for loss, form in zip(losses, (by_hand, on_tape, in_pytorch), strict=True)

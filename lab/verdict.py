@@ -11,6 +11,7 @@ import sys
 import tempfile
 import textwrap
 from pathlib import Path
+from typing import NamedTuple
 
 from support import program
 
@@ -47,21 +48,28 @@ def iter_practice_outputs(code_lines):
             yield process.stdout
 
 
-def extract_verdict_parts(output):
-    """Return (the first sentence, the rest in one line) of the verdict in an output.
+class VerdictText(NamedTuple):
+    """What practice.py says about an answer."""
+
+    first_sentence: str
+    rest: str  # in one line
+
+
+def extract_verdict_text(output):
+    """Return the `VerdictText` in an output of practice.py.
 
     The count of passed exercises is left out, so that the picture does not change with each new exercise.
     """
     (paragraph,) = (part for part in output.split("\n\n") if part.startswith((f"{EXERCISE.name}: ", "Passed.")))
     first_line, *rest = paragraph.splitlines()
-    return first_line.partition(" That makes ")[0], " ".join(rest)
+    return VerdictText(first_line.partition(" That makes ")[0], " ".join(rest))
 
 
 @plot_style()
 def draw_scene_image(line, verdict=None, is_passed=False):
     """Return an RGB image of the exercise with this line in it.
 
-    verdict: what `extract_verdict_parts` returns, or None.
+    verdict: its `VerdictText`, or None while the line is being written.
     """
     page = Page(HEIGHT, "")
     large = {"size": 25, "ha": "left"}
@@ -73,32 +81,39 @@ def draw_scene_image(line, verdict=None, is_passed=False):
         page.draw_box(54 + WIDE * 38 * len(line), 142, 3, 48, fill=INK, edge=INK, line=0, corner=0)  # the cursor
     else:
         page.draw_text((26, 250, "$ python practice.py"), color=GREY, family=MONO, **large)
-        first_sentence, rest = verdict
-        page.draw_text((26, 306, first_sentence), weight="bold", color=TRAIN if is_passed else TEST, size=30, ha="left")
-        page.draw_text((26, 358, textwrap.fill(rest, 50)), size=29, ha="left")
+        color = TRAIN if is_passed else TEST
+        page.draw_text((26, 306, verdict.first_sentence), weight="bold", color=color, size=30, ha="left")
+        page.draw_text((26, 358, textwrap.fill(verdict.rest, 50)), size=29, ha="left")
     return film.render_page(page)
 
 
-@plot_style()
-def draw_network_image(image, weights, z1, da1, dz1):
-    """Return an RGB image of a digit and some hidden units, with z1, da1 and dz1 of each unit.
+class UnitValues(NamedTuple):
+    """What some hidden units compute for a digit."""
 
-    weights (784, n): of these n units; z1, da1, dz1 (n,).
-    """
+    image: np.ndarray  # (28, 28), of the digit
+    W1: np.ndarray  # (784, n), the weights of these n units
+    z1: np.ndarray  # (n,)
+    da1: np.ndarray  # (n,)
+    dz1: np.ndarray  # (n,)
+
+
+@plot_style()
+def draw_network_image(values):
+    """Return an RGB image of the `UnitValues` of a digit."""
     page = Page(HEIGHT, "")
     page.draw_text((26, 38, "Your line, in a network"), weight="bold", size=30, ha="left")
     page.draw_text((26, 84, "a digit"), (262, 84, "four of the hidden units"), size=22, color=GREY, ha="left")
-    page.draw_pixels(image, 26, 104, 150)
+    page.draw_pixels(values.image, 26, 104, 150)
     for row, name in enumerate(("z1", "da1", "dz1")):
         page.draw_text((226, 282 + 48 * row, name), size=29, ha="right", family=MONO)
-    for unit, array in enumerate(weights.T):
+    for unit, array in enumerate(values.W1.T):
         x = 262 + 132 * unit
-        is_on = z1[unit] > 0
+        is_on = values.z1[unit] > 0
         color = TRAIN if is_on else GREY
-        film.draw_weights(page, array, x, 104, 116, 0.5 * np.abs(weights).max())
+        film.draw_weights(page, array, x, 104, 116, 0.5 * np.abs(values.W1).max())
         page.draw_box(x, 104, 116, 116, fill="none", edge=TRAIN if is_on else FRAME, line=4, corner=0)
         page.draw_text((x + 58, 240, "on" if is_on else "off"), size=22, color=color)
-        for row, value in enumerate((z1[unit], da1[unit], dz1[unit])):
+        for row, value in enumerate((values.z1[unit], values.da1[unit], values.dz1[unit])):
             number = f"{value + 0:.2f}".replace("-", "−")  # + 0, because a mask makes −0 of a negative number
             style = {"color": color, "weight": "bold"} if row == 2 else {}
             page.draw_text((x + 58, 282 + 48 * row, number), size=27, family=MONO, **style)
@@ -106,31 +121,31 @@ def draw_network_image(image, weights, z1, da1, dz1):
     return film.render_page(page)
 
 
-def compute_network_image_inputs():
-    """Return (image, W1, z1, da1, dz1) for `draw_network_image`, the last four for the first UNITS hidden units."""
+def compute_unit_values():
+    """Return the `UnitValues` of the first UNITS hidden units."""
     options = parse_options("np", *film.OPTIONS)
     dataset = data.load()
-    *_, (_, _, params, answers) = film.iter_states(options, dataset)
+    *_, last_state = film.iter_states(options, dataset)
     model = MLP(options.run.hidden, dtype=np.float64)
-    model.params = {name: p.astype(np.float64) for name, p in params.items()}
-    index = np.flatnonzero(answers != dataset.test_labels)[0]
+    model.params = {name: p.astype(np.float64) for name, p in last_state.params.items()}
+    index = np.flatnonzero(last_state.predictions != dataset.test_labels)[0]
     image = dataset.test_images[index]
     logits = model.forward(data.scale_pixels(image[np.newaxis], options))
     _, dlogits = softmax_cross_entropy(logits, dataset.test_labels[index : index + 1])
     model.backward(dlogits)
     units = slice(UNITS)
-    return image, model.params["W1"][:, units], model.z1[0, units], model.da1[0, units], model.dz1[0, units]
+    return UnitValues(image, model.params["W1"][:, units], model.z1[0, units], model.da1[0, units], model.dz1[0, units])
 
 
 def main():
     Parser(description=__doc__).parse_args()
-    failed_verdict, passed_verdict = map(extract_verdict_parts, iter_practice_outputs((SLIP, RIGHT)))
+    failed_verdict, passed_verdict = map(extract_verdict_text, iter_practice_outputs((SLIP, RIGHT)))
     frames = [(draw_scene_image(SLIP, failed_verdict), TIMES["said"])]
     for end in range(len("dz1 = da1 * "), len(RIGHT) + 1):
         frames.append((draw_scene_image(RIGHT[:end]), TIMES["key"]))
     frames += [
         (draw_scene_image(RIGHT, passed_verdict, is_passed=True), TIMES["passed"]),
-        (draw_network_image(*compute_network_image_inputs()), TIMES["digit"]),
+        (draw_network_image(compute_unit_values()), TIMES["digit"]),
     ]
     frames.append((draw_scene_image(DOTS), TIMES["asked"]))
     for end in range(len("dz1 = "), len(SLIP) + 1):

@@ -12,6 +12,7 @@ for the site as page/gpt.npz, page/names.npz and page/text.npz.
 import json
 import sys
 import time
+from typing import NamedTuple
 
 from support import program
 
@@ -44,11 +45,16 @@ WRITER = next(model for model, network in NETWORKS.items() if network.writes)
 ASKED = np.arange(10).repeat(EACH)
 
 
-def load_or_train_run(options_text):
-    """Return (model, options, history) of a run of main_np.py.
+class TrainedRun(NamedTuple):
+    """A run of main_np.py: its network, its options and its history."""
 
-    The run is trained first or, if it was stopped, continued. options_text: its options, as text.
-    """
+    model: object
+    options: object
+    history: dict
+
+
+def load_or_train_run(options_text):
+    """Return the `TrainedRun` with these options, as text. It is trained first or, if it was stopped, continued."""
     options = loading.options.parse_options("np", *options_text.split())
     folder = FOLDER / f"{options.name}_{options.run.recipe}_{options.run.seed}"
     checkpoint = folder / f"checkpoint_{options.name}.npz"
@@ -57,14 +63,14 @@ def load_or_train_run(options_text):
         f"main_np.py --resume {checkpoint}" if checkpoint.exists() else f"main_np.py {options_text}", folder
     )
     network = loading.checkpoint.load_network(checkpoint, options.network.writes)
-    return network.model, network.options, json.loads(history.read_text(encoding="utf-8"))
+    return TrainedRun(network.model, network.options, json.loads(history.read_text(encoding="utf-8")))
 
 
-def classify_digits(images, classifier_and_options):
-    """Return the digits (B,) that a network predicts for images (B, 28, 28). classifier_and_options: (model,
-    options)."""
-    model, options = classifier_and_options
-    logits = [loading.checkpoint.compute_logits(model, options, part) for part in split_into_batches(images)]
+def classify_digits(images, classifier):
+    """Return the digits (B,) that a `TrainedRun` predicts for images (B, 28, 28)."""
+    logits = []
+    for part in split_into_batches(images):
+        logits.append(loading.checkpoint.compute_logits(classifier.model, classifier.options, part))
     return np.concatenate(logits).argmax(axis=1)
 
 
@@ -72,15 +78,17 @@ def split_into_batches(images):
     return np.array_split(images, -(-len(images) // 500))
 
 
-def find_nearest_and_distances(images, candidates):
-    """Return (index of the nearest candidate, distance from it), two arrays with an entry for each image.
-
-    The distance is the root mean squared difference of the pixels, from 0 to 255.
-    """
+def find_nearest_images(images, candidates):
+    """Return the candidate nearest to each image. images: uint8 (B, 28, 28)."""
     x, y = (a.reshape(len(a), -1).astype(np.float32) for a in (images, candidates))
     squares = (y**2).sum(axis=1)
     indices = np.concatenate([(squares - 2 * part @ y.T).argmin(axis=1) for part in split_into_batches(x)])
-    return indices, np.sqrt(((x - y[indices]).astype(float) ** 2).mean(axis=1))
+    return candidates[indices]
+
+
+def compute_distances(images, other_images):
+    """Return the root mean squared difference of the pixels, from 0 to 255, of each pair of images: (B,)."""
+    return np.sqrt(((images.astype(float) - other_images) ** 2).mean(axis=(1, 2)))
 
 
 def summarise_nearest_distances(images, candidates):
@@ -88,7 +96,7 @@ def summarise_nearest_distances(images, candidates):
 
     Return {"median": the median distance, "equal": the fraction of images that equal a candidate}.
     """
-    distances = find_nearest_and_distances(images, candidates)[1]
+    distances = compute_distances(images, find_nearest_images(images, candidates))
     return {"median": round(float(np.median(distances)), 3), "equal": float((distances == 0).mean())}
 
 
@@ -97,47 +105,42 @@ def round_to_words(images):
     return texts.decode_images(texts.encode_images(images))
 
 
-def measure_digits(model, options, classifier_and_options, train_images):
-    """Return how the digits that a network writes are classified, as a dict.
+def measure_digits(writer, classifier, train_images):
+    """Return how the digits that a network writes are classified, as a dict. writer, classifier: `TrainedRun`s.
 
-    "read" and "blank" have, by temperature, the fraction that `classifier_and_options` reads as requested and the
-    fraction without ink; "nearest" is what `summarise_nearest_distances` returns.
+    "read" and "blank" have, by temperature, the fraction that the classifier reads as requested and the fraction
+    without ink; "nearest" is what `summarise_nearest_distances` returns.
     """
-    images_at = {t: generate_digits(model, options, ASKED, t, np.random.default_rng(0)) for t in TEMPERATURES}
-    has_ink = {t: images.any(axis=(1, 2)) for t, images in images_at.items()}
-    read_shares = {
-        str(t): float(((classify_digits(images, classifier_and_options) == ASKED) & has_ink[t]).mean())
-        for t, images in images_at.items()
-    }
-    blank_shares = {str(t): float(1 - has_ink[t].mean()) for t in TEMPERATURES}
-    return {
-        "read": read_shares,
-        "blank": blank_shares,
-        "nearest": summarise_nearest_distances(images_at[AT], train_images),
-    }
+    model = writer.model
+    images_at = {t: generate_digits(model, writer.options, ASKED, t, np.random.default_rng(0)) for t in TEMPERATURES}
+    read_fractions = {}
+    blank_fractions = {}
+    for t, images in images_at.items():
+        has_ink = images.any(axis=(1, 2))
+        read_fractions[str(t)] = float(((classify_digits(images, classifier) == ASKED) & has_ink).mean())
+        blank_fractions[str(t)] = float(1 - has_ink.mean())
+    nearest = summarise_nearest_distances(images_at[AT], train_images)
+    return {"read": read_fractions, "blank": blank_fractions, "nearest": nearest}
 
 
-def measure_known_name_shares(model, options):
-    """Return, by temperature, the fraction of the written names that are in the training list."""
-    known_names = {*texts.decode_names(data.load(options.source).train_tokens)}
-    names_at = {t: generate_names(model, options, "", NAMES, t, np.random.default_rng(0)) for t in NAME_TEMPERATURES}
-    shares = {}
-    for t, names in names_at.items():
-        shares[str(t)] = float(np.mean([name in known_names for name in names]))
-    return {"in the list": shares}
+def measure_known_names(writer):
+    """Return {temperature: fraction of the written names that are in the training list}. writer: a `TrainedRun`."""
+    known_names = {*texts.decode_names(data.load(writer.options.source).train_tokens)}
+    fractions = {}
+    for t in NAME_TEMPERATURES:
+        names = generate_names(writer.model, writer.options, "", NAMES, t, np.random.default_rng(0))
+        fractions[str(t)] = float(np.mean([name in known_names for name in names]))
+    return fractions
 
 
-def measure_real_digits(classifier_and_options, dataset, train_images):
+def measure_real_digits(classifier, dataset, train_images):
     """Return the same numbers for test digits, which a perfect network would reach: see `measure_digits`."""
-    images = dataset.test_images
-    labels = dataset.test_labels
-    word_images = round_to_words(images)
-    shares = {
-        f"read{kind}": float((classify_digits(x, classifier_and_options) == labels).mean())
-        for kind, x in (("", word_images), (" as they are", images))
-    }
-    return shares | {
-        "nearest": summarise_nearest_distances(word_images[:: len(word_images) // len(ASKED)], train_images)
+    word_images = round_to_words(dataset.test_images)
+    some_images = word_images[:: len(word_images) // len(ASKED)]
+    return {
+        "read": float((classify_digits(word_images, classifier) == dataset.test_labels).mean()),
+        "read as they are": float((classify_digits(dataset.test_images, classifier) == dataset.test_labels).mean()),
+        "nearest": summarise_nearest_distances(some_images, train_images),
     }
 
 
@@ -206,7 +209,7 @@ def make_names_table(result):
     return results.format_table(["", make_mean_over_seeds_label(runs)], rows)
 
 
-def get_text_runs_by_name(result):
+def get_text_runs(result):
     """Return {name in the table: runs} of the networks that learn a text."""
     names = {"texts": "the network", "best": "the network of `--recipe best`"}
     return {name: result["runs"][recipe] for recipe, name in names.items() if recipe in result["runs"]}
@@ -280,84 +283,79 @@ def save_as_float16(model, path):
         np.savez_compressed(file, **{name: p.astype(np.float16) for name, p in model.params.items()})
 
 
-def draw_and_save_pictures(model, options, train_images):
-    """Draw and save all pictures of seed 0's digits, and that of the vocabulary."""
-    digits = np.arange(10).repeat(5)
-    images = generate_digits(model, options, digits, AT, np.random.default_rng(0)).reshape(10, 5, 28, 28).swapaxes(0, 1)
+def draw_and_save_pictures(writer, train_images):
+    """Draw and save all pictures of the digits of seed 0's `TrainedRun`, and that of the vocabulary."""
+
+    def generate(digits, temperature):
+        return generate_digits(writer.model, writer.options, digits, temperature, np.random.default_rng(0))
+
+    images = generate(np.arange(10).repeat(5), AT).reshape(10, 5, 28, 28).swapaxes(0, 1)
     rest = images[3:].reshape(-1, 28, 28)
     digit, temperatures = SHOWN
-    rows = {t: generate_digits(model, options, [digit] * 10, t, np.random.default_rng(0)) for t in temperatures}
+    rows = {t: generate([digit] * 10, t) for t in temperatures}
     for name, figure in {
         "written": draw_digits(images[:3]),
-        "nearest": draw_nearest(rest, train_images[find_nearest_and_distances(rest, train_images)[0]]),
+        "nearest": draw_nearest(rest, find_nearest_images(rest, train_images)),
         "temperatures": draw_temperatures(rows, digit),
         "patches": draw_patches(texts.load_vocabulary()),
     }.items():
         figures.save_figure(figure, results.ROOT / "png" / f"{name}.png")
 
 
-def train_and_save_missing_digit_runs():
+def train_digit_runs():
     """Train and measure the missing runs of networks that write digits, and draw the pictures."""
-    *classifier_and_options, _ = load_or_train_run("")
+    classifier = load_or_train_run("")
     dataset = data.load()
     train_images = round_to_words(dataset.train_images)
     for seed in map(str, SEEDS):
         result = results.load_results().get("writing", {"command": "python -m lab.writing", "runs": {}})
         if seed not in result["runs"]:
-            model, options, history = load_or_train_run(f"--model {WRITER} --seed {seed}")
-            run = (
-                get_last_test_metrics(history)
-                | measure_digits(model, options, classifier_and_options, train_images)
-                | {"machine": history["machine"]}
-            )
-            result["real"] = measure_real_digits(classifier_and_options, dataset, train_images)
-            result["runs"][seed] = run
+            writer = load_or_train_run(f"--model {WRITER} --seed {seed}")
+            metrics = get_last_test_metrics(writer.history) | measure_digits(writer, classifier, train_images)
+            result["real"] = measure_real_digits(classifier, dataset, train_images)
+            result["runs"][seed] = metrics | {"machine": writer.history["machine"]}
             results.save_result("writing", result)
-            print(time.strftime("%H:%M"), "seed", seed, run, flush=True)
-    model, options, _ = load_or_train_run(f"--model {WRITER} --seed {SEEDS[0]}")
-    draw_and_save_pictures(model, options, train_images)
+            print(time.strftime("%H:%M"), "seed", seed, result["runs"][seed], flush=True)
+    first_run = load_or_train_run(f"--model {WRITER} --seed {SEEDS[0]}")
+    draw_and_save_pictures(first_run, train_images)
     figures.save_figure(
         draw_temperature_curve(results.load_results()["writing"]), results.ROOT / "png" / "temperature.png"
     )
-    save_as_float16(model, results.ROOT / "page" / f"{WRITER}.npz")
+    save_as_float16(first_run.model, results.ROOT / "page" / f"{WRITER}.npz")
 
 
-def train_and_save_missing_name_runs():
-    """Train and measure the missing runs of networks that write names."""
+def train_name_runs():
+    """Train and measure the missing runs of networks that write names, and save the weights of the first run."""
     for seed in map(str, NAME_SEEDS):
         result = results.load_results().get("names", {"command": "python -m lab.writing", "runs": {}})
         if seed not in result["runs"]:
-            model, options, history = load_or_train_run(f"--model {WRITER} --recipe names --seed {seed}")
-            result["runs"][seed] = (
-                get_last_test_metrics(history)
-                | measure_known_name_shares(model, options)
-                | {"machine": history["machine"]}
-            )
+            writer = load_or_train_run(f"--model {WRITER} --recipe names --seed {seed}")
+            metrics = get_last_test_metrics(writer.history) | {"in the list": measure_known_names(writer)}
+            result["runs"][seed] = metrics | {"machine": writer.history["machine"]}
             results.save_result("names", result)
             print(time.strftime("%H:%M"), "names, seed", seed, result["runs"][seed], flush=True)
-    model, *_ = load_or_train_run(f"--model {WRITER} --recipe names --seed {NAME_SEEDS[0]}")
-    save_as_float16(model, results.ROOT / "page" / "names.npz")
+    first_run = load_or_train_run(f"--model {WRITER} --recipe names --seed {NAME_SEEDS[0]}")
+    save_as_float16(first_run.model, results.ROOT / "page" / "names.npz")
 
 
-def train_and_save_missing_text_runs():
-    """Train the missing runs of networks that learn a text, with either recipe, and save their last test."""
+def train_text_runs():
+    """Train and measure the missing runs of networks that learn a text, and save the weights of the first run."""
     for recipe, seeds in TEXT_SEEDS.items():
         for seed in map(str, seeds):
             result = results.load_results().get("texts", {"command": "python -m lab.writing", "runs": {}})
             runs = result["runs"].setdefault(recipe, {})
             if seed not in runs:
-                model, options, history = load_or_train_run(f"--model {WRITER} --recipe {recipe} --seed {seed}")
-                by_frequency = counts.compute_share_and_losses_by_frequency(
-                    options.source, compute_test_letter_losses(model, options)
-                )
-                runs[seed] = get_last_test_metrics(history) | {
-                    "seen": by_frequency,
-                    "machine": history["machine"],
+                writer = load_or_train_run(f"--model {WRITER} --recipe {recipe} --seed {seed}")
+                losses = compute_test_letter_losses(writer.model, writer.options)
+                losses_by_frequency = counts.compare_losses_by_frequency(writer.options.source, losses)
+                runs[seed] = get_last_test_metrics(writer.history) | {
+                    "seen": losses_by_frequency,
+                    "machine": writer.history["machine"],
                 }
                 results.save_result("texts", result)
                 print(time.strftime("%H:%M"), recipe, "seed", seed, runs[seed], flush=True)
-    model, *_ = load_or_train_run(f"--model {WRITER} --recipe texts --seed {TEXT_SEEDS['texts'][0]}")
-    save_as_float16(model, results.ROOT / "page" / "text.npz")
+    first_run = load_or_train_run(f"--model {WRITER} --recipe texts --seed {TEXT_SEEDS['texts'][0]}")
+    save_as_float16(first_run.model, results.ROOT / "page" / "text.npz")
 
 
 def compute_test_letter_losses(model, options):
@@ -376,9 +374,9 @@ def get_last_test_metrics(history):
 
 def main():
     Parser(description=__doc__).parse_args()
-    train_and_save_missing_text_runs()
-    train_and_save_missing_name_runs()
-    train_and_save_missing_digit_runs()
+    train_text_runs()
+    train_name_runs()
+    train_digit_runs()
     result = results.load_results()
     tables = (
         make_table(result["writing"]),
@@ -390,7 +388,7 @@ def main():
     if count_results:
         print(counts.make_table(count_results["mnist"], {"the network": result["writing"]["runs"]}), end="\n\n")
         print(counts.make_table(count_results["names"], {"the network": result["names"]["runs"]}), end="\n\n")
-        print(counts.make_table(count_results["shakespeare"], get_text_runs_by_name(result["texts"])))
+        print(counts.make_table(count_results["shakespeare"], get_text_runs(result["texts"])))
 
 
 if __name__ == "__main__":

@@ -135,7 +135,7 @@ for dropout in (0.2, 0):
     found[f"lockstep {dropout}"] = [apart(s.by_hand.arrays, s.by_torch.arrays) for s in steps]
     found[f"disagreeing {dropout}"] = [s.disagreeing for s in steps]
 assert results.RUNS["Deep MLP, PyTorch"] == ("main_torch.py --model deep", range(3))
-results.SECTIONS["accuracy"] = {name: (command, range(1)) for name, (command, _) in results.RUNS.items()}
+results.SECTIONS["accuracy"] = {name: run._replace(seeds=range(1)) for name, run in results.RUNS.items()}
 call(results)
 found["tables"] = [table(results.load_results()) for table in (results.make_accuracy_table, results.make_recipes_table)]
 figures.save_figure(figures.make_drawers()["curves_deep"](), results.ROOT / "png" / "curves_deep.png")

@@ -93,12 +93,10 @@ def test_what_it_has_to_beat_is_what_counting_gives():
     texts, others = writer.split_texts(np.random.default_rng(0))
     assert (len(texts), len(others)) == (writer.N_TRAIN, writer.N_HELD_OUT)
     assert len({*map(bytes, texts)} | {*map(bytes, others)}) == writer.N_TRAIN + writer.N_HELD_OUT
-    place, before, words = triples(texts)
-    table, _ = counts.make_tables_and_contexts_by_name(place, before, words, data.SOURCES["names"].tokenizer.sizes)[
-        "counts after each token"
-    ]
-    _, before, words = triples(others)
-    assert writer.compute_bigram_loss(texts, others) == pytest.approx(-np.log(table[before, words]).mean(), abs=0.002)
+    tables = counts.make_count_tables(find_targets(texts), data.SOURCES["names"].tokenizer.sizes)
+    table, targets = tables["counts after each token"], find_targets(others)
+    expected = -np.log(table.p[targets.previous_ids, targets.token_ids]).mean()
+    assert writer.compute_bigram_loss(texts, others) == pytest.approx(expected, abs=0.002)
     writer.add_data(evidence := make_evidence(rng=np.random.default_rng(0)))
     assert evidence.bigram_loss == writer.compute_bigram_loss(texts, others)
 
@@ -110,10 +108,10 @@ def test_the_texts_of_the_check_have_all_letters_and_all_lengths():
     assert {*(chosen > 0).sum(axis=1)} == {*(texts > 0).sum(axis=1)}
 
 
-def triples(texts):
+def find_targets(texts):
     before = np.concatenate([np.full((len(texts), 1), 27), texts[:, :-1]], axis=1)
     there = before != 0
-    return np.broadcast_to(np.arange(12), texts.shape)[there], before[there], texts[there]
+    return counts.Targets(np.broadcast_to(np.arange(12), texts.shape)[there], before[there], texts[there])
 
 
 def table(params, texts):
@@ -449,7 +447,7 @@ def curve_of(at=(0, 0.5, 1, 1, 1, 1), by=(1, 1, 1, 1, 1), last=None, was_used=Tr
     first = {"E": 0.3 * rng.normal(size=(28, 27)), "F": 0 if one_letter else 0.3 * rng.normal(size=(28, 27))}
     first["F"] = first["F"] * np.ones((28, 27))
     counts = np.full((28, 27), 0.1)
-    np.add.at(counts, triples(texts)[1:], 1)
+    np.add.at(counts, find_targets(texts)[1:], 1)
     end = {"E": np.log(counts / counts.sum(axis=1, keepdims=True)), "F": 0.01 * first["F"]}
     path = [{k: a + t * (end[k] - a) for k, a in first.items()} for t in at]
     snapshots = [watched.Snapshot(params, (texts[:100],)) for params in path[:-1]]

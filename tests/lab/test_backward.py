@@ -17,7 +17,7 @@ FOUND |= {"image": np.zeros((28, 28), np.uint8), "y": 5, "loss": 2.0, "new_loss"
 
 def test_bars_that_stay_keep_their_length():
     """The ReLU's mask takes bars away on the way back, and scales none."""
-    bars = {hidden[1]: hidden[0] for _, _, hidden, *_ in backward.list_stages(FOUND)}
+    bars = {stage.hidden_bars.name: stage.hidden_bars.array for stage in backward.list_stages(FOUND)}
     on = FOUND["z1"] > 0
     assert bars["a1"] == pytest.approx(bars["z1"] * on) and bars["dz1"] == pytest.approx(bars["da1"] * on)
     assert np.abs(bars["z1"]).max() == np.abs(bars["da1"]).max() == 1

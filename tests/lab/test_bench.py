@@ -39,13 +39,13 @@ def test_a_step_is_the_programs(name, tmp_path, quick_curves):
         pytest.importorskip("jax")
     argv = ["--hidden", "8", "--schedule", "constant"]
     main_np.main([*argv, "--steps", "3", "--out", str(tmp_path)])
-    take_step = bench.prepare_call(name, " ".join(argv))
+    take_step = bench.prepare_step(name, " ".join(argv))
     losses = [take_step() for _ in range(3)]
     assert losses == pytest.approx(
         json.loads((tmp_path / "history_np.json").read_text(encoding="utf-8"))["train_loss"], rel=1e-5
     )
     if name in bench.PROGRAMS:
-        assert 0.05 < bench.prepare_call(name, " ".join(argv), "test")()[1] < 0.2  # 10,000 images, an untrained network
+        assert 0.05 < bench.prepare_test(name, " ".join(argv))()[1] < 0.2  # 10,000 images, an untrained network
 
 
 def test_scikit_learn_trains_the_same_network():
@@ -54,7 +54,7 @@ def test_scikit_learn_trains_the_same_network():
     options = parse_options("torch", "--batch-size", 64, "--hidden", 32, "--dtype", "float64")
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(64, 28, 28)), rng.integers(10, size=64)
-    step, _ = bench.make_scikit_learn_step_and_test(options)
+    step = bench.prepare_scikit_learn_training(options).step
     step(x, y, None)
     network, (model, optimizer) = inspect.getclosurevars(step).nonlocals["network"], main_np.build(options)
     lr, theirs = network.learning_rate_init, [*network.coefs_, *network.intercepts_]
@@ -62,7 +62,7 @@ def test_scikit_learn_trains_the_same_network():
         model.params[name][...] = p
         optimizer.state["momentum"][name][...] = -velocity / lr
     for _ in range(2):
-        assert step(x, y, None)[0] == pytest.approx(main_np.train_step(model, optimizer, x, y, lr)[0], rel=1e-9)
+        assert step(x, y, None) == pytest.approx(main_np.train_step(model, optimizer, x, y, lr)[0], rel=1e-9)
 
 
 # On two threads: the milliseconds of a step and the seconds of a test and of a whole program that go together.
@@ -73,11 +73,11 @@ def test_the_whole_benchmark_in_small(kept, monkeypatch, capsys):
     """All is measured, with as many threads as it says; what failed or contradicts itself is missing, and says so."""
     whole, lengths = {argv: seconds for argv, (_, _, seconds) in CONSISTENT.items()}, set()
 
-    def seconds(begin, name, argv, what="step", min_steps=12, min_seconds=1.0):
+    def seconds(prepare, name, argv, min_steps=12, min_seconds=1.0):
         """A third takes long, to warm up; one thread takes twice as long as two."""
         lengths.add(min_steps)
         step, test, _ = CONSISTENT[argv]
-        each = step / 1000 * bench.BATCHES[name] if what == "step" else test
+        each = step / 1000 * bench.BATCHES[name] if prepare is bench.prepare_step else test
         return np.repeat(
             [9, each * (3 - int(os.environ["OPENBLAS_NUM_THREADS"]))], [min_steps // 3, min_steps - min_steps // 3]
         )
@@ -118,7 +118,7 @@ def test_the_whole_benchmark_in_small(kept, monkeypatch, capsys):
     assert "| `--model resnet --steps 300` | – | – | – |" in said.out
     for change, wrong in ((0.9, 0), (0.7, 1), (1.1, 0), (1.3, 1)):  # of a step of one program
         changed = rounds | {"step | --model vit | 2 | PyTorch": [25.6 * change]}
-        assert len(bench.find_contradicting_keys_by_message(changed)) == wrong
+        assert len(bench.find_contradictions(changed)) == wrong
 
 
 def die(*_):
@@ -135,11 +135,11 @@ def test_steps_are_taken_in_processes_of_their_own(capfd, monkeypatch):
     before = dict(os.environ)
     monkeypatch.setattr(timing, "measure_step_seconds", worker)
     with timing.subprocess_threads(3):
-        process, threads = timing.measure_step_seconds_in_subprocess(bench.prepare_call, "NumPy", "")
+        process, threads = timing.measure_step_seconds_in_subprocess(bench.prepare_step, "NumPy", "")
     assert process != os.getpid() and threads == "3" and os.environ == before
     monkeypatch.setattr(timing, "measure_step_seconds", die)
     with pytest.raises(UserError, match="a measurement failed: its process was ended"):
-        timing.measure_step_seconds_in_subprocess(bench.prepare_call, "NumPy", "")
+        timing.measure_step_seconds_in_subprocess(bench.prepare_step, "NumPy", "")
     assert capfd.readouterr().err == ""
 
 
@@ -161,7 +161,7 @@ def test_results_train_what_is_missing(kept, small, monkeypatch, tmp_path, quick
         return printed.getvalue()
 
     command, old = "main_np.py --steps 2 --hidden 32 --hold-out 1000", {"accuracy": 0.5}
-    sections = {"accuracy": {"one": (command, (0, 1, 3))}, "choices": {}}
+    sections = {"accuracy": {"one": results.PlannedRun(command, (0, 1, 3))}, "choices": {}}
     kept["accuracy"] = {"one": {"command": "", "runs": {"1": old}}}
     for name, value in {
         "TABLES": (), "SECTIONS": sections, "KEPT": {command: "kept_"}, "ROOT": tmp_path, "PUBLISHED_RUNS": tmp_path,
@@ -188,12 +188,12 @@ def test_a_program_that_fails_is_no_result():
 
 
 def test_the_runs_that_make_results_trains():
-    commands = {name: command for runs in results.SECTIONS.values() for name, (command, _) in runs.items()}
+    commands = {name: run.command for runs in results.SECTIONS.values() for name, run in runs.items()}
     assert commands["main_torch.py --model vit"] == "main_torch.py --model vit --hold-out 10000"
     assert commands["MLP np_nn pytorch, NumPy"] == "main_np.py --recipe np_nn --init pytorch"
     assert "MLP best, PyTorch" not in commands  # in NumPy there is one
     network = NETWORKS["vit"]
-    added = results.get_commands_and_seeds_by_name("vit", network._replace(recipes=network.recipes | {"new": {}}))
+    added = results.get_planned_runs("vit", network._replace(recipes=network.recipes | {"new": {}}))
     assert added.keys() - results.STATED["vit"].keys() == {"ViT new, PyTorch"}
     assert added["ViT new, PyTorch"] == ("main_torch.py --model vit --recipe new", range(3))
 

@@ -33,9 +33,9 @@ def test_the_rate_that_is_suggested_lies_where_the_loss_has_nearly_fallen():
     """Of a loss that is 3 up to a rate of 1e-3, falls to 1 at 1e-1 by the logarithm of the rate, and then rises."""
     rates = np.geomspace(1e-6, 1, 61)
     losses = np.interp(np.log10(rates), [-3, -1, 0], [3, 1, 4])
-    rate, lowest = find_lr.find_suggested_and_lowest_rate([*zip(rates, losses, losses, strict=True)])
-    assert lowest == pytest.approx(0.1)
-    assert rate == float(f"{10**-1.2:.0e}")
+    steps = [find_lr.SearchStep(rate, loss, loss) for rate, loss in zip(rates, losses, strict=True)]
+    assert find_lr.find_lowest_loss_step(steps).rate == pytest.approx(0.1)
+    assert find_lr.find_suggested_rate(steps) == float(f"{10**-1.2:.0e}")
 
 
 @pytest.mark.slow
@@ -43,11 +43,11 @@ def test_find_lr_says_a_rate_draws_it_and_learns_at_it(tmp_path, capsys):
     find_lr.main([*SMALL_RUN, "--out", str(tmp_path)])
     rate = float(capsys.readouterr().out.partition("Try --lr ")[2].partition(":")[0])
     options = parse_options("np", *SMALL_RUN)
-    found = find_lr.list_search_rows(options)
-    assert rate == find_lr.find_suggested_and_lowest_rate(found)[0] and 1e-3 < rate < 0.1
-    assert_legible(figure := find_lr.draw_search(found, "a title"))
+    steps = find_lr.list_search_steps(options)
+    assert rate == find_lr.find_suggested_rate(steps) and 1e-3 < rate < 0.1
+    assert_legible(figure := find_lr.draw_search(steps, "a title"))
     _, _, *lines = figure.axes[0].get_lines()
-    lowest = min(found, key=lambda row: row[2])[0]
+    lowest = min(steps, key=lambda step: step.mean_loss).rate
     assert {line.get_label(): line.get_xdata()[0] for line in lines} == {
         f"try {rate:g}": rate, f"lowest loss, at {lowest:.2g}": lowest,
     }  # fmt: skip
@@ -55,7 +55,7 @@ def test_find_lr_says_a_rate_draws_it_and_learns_at_it(tmp_path, capsys):
 
 
 def test_a_loss_that_only_grows_gives_no_rate(monkeypatch, tmp_path):
-    monkeypatch.setattr(find_lr, "list_search_rows", lambda options: [(1e-6, 3.0, 3.0)])
+    monkeypatch.setattr(find_lr, "list_search_steps", lambda options: [find_lr.SearchStep(1e-6, 3.0, 3.0)])
     with pytest.raises(UserError, match="the loss grows from the first step on"):
         find_lr.main(["--out", str(tmp_path)])
 
@@ -87,7 +87,9 @@ def test_a_history_is_drawn_without_saying_which():
 
 def test_equal_scores_are_not_learned_by_heart(monkeypatch, capsys):
     """From a first loss of 134, a fall to log 10 is a long way down, and nothing learned."""
-    monkeypatch.setattr(by_heart, "learn_batch", lambda options: ([134.0] * 199 + [2.267], np.log(10), 0.0))
+    monkeypatch.setattr(
+        by_heart, "learn_batch", lambda options: by_heart.BatchLosses([134.0] * 199 + [2.267], np.log(10), 0.0)
+    )
     by_heart.main(["--pixels", "raw"])
     said = "not learned by heart (equal scores have the loss 2.303)"
     assert capsys.readouterr().out.splitlines()[-1].startswith(said)

@@ -17,12 +17,12 @@ def test_the_frames_are_those_of_the_run(small, tmp_path, quick_curves):
         patch.setattr(data, "load", lambda *_: small)
         main_np.main([*map(str, film.OPTIONS), "--batch-size", "50", "--out", str(tmp_path)])
     states = list(film.iter_states(options, small))
-    assert [step for step, *_ in states] == [*range(13)]  # 600 images
-    for step, losses, params, answers in states:
-        assert len(losses) == step and params["W1"].shape == (784, 16) and answers.shape == (300,)
+    assert [state.step for state in states] == [*range(13)]  # 600 images
+    for step, losses, params, predictions in states:
+        assert len(losses) == step and params["W1"].shape == (784, 16) and predictions.shape == (300,)
     with np.load(tmp_path / "checkpoint_np.npz") as kept:
-        assert (kept["params/W1"] == states[-1][2]["W1"]).all()
-    frames = [film.render_frame(*state, small, 0.1, 12) for state in states[::6]]
+        assert (kept["params/W1"] == states[-1].params["W1"]).all()
+    frames = [film.render_frame(state, small, 0.1, 12) for state in states[::6]]
     film.save_film(frames, [100, 200, 300], tmp_path / "small.gif")
     with Image.open(tmp_path / "small.gif") as image:
         assert (image.n_frames, image.width, image.info["loop"]) == (3, film.PIXELS, 0)

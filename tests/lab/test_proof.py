@@ -47,8 +47,9 @@ def judged(words, steps=2):
     """({judge: what it says}, {the judges that disagree}, what follows, the status)."""
     words = words if "--batch-size" in words else f"{words} --batch-size 24"
     options = parse_options("torch", *f"--steps 12 {words}".split())
-    rows, said, status = prove.judge_run(options, steps=steps)
-    return {row.judge: row.said for row in rows}, {row.judge for row in rows if not row.holds}, " ".join(said), status
+    result = prove.judge_run(options, steps=steps)
+    failed = {row.judge for row in result.rows if not row.holds}
+    return {row.judge: row.said for row in result.rows}, failed, " ".join(result.conclusions), result.exit_status
 
 
 @pytest.mark.parametrize("model", [*schedule(QUICK, every_day=2), *schedule(OTHERS)])
@@ -449,7 +450,7 @@ class MadeUp:
     def __init__(self, *steps):
         self.steps = [*steps]
 
-    def step_and_get_arrays(self, *batch):
+    def record_step(self, *batch):
         return self.steps.pop(0)
 
 

@@ -91,7 +91,7 @@ def test_a_tiny_model_is_taught(tmp_path, monkeypatch, kept):
     for name, value in {"OUT": tmp_path, "ANSWERED": 3}.items():
         monkeypatch.setattr(llama, name, value)
     more = f"--dataset {tmp_path / 'my.txt'} --context-length 12 --steps 12 --lr 0.02"
-    llama.fine_tune_and_save_results(write_model(tmp_path / "tiny.gguf"), more)
+    llama.fine_tune_and_save(write_model(tmp_path / "tiny.gguf"), more)
     found = kept["llama teach"]
     assert found["after"] < found["before"] - 0.1 and len(found["answers"]) == 2 and found["steps"] == 12
     assert found["parameters"] == 2 * 8 * (2 * (32 + 32) + 2 * (32 + 16) + 3 * (32 + 64))

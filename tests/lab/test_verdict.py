@@ -9,16 +9,15 @@ from lab import figures, verdict
 
 @pytest.mark.slow
 def test_it_says_what_the_program_says_and_so_does_the_readme(tmp_path):
-    (mistake, question), (passed, more) = map(
-        verdict.extract_verdict_parts, verdict.iter_practice_outputs((verdict.SLIP, verdict.RIGHT))
-    )
-    assert mistake.startswith("dz1: ") and question.endswith("?") and passed.startswith("Passed.")
+    failed, passed = map(verdict.extract_verdict_text, verdict.iter_practice_outputs((verdict.SLIP, verdict.RIGHT)))
+    mistake, question = failed
+    assert mistake.startswith("dz1: ") and question.endswith("?") and passed.first_sentence.startswith("Passed.")
     readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
     for words in (verdict.SLIP, mistake.removeprefix("dz1: "), question, verdict.RIGHT):
         assert words in readme.partition("](png/verdict.gif)")[0], words
     scenes = {
-        "said": verdict.draw_scene_image(verdict.SLIP, (mistake, question)),
-        "passed": verdict.draw_scene_image(verdict.RIGHT, (passed, more), is_passed=True),
+        "said": verdict.draw_scene_image(verdict.SLIP, failed),
+        "passed": verdict.draw_scene_image(verdict.RIGHT, passed, is_passed=True),
     }
     with Image.open(ROOT / "png" / "verdict.gif") as committed:
         for frame in range(committed.n_frames):
@@ -30,11 +29,11 @@ def test_it_says_what_the_program_says_and_so_does_the_readme(tmp_path):
 
 def test_a_verdict_is_its_first_sentence_and_the_others_in_one_line():
     printed = "Welcome.\n\ndz1: times z1, it seems.\nWhat is the slope? Is\nit 3?\n\nStuck? Call hint\n"
-    assert verdict.extract_verdict_parts(printed) == (
+    assert verdict.extract_verdict_text(printed) == (
         "dz1: times z1, it seems.",
         "What is the slope? Is it 3?",
     )
-    assert verdict.extract_verdict_parts("Passed. That makes 1 of 9.\nA picture.\n") == (
+    assert verdict.extract_verdict_text("Passed. That makes 1 of 9.\nA picture.\n") == (
         "Passed.",
         "A picture.",
     )

@@ -24,7 +24,8 @@ def test_what_a_network_writes_in_small(small, monkeypatch, capsys, tmp_path):
 
     def trained(arguments):
         options = parse_options("np", *arguments.split())
-        return make_network("np", options), options, {"test_loss": [5, 4.5], "test_accuracy": [0, 0.125], "machine": {}}
+        history = {"test_loss": [5, 4.5], "test_accuracy": [0, 0.125], "machine": {}}
+        return writing.TrainedRun(make_network("np", options), options, history)
 
     load = data.load
     monkeypatch.setattr(writing, "load_or_train_run", trained)
@@ -64,7 +65,7 @@ def test_a_blank_image_is_not_read_as_asked(small, monkeypatch):
     monkeypatch.setattr(writing, "ASKED", np.arange(10))
     monkeypatch.setattr(writing, "generate_digits", lambda *_, **__: images)
     monkeypatch.setattr(writing, "classify_digits", lambda *_: np.arange(10))
-    found = writing.measure_digits(None, None, None, small.train_images[:20])
+    found = writing.measure_digits(writing.TrainedRun(None, None, {}), None, small.train_images[:20])
     assert {*found["read"].values()} == {*found["blank"].values()} == {0.5}
 
 
@@ -80,7 +81,7 @@ def test_tables_that_count(small, monkeypatch):
     learned = encode_names(["ab", "ab", "ac"])
     names = data.Tokens(learned, encode_names(["ab"]))
     monkeypatch.setattr(data, "load", lambda name: names)
-    found = counts.measure_table_losses_and_accuracies("names")
+    found = counts.measure_count_tables("names")
     assert found["all tokens alike"] == pytest.approx({"loss": np.log(27), "accuracy": 1 / 27})
     # Of 9 words three are an a, two a b, one a c and three the end; one word more is drawn from all 27.
     a, b, end = (np.array([3, 2, 3]) + 1 / 27) / 10
@@ -97,11 +98,12 @@ def test_tables_that_count(small, monkeypatch):
 
 def test_the_nearest_image(small):
     images = small.train_images[:30]
-    found, far = writing.find_nearest_and_distances(images[[7, 3]], images)
-    assert found.tolist() == [7, 3] and far.tolist() == [0, 0]
+    found = writing.find_nearest_images(images[[7, 3]], images)
+    assert (found == images[[7, 3]]).all() and writing.compute_distances(images[[7, 3]], found).tolist() == [0, 0]
     changed = images[7:8].copy()
     changed[0, 0, 0] = 28 * 3  # the root of the mean square of one difference of 84 among 784 pixels is 3
-    assert writing.find_nearest_and_distances(changed, images)[1] == pytest.approx(3)
+    found = writing.find_nearest_images(changed, images)
+    assert (found == images[7]).all() and writing.compute_distances(changed, found) == pytest.approx(3)
     assert writing.summarise_nearest_distances(np.concatenate([images[:1], changed]), images) == {
         "median": 1.5,
         "equal": 0.5,
