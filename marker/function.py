@@ -90,9 +90,9 @@ class Function(Kind):
         if is_vague(verdict):
             outcome.keep(verdict)
             return ask_finders(FinderInput(attempt, outcome, verdict)) or verdict
-        for line, name, does_nothing in typed.list_typed_slips(attempt):
-            if does_nothing:
-                verdict = verdict._replace(text=f"{verdict.text}\nLine {line}: {TYPED[name]}")
+        for slip in typed.list_typed_slips(attempt):
+            if slip.has_no_effect:
+                verdict = verdict._replace(text=f"{verdict.text}\nLine {slip.line}: {TYPED[slip.name]}")
         return verdict
 
     def can_be_checked_by_calls(self, exercise):
