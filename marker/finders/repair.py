@@ -661,8 +661,8 @@ def judge_place(finder_input):
     if not place or ("nearer" in place and finder_input.departure_verdict):
         return None
     if "left" in place:
-        _, mistake, is_always = sometimes.find_likeliest_explanation(finder_input)
-        if mistake and mistake.name == place["left"] and not is_always:
+        explanation = sometimes.find_likeliest_explanation(finder_input)
+        if explanation and explanation.mistake.name == place["left"] and not explanation.is_always:
             return None  # one mistake, not two
     exercise = finder_input.exercise
     verdict = finder_input.verdict
