@@ -34,12 +34,7 @@ from marker.finders.edits import apply_edit_temporarily, iter_edits
 from marker.finders.repair import suppress_side_effects
 from marker.function import Notes
 from marker.kind import Kind, Outcome
-from marker.trial import (
-    call_for_results_and_changes,
-    convert_number_to_array,
-    find_right_result_names,
-    make_result_record,
-)
+from marker.trial import TrialResult, convert_number_to_array, find_right_result_names, make_trial_notes, run_trial
 from support.errors import UserError
 
 SECONDS = 1  # of computing, within which the inputs must be drawn
@@ -259,14 +254,12 @@ def explain_wrong_answer(exercise, code, seed):
         with load_function_and_budget(exercise, code) as (function, budget):
             for g in exercise.draw_trials(seed):
                 budget.limit = budget.lines = LINES
-                results, changed_inputs = call_for_results_and_changes(exercise, function, g)
-                for name, result in zip(exercise.gives, results, strict=False):
+                trial_result = run_trial(exercise, function, g)
+                for name, result in zip(exercise.gives, trial_result.results, strict=False):
                     text = explain_wrong_result(exercise, g, name, result)
                     if text:
                         return text
-                trials.append(
-                    {"results": [make_result_record(result) for result in results], "changed": changed_inputs}
-                )
+                trials.append(make_trial_notes(trial_result))
     except Stopped:
         return f"it runs more than {LINES:,} lines"
     except Exception as error:
@@ -418,7 +411,7 @@ def judge_values(exercise, seed, compute_values):
     trials = []
     for g in exercise.draw_trials(seed):
         results = {name: getattr(g, name) for name in exercise.gives} | compute_values(g)
-        trials.append({"results": [make_result_record(result) for result in results.values()], "changed": []})
+        trials.append(make_trial_notes(TrialResult([*results.values()])))
     return exercise.kind.judge(exercise, seed, Outcome(Notes(trials, follows=True)))
 
 
@@ -434,16 +427,12 @@ def iter_mistakes_found_by_edits(exercise, seed):
         module = ModuleType("a mistake")
         with suppress(Exception), suppress_side_effects():
             exec(compile(source, "a mistake", "exec"), vars(module))
-            outcomes = [
-                call_for_results_and_changes(exercise, getattr(module, exercise.function.name), g) for g in first_draws
-            ]
-            rights = [
-                find_right_result_names(exercise, g, *outcome) for g, outcome in zip(first_draws, outcomes, strict=True)
-            ]
-            place = repair.search_edits_for_place(
-                exercise, module, source, first_draws, rights, further_draws, may_be_two=False
-            )
-            if place and set(place["results"]) == set(exercise.gives):
+            function = getattr(module, exercise.function.name)
+            results = [run_trial(exercise, function, g) for g in first_draws]
+            rights = [find_right_result_names(exercise, *pair) for pair in zip(first_draws, results, strict=True)]
+            search_inputs = repair.SearchInputs(first_draws, rights, further_draws)
+            place = repair.search_edits_for_place(exercise, module, source, search_inputs, may_be_two=False)
+            if place and set(place.result_names) == set(exercise.gives):
                 yield mistake.name
 
 
@@ -540,8 +529,7 @@ def is_always_right(exercise, code, draws_by_seed):
     with suppress(Exception, Stopped), load_function_and_budget(exercise, code) as (function, budget):
         for g in chain.from_iterable(draws_by_seed):
             budget.limit = budget.lines = LINES
-            results, changed_inputs = call_for_results_and_changes(exercise, function, g)
-            if find_right_result_names(exercise, g, results, changed_inputs) != set(exercise.gives):
+            if find_right_result_names(exercise, g, run_trial(exercise, function, g)) != set(exercise.gives):
                 return False
         return True
     return False

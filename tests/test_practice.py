@@ -28,7 +28,7 @@ from marker.finder import FinderInput
 from marker.finders import repair, sometimes
 from marker.function import Notes
 from marker.kind import Attempt, Outcome, Report
-from marker.trial import call_for_results_and_changes, find_right_result_names, make_result_record
+from marker.trial import find_right_result_names, make_result_record, run_trial
 from practice_answers import ALSO_RIGHT, BY_OTHER_MEANS, MARKS, RIGHT, WHOLE, blocks_of, filled, write
 from support.errors import UserError
 
@@ -142,8 +142,8 @@ def judge_of(exercise, body):
     def is_right(g):
         names[SPEND] = Budget(20_000).spend
         with suppress(Exception, Stopped), np.errstate(all="ignore"):
-            results, changed = call_for_results_and_changes(exercise, names[exercise.function.name], g)
-            return find_right_result_names(exercise, g, results, changed) == set(exercise.gives)
+            result = run_trial(exercise, names[exercise.function.name], g)
+            return find_right_result_names(exercise, g, result) == set(exercise.gives)
         return False
 
     return is_right
@@ -542,9 +542,14 @@ def test_two_mistakes_may_be_in_two_functions_and_none_is_said_that_is_not_known
 @pytest.mark.slow
 def test_two_known_mistakes_are_named_whatever_place_was_found(tmp_path, monkeypatch):
     exercise, body = BY_NAME["dlogits"], "dlogits = 2 * (p + np.eye(10)[y]) / len(y)"
-    place = {"kind": "a factor", "lines": [19], "part": "", "results": ["dlogits"], "each": False}
+    place = repair.MistakePlace("a factor", [19], "", ["dlogits"], needs_all_lines=False)
     path = write(tmp_path, "dlogits", body)
-    for found in (None, place | {"left": "onehot added"}, place | {"nearer": True}, place | {"alone": True}):
+    for found in (
+        None,
+        place._replace(remaining_mistake="onehot added"),
+        place._replace(effect="nearer"),
+        place._replace(effect="not nearer"),
+    ):
         monkeypatch.setattr(repair, "find_mistake_place", lambda wrongs, found=found: found)
         assert (
             marking.read_verdict(exercise, runner.make_report(exercise, path, 5)).name == "a factor 2, and onehot added"

@@ -90,11 +90,11 @@ def trace_answer(finder_input):
     first_draw = all_draws[0][t]
     draws = [first_draw, *(g for g in chain.from_iterable(all_draws) if g is not first_draw)]
     name = exercise.function.name
-    answer, source = make_right_function_and_source(exercise)
+    answer = make_right_function(exercise)
     if not isinstance(last_function(attempt.source, name).body[-1], ast.Return):
         return None
     own_steps = list_statement_steps(last_function(attempt.source, name), exercise.gives)
-    right_steps = list_statement_steps(last_function(source, name), exercise.gives)
+    right_steps = list_statement_steps(last_function(exercise.fill_stub(exercise.formula), name), exercise.gives)
     states = []
     for g in draws:
         with suppress(Exception):  # some trials may raise an error
@@ -110,12 +110,11 @@ def trace_answer(finder_input):
     return AnswerTrace(own_steps, right_steps, states, is_right, is_given)
 
 
-def make_right_function_and_source(exercise):
-    """Return (the right answer in NumPy as a function, its source code)."""
+def make_right_function(exercise):
+    """Return the right answer in NumPy as a function."""
     names = {}
-    source = exercise.fill_stub(exercise.formula)
-    exec(compile(source, "the answer", "exec"), names)
-    return names[exercise.function.name], source
+    exec(compile(exercise.fill_stub(exercise.formula), "the answer", "exec"), names)
+    return names[exercise.function.name]
 
 
 def last_function(source, name):

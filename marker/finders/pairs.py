@@ -19,7 +19,7 @@ def judge_pair(finder_input):
     """
     exercise = finder_input.exercise
     place = finder_input.place
-    if place and not {"left", "nearer", "alone", "more"} & {*place} and set(place["results"]) == set(exercise.gives):
+    if place and place.is_only_mistake and set(place.result_names) == set(exercise.gives):
         return None
     answer = make_answer(exercise, finder_input.seed, finder_input.outcome)
     draws = answer.draws

@@ -22,7 +22,7 @@ def judge_typed_slip(finder_input):
     for slip in list_typed_slips(finder_input.attempt):
         if slip.name == "only the entries that are on" and finder_input.verdict.name != "wrong shape":
             continue  # it is right in `a[mask] = b[mask]`, for example
-        if not place or slip.line in place["lines"]:
+        if not place or slip.line in place.lines:
             question = TYPED[slip.name]
             text = f"{in_words('typed', line=slip.line, name=slip.name)}\n{question}"
             return Verdict(False, slip.name, text, drawn=finder_input.verdict.drawn, question=question)
