@@ -251,9 +251,8 @@ def explain_wrong_answer(exercise, code, seed):
     """Return one line that says why the answer's results are wrong in the draws of this seed. code: of the answer."""
     trials = []
     try:
-        with load_function_and_budget(exercise, code) as (function, budget):
+        with limited_function(exercise, code) as function:
             for g in exercise.draw_trials(seed):
-                budget.limit = budget.lines = LINES
                 trial_result = run_trial(exercise, function, g)
                 for name, result in zip(exercise.gives, trial_result.results, strict=False):
                     text = explain_wrong_result(exercise, g, name, result)
@@ -511,14 +510,23 @@ def collect_reasons_by_code(exercise):
 
 
 @contextmanager
-def load_function_and_budget(exercise, code):
-    """Context manager: execute `code` and yield (its function, the `Budget` that limits how many lines it may run)."""
+def limited_function(exercise, code):
+    """Context manager: execute `code` and yield its function, of which each call may run LINES lines.
+
+    A call that runs more raises `Stopped`.
+    """
     budget = Budget(LINES)
     names = {SPEND: budget.spend}
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         exec(code, names)
-        yield names[exercise.function.name], budget
+        function = names[exercise.function.name]
+
+        def call_with_new_budget(*arguments):
+            budget.limit = budget.lines = LINES
+            return function(*arguments)
+
+        yield call_with_new_budget
 
 
 def is_always_right(exercise, code, draws_by_seed):
@@ -526,9 +534,8 @@ def is_always_right(exercise, code, draws_by_seed):
 
     draws_by_seed: a list of lists of draws, one draw for each trial.
     """
-    with suppress(Exception, Stopped), load_function_and_budget(exercise, code) as (function, budget):
+    with suppress(Exception, Stopped), limited_function(exercise, code) as function:
         for g in chain.from_iterable(draws_by_seed):
-            budget.limit = budget.lines = LINES
             if find_right_result_names(exercise, g, run_trial(exercise, function, g)) != set(exercise.gives):
                 return False
         return True
@@ -554,7 +561,7 @@ class ArbitraryInputs:
 
     def run_code(self, code, g):
         """Return the results of the function in `code` on one draw, as a list; None if it fails."""
-        with suppress(Exception, Stopped), load_function_and_budget(self.exercise, code) as (function, _):
+        with suppress(Exception, Stopped), limited_function(self.exercise, code) as function:
             results = function(*self.exercise.copy_arguments_by_name(g).values())
             return [
                 convert_number_to_array(result) for result in (results if isinstance(results, tuple) else [results])

@@ -23,7 +23,7 @@ from marker import check, marking, runner
 from marker.budget import SPEND, Budget, Stopped, compile_with_budget
 from marker.equal import agree
 from marker.exercise import Exercise, apply_change
-from marker.factors import find_sign_and_powers
+from marker.factors import find_size_product
 from marker.finder import FinderInput
 from marker.finders import repair, sometimes
 from marker.function import Notes
@@ -620,11 +620,11 @@ def test_what_learners_write_gets_its_mark_whatever_is_drawn(name, body, mark, w
 def test_a_size_that_is_the_same_in_all_draws_is_named_in_no_factor():
     """It cannot be told from a constant."""
     sizes = {"B": [3, 4], "h": [2, 2]}
-    assert find_sign_and_powers([3, 4], sizes) == (1, {"B": 1}) and find_sign_and_powers([-1 / 3, -1 / 4], sizes) == (
+    assert find_size_product([3, 4], sizes) == (1, {"B": 1}) and find_size_product([-1 / 3, -1 / 4], sizes) == (
         -1,
         {"B": -1},
     )
-    assert find_sign_and_powers([2, 2], sizes) is None and find_sign_and_powers([6, 8], sizes) is None
+    assert find_size_product([2, 2], sizes) is None and find_size_product([6, 8], sizes) is None
 
 
 def test_a_file_that_is_asked_leaves_no_pipe_open(tmp_path):
