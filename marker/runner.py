@@ -25,10 +25,10 @@ import numpy as np
 
 from marker import ONE_THREAD, ROOT, sandbox
 from marker.catalogue import Catalogue
-from marker.complaints import make_error_report, read_source
+from marker.complaints import make_error_verdict, read_source
 from marker.kind import Attempt, Outcome, Report
 from marker.trial import load_learner_module
-from marker.verdict import OF_FUNCTIONS, make_verdict
+from marker.verdict import OF_FUNCTIONS
 from support.errors import UserError
 from support.files import read_file
 
@@ -219,7 +219,7 @@ def make_report(
         return Report(unmarked=str(error))
     except BaseException as error:
         name_hints = exercise.size_hints | exercise.import_hints
-        outcome.error = make_verdict(make_error_report(error, str(learner_path), words, name_hints), words.marks)
+        outcome.error = make_error_verdict(error, str(learner_path), words, name_hints)
 
     def wrap_in_report(verdict):
         verdict = verdict._replace(printed=output.getvalue(), typed=outcome.typed[:2000])

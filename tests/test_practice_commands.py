@@ -347,8 +347,8 @@ def test_a_seed_repeats_a_run(learner):
 def test_practice_starts_without_what_is_large_or_may_be_missing():
     code = "import practice, sys; print({'matplotlib', 'torch', 'exercises.symptoms'} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True) == "set()\n"
-    error = complaints.make_error_report(ModuleNotFoundError("No module named 'torch'", name="torch"), "x.py")
-    assert "pip install -r requirements.txt" in error["text"]
+    text = complaints.explain_error_in_file(ModuleNotFoundError("No module named 'torch'", name="torch"), "x.py")
+    assert "pip install -r requirements.txt" in text
 
 
 def test_first_comes_back_what_needed_help():
