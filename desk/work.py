@@ -106,8 +106,9 @@ class Work:
         if exercise.name not in self.progress["due"]:
             self.store("due", review.choose_review_day(self.progress, has_passed=True), exercise)
         saw_solution = exercise.name in self.progress["seen"]
-        name, part = self.catalogue.find_part_name_and_exercises(exercise)
-        done = f' "{name}" is done.' if not has_passed_before and all(map(self.has_passed, part)) else ""
+        part = self.catalogue.find_part(exercise)
+        is_done_now = not has_passed_before and all(map(self.has_passed, part.exercises))
+        done = f' "{part.name}" is done.' if is_done_now else ""
         texts = [
             (
                 "Passed, after you looked at the solution."

@@ -169,14 +169,21 @@ def iter_size_problems(exercise, seed):
         arrays = [(g, getattr(g, name, None)) for g in draws]
         arrays = [(g, a) for g, a in arrays if isinstance(a, np.ndarray)]
         for axis in range(min((a.ndim for _, a in arrays), default=0)):
-            text, size = find_axis_problem_and_size(exercise, name, axis, arrays)
-            if text and size not in reported_sizes | names:
-                reported_sizes.add(size)
-                yield text
+            problem = find_axis_problem(exercise, name, axis, arrays)
+            if problem and problem.size not in reported_sizes | names:
+                reported_sizes.add(problem.size)
+                yield problem.text
 
 
-def find_axis_problem_and_size(exercise, name, axis, draws_and_arrays):
-    """Check the lengths of one axis of an argument. Return (the problem as text, or ""; the name of the axis's size).
+class AxisProblem(NamedTuple):
+    """A problem with the lengths of one axis of an argument."""
+
+    text: str
+    size: str  # the name of the axis's size, or a description of the axis if the size has no name
+
+
+def find_axis_problem(exercise, name, axis, draws_and_arrays):
+    """Return the `AxisProblem` of one axis of an argument; None if there is none.
 
     draws_and_arrays: [(a draw, the argument in it)]. Not checked: an axis to which the stub gives a number, (B, 10),
     and, in an array with more than two axes, any axis but the first (a height or a width, for example).
@@ -191,7 +198,7 @@ def find_axis_problem_and_size(exercise, name, axis, draws_and_arrays):
     is_of_table = size not in of_grids and (axis == 0 or all(a.ndim <= 2 for _, a in draws_and_arrays))
     lengths = {a.shape[axis] for _, a in draws_and_arrays}
     if size and not size.isidentifier():
-        return "", size
+        return None
     matching_sizes = []
     for key in sizes(draws_and_arrays[0][0]):
         if all(sizes(g).get(key) == a.shape[axis] for g, a in draws_and_arrays):
@@ -201,13 +208,14 @@ def find_axis_problem_and_size(exercise, name, axis, draws_and_arrays):
     length = f"the length of axis {axis} of {name}"
     subject = f"{size}, {length}," if size else length
     if not matching_sizes and not (is_of_table and (is_named or len(lengths) > 1)):
-        return "", size
+        return None
     if len(lengths) == 1:
         number = lengths.pop()
-        return f"{subject} is {number} in every draw: a learner who writes {number} passes", size or length
+        return AxisProblem(f"{subject} is {number} in every draw: a learner who writes {number} passes", size or length)
     if not matching_sizes:
-        return f"{subject} is not returned by the function that draws the inputs, as an int", size or length
-    return "", size
+        text = f"{subject} is not returned by the function that draws the inputs, as an int"
+        return AxisProblem(text, size or length)
+    return None
 
 
 def describe_own_line(exercise, stack):

@@ -439,7 +439,7 @@ def wrong_answers(exercise):
         if name == exercise.name and body and mark != "passed" and "{" not in body and not mark.startswith("error"):
             yield body
     yield from (exercise.change_formula(mistake.change) for mistake in exercise.known_mistakes)
-    yield from (code for *_, code in exercise.mistake_pairs_with_code[::40])
+    yield from (pair.code for pair in exercise.mistake_pairs[::40])
 
 
 WRITTEN = [exercise.name for exercise in EXERCISES if exercise.inputs and not exercise.needs_torch]

@@ -76,7 +76,7 @@ def number(name):
 # Whoever has solved logits and loss has these left, in this order: with an exercise of somebody's own, they are others.
 OPEN = [exercise.name for exercise in EXERCISES if exercise.name not in ("logits", "loss")]
 SECOND = EXERCISES[1].name
-AFTER_TANH = OURS.find_part_name_and_exercises(BY_NAME["tanh"])[1][1].name
+AFTER_TANH = OURS.find_part(BY_NAME["tanh"]).exercises[1].name
 
 # What learners do, and what is then said (not what stands behind a ~): the words that they type; an exercise, and what
 # they write into its file before it is marked; or how many days they wait before they type nothing.

@@ -111,7 +111,7 @@ def iter_replacements(function, answer_trace, edit_search, right_arrays):
     function: the learner's, as a tree.
     """
     first_trial = edit_search.order[0]
-    own_states, _, _ = answer_trace.states[0]
+    own_states = answer_trace.states[0].mine
     for i, step in enumerate(answer_trace.mine[: -len(edit_search.exercise.gives)]):  # without those of `return`
         for name in sorted(step.writes & own_states[i].keys()):
             actual = own_states[i][name]
@@ -142,7 +142,7 @@ def is_mistake_only_a_factor(edit_search, mistake_name):
 
 def make_wrong_array(answer_trace, replacement, remaining_mistake):
     """Return the `WrongArray` that a `Replacement` replaces; None if no lines compute it."""
-    _, lines = depart.find_anchors_and_lines(answer_trace, replacement.step + 1, replacement.name)
+    lines = depart.find_origin(answer_trace, replacement.step + 1, replacement.name).lines
     line = answer_trace.mine[replacement.step].last
     return WrongArray(replacement.name, line, lines, remaining_mistake) if lines else None
 
