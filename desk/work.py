@@ -115,10 +115,10 @@ class Work:
             message = "Passed, after you looked at the solution."
         else:
             message = f"Passed. That makes {self.describe_score(exercise)}."
-        part_name, part = self.catalogue.find_part_name_and_exercises(exercise)
+        part = self.catalogue.find_part(exercise)
         is_first_time = exercise.name not in self.progress["passed"]
-        if is_first_time and all(e.name == exercise.name or self.has_passed(e) for e in part):
-            message += f' "{part_name}" is done.'
+        if is_first_time and all(e.name == exercise.name or self.has_passed(e) for e in part.exercises):
+            message += f' "{part.name}" is done.'
         texts = [message, *filter(None, [verdict.text, getattr(exercise, "on_digits", "")])]
         if mistake:
             old_lines, new_lines = extract_old_and_new_text(first_lines, verdict.typed)

@@ -26,10 +26,10 @@ with program.import_guard("requirements-np.txt"):
         collect_sentence_values,
         describe_exchange,
         explain_factor,
-        find_batch_index_and_factors,
         find_mismatches_by_path,
         gradients_by_path,
         is_right_for_single_example,
+        list_factors,
         root_mean_square,
     )
     from marker.nests import copy_floats_by_path, format_paths, replace_leaves
@@ -409,8 +409,9 @@ def make_gradient_error(calls, params, batches, errors, rng):
 
     errors: for each batch, the result of `find_mismatches_by_path`.
     """
-    batch_index, factors = find_batch_index_and_factors(errors)
+    batch_index = next(i for i, bad in enumerate(errors) if bad)
     batch_errors = errors[batch_index]
+    factors = list_factors(errors, batch_errors)
     place, gradients = make_place_and_gradients(calls, params, *batches[batch_index])
     if all(factors) and factors[batch_index] != 1:
         diagnosis = explain_factor(factors, [len(x) for x, _ in batches], QUESTIONS_BY_POWER)

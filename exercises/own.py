@@ -23,7 +23,7 @@ with program.import_guard("requirements-np.txt"):
     import data
     from exercises import blank, digits
     from exercises.blank import Blank, Calls, Diagnostics, describe_type, pack_params, perturb_params, unpack_params
-    from exercises.words import OF_NETWORKS, make_error_report, open_learner_module
+    from exercises.words import OF_NETWORKS, explain_error_in_file, open_learner_module
     from marker import ROOT
     from marker.derivatives import compute_checked_loss, root_mean_square
     from marker.nests import copy_floats_by_path, format_paths, leaves_by_path, replace_leaves
@@ -729,7 +729,7 @@ def main(learner_path, picture=None):
     except UserError:
         raise
     except BaseException as error:
-        raise UserError(f"{Path(learner_path).name}: {make_error_report(error, str(learner_path))['text']}") from None
+        raise UserError(f"{Path(learner_path).name}: {explain_error_in_file(error, str(learner_path))}") from None
 
 
 class progress_bar:

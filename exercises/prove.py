@@ -29,7 +29,7 @@ from desk.show import print_text, relative_path
 from exercises.catalogue import BY_NAME
 from exercises.digits import few_images
 from exercises.network import HOLES, make_train_function
-from exercises.words import make_error_report
+from exercises.words import explain_error_in_file
 from gpt_np import GPT, CausalBlock
 from layers_np import flatten_layers
 from llama_np import Llama, LlamaBlock, RMSNorm
@@ -150,7 +150,7 @@ def errors_for_learners(learner_path, location):
     except (KeyboardInterrupt, UserError):
         raise
     except BaseException as error:
-        raise UserError(f"{location}: {make_error_report(error, str(learner_path))['text']}") from None
+        raise UserError(f"{location}: {explain_error_in_file(error, str(learner_path))}") from None
 
 
 def make_mlp_step(network, learner_code):

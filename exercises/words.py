@@ -14,7 +14,7 @@ WORDS = Words.from_folder(ROOT / "exercises")
 OF_NETWORKS = Sentences(SAID["Derivatives"], TABLES["Own networks"])
 OF_WRITERS = Sentences(SAID["Derivatives"], TABLES["Own networks"], TABLES["Networks that write"])
 OF_BLOCKS = Sentences(SAID["Derivatives"], TABLES["Own networks"], TABLES["Own blocks"])
-make_error_report = partial(complaints.make_error_report, words=WORDS)
+explain_error_in_file = partial(complaints.explain_error_in_file, words=WORDS)
 
 
 @contextmanager
@@ -25,4 +25,4 @@ def open_learner_module(learner_path):
     except UserError:
         raise
     except Exception as error:
-        raise UserError(make_error_report(error, str(learner_path))["text"]) from None
+        raise UserError(explain_error_in_file(error, str(learner_path))) from None

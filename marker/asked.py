@@ -99,8 +99,8 @@ def write_message(stream, nest):
 
     An .npz file would do the same, but writing one takes as long as a hundred such calls.
     """
-    plan, arrays = make_plan_and_arrays(nest)
-    head = json.dumps([plan, [(a.dtype.str, a.shape) for a in arrays]]).encode()
+    plan_text, arrays = make_plan_and_arrays(nest)
+    head = json.dumps([plan_text, [(a.dtype.str, a.shape) for a in arrays]]).encode()
     body = b"".join(a.tobytes() for a in arrays)
     stream.write(b"".join([len(head).to_bytes(8, "big"), len(body).to_bytes(8, "big"), head, body]))
     stream.flush()

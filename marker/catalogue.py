@@ -19,10 +19,18 @@ from contextlib import contextmanager
 from functools import cached_property
 from itertools import chain
 from pathlib import Path, PurePath
+from typing import NamedTuple
 
 from marker.exercise import CUT, Exercise, Folder
 from marker.words import Words
 from support.errors import UserError
+
+
+class Part(NamedTuple):
+    """A part of a folder's order."""
+
+    name: str  # short: its title up to the colon
+    exercises: list
 
 
 class Catalogue:
@@ -113,14 +121,16 @@ class Catalogue:
     def number(self, exercise):
         return self.exercises.index(exercise) + 1
 
-    def find_part_name_and_exercises(self, exercise):
-        """Return (the short name of the part that an exercise is in, all exercises of that part)."""
-        return next((title.partition(":")[0], part) for title, part in self.by_part.items() if exercise in part)
+    def find_part(self, exercise):
+        """Return the `Part` that an exercise is in."""
+        parts = (Part(title.partition(":")[0], exercises) for title, exercises in self.by_part.items())
+        return next(part for part in parts if exercise in part.exercises)
 
     def describe_number(self, exercise):
         """Return a text with an exercise's number among all exercises and within its part."""
-        name, part = self.find_part_name_and_exercises(exercise)
-        return f"Exercise {self.number(exercise)} ({name}, {part.index(exercise) + 1} of {len(part)})"
+        part = self.find_part(exercise)
+        number_in_part = part.exercises.index(exercise) + 1
+        return f"Exercise {self.number(exercise)} ({part.name}, {number_in_part} of {len(part.exercises)})"
 
     def find_index_to_search_from(self, exercise, is_passed):
         """Return the index in `exercises` from which `next` searches for one that is not passed yet and can run.
@@ -128,8 +138,9 @@ class Catalogue:
         If this exercise has passed, the search starts at the beginning of its part, where one may have been skipped. If
         not, this one is skipped, and the search starts after it.
         """
-        _, part = self.find_part_name_and_exercises(exercise)
-        return self.exercises.index(part[0] if is_passed else exercise) + (not is_passed)
+        if is_passed:
+            return self.exercises.index(self.find_part(exercise).exercises[0])
+        return self.exercises.index(exercise) + 1
 
     def get_exercise(self, name_or_number):
         """Return the exercise with this number or name.

@@ -34,12 +34,7 @@ from marker.finders.edits import apply_edit_temporarily, iter_edits
 from marker.finders.repair import suppress_side_effects
 from marker.function import Notes
 from marker.kind import Kind, Outcome
-from marker.trial import (
-    call_for_results_and_changes,
-    convert_number_to_array,
-    find_right_result_names,
-    make_result_record,
-)
+from marker.trial import TrialResult, convert_number_to_array, find_right_result_names, make_trial_notes, run_trial
 from support.errors import UserError
 
 SECONDS = 1  # of computing, within which the inputs must be drawn
@@ -174,14 +169,21 @@ def iter_size_problems(exercise, seed):
         arrays = [(g, getattr(g, name, None)) for g in draws]
         arrays = [(g, a) for g, a in arrays if isinstance(a, np.ndarray)]
         for axis in range(min((a.ndim for _, a in arrays), default=0)):
-            text, size = find_axis_problem_and_size(exercise, name, axis, arrays)
-            if text and size not in reported_sizes | names:
-                reported_sizes.add(size)
-                yield text
+            problem = find_axis_problem(exercise, name, axis, arrays)
+            if problem and problem.size not in reported_sizes | names:
+                reported_sizes.add(problem.size)
+                yield problem.text
 
 
-def find_axis_problem_and_size(exercise, name, axis, draws_and_arrays):
-    """Check the lengths of one axis of an argument. Return (the problem as text, or ""; the name of the axis's size).
+class AxisProblem(NamedTuple):
+    """A problem with the lengths of one axis of an argument."""
+
+    text: str
+    size: str  # the name of the axis's size, or a description of the axis if the size has no name
+
+
+def find_axis_problem(exercise, name, axis, draws_and_arrays):
+    """Return the `AxisProblem` of one axis of an argument; None if there is none.
 
     draws_and_arrays: [(a draw, the argument in it)]. Not checked: an axis to which the stub gives a number, (B, 10),
     and, in an array with more than two axes, any axis but the first (a height or a width, for example).
@@ -196,7 +198,7 @@ def find_axis_problem_and_size(exercise, name, axis, draws_and_arrays):
     is_of_table = size not in of_grids and (axis == 0 or all(a.ndim <= 2 for _, a in draws_and_arrays))
     lengths = {a.shape[axis] for _, a in draws_and_arrays}
     if size and not size.isidentifier():
-        return "", size
+        return None
     matching_sizes = []
     for key in sizes(draws_and_arrays[0][0]):
         if all(sizes(g).get(key) == a.shape[axis] for g, a in draws_and_arrays):
@@ -206,13 +208,14 @@ def find_axis_problem_and_size(exercise, name, axis, draws_and_arrays):
     length = f"the length of axis {axis} of {name}"
     subject = f"{size}, {length}," if size else length
     if not matching_sizes and not (is_of_table and (is_named or len(lengths) > 1)):
-        return "", size
+        return None
     if len(lengths) == 1:
         number = lengths.pop()
-        return f"{subject} is {number} in every draw: a learner who writes {number} passes", size or length
+        return AxisProblem(f"{subject} is {number} in every draw: a learner who writes {number} passes", size or length)
     if not matching_sizes:
-        return f"{subject} is not returned by the function that draws the inputs, as an int", size or length
-    return "", size
+        text = f"{subject} is not returned by the function that draws the inputs, as an int"
+        return AxisProblem(text, size or length)
+    return None
 
 
 def describe_own_line(exercise, stack):
@@ -256,17 +259,14 @@ def explain_wrong_answer(exercise, code, seed):
     """Return one line that says why the answer's results are wrong in the draws of this seed. code: of the answer."""
     trials = []
     try:
-        with load_function_and_budget(exercise, code) as (function, budget):
+        with limited_function(exercise, code) as function:
             for g in exercise.draw_trials(seed):
-                budget.limit = budget.lines = LINES
-                results, changed_inputs = call_for_results_and_changes(exercise, function, g)
-                for name, result in zip(exercise.gives, results, strict=False):
+                trial_result = run_trial(exercise, function, g)
+                for name, result in zip(exercise.gives, trial_result.results, strict=False):
                     text = explain_wrong_result(exercise, g, name, result)
                     if text:
                         return text
-                trials.append(
-                    {"results": [make_result_record(result) for result in results], "changed": changed_inputs}
-                )
+                trials.append(make_trial_notes(trial_result))
     except Stopped:
         return f"it runs more than {LINES:,} lines"
     except Exception as error:
@@ -418,7 +418,7 @@ def judge_values(exercise, seed, compute_values):
     trials = []
     for g in exercise.draw_trials(seed):
         results = {name: getattr(g, name) for name in exercise.gives} | compute_values(g)
-        trials.append({"results": [make_result_record(result) for result in results.values()], "changed": []})
+        trials.append(make_trial_notes(TrialResult([*results.values()])))
     return exercise.kind.judge(exercise, seed, Outcome(Notes(trials, follows=True)))
 
 
@@ -434,16 +434,12 @@ def iter_mistakes_found_by_edits(exercise, seed):
         module = ModuleType("a mistake")
         with suppress(Exception), suppress_side_effects():
             exec(compile(source, "a mistake", "exec"), vars(module))
-            outcomes = [
-                call_for_results_and_changes(exercise, getattr(module, exercise.function.name), g) for g in first_draws
-            ]
-            rights = [
-                find_right_result_names(exercise, g, *outcome) for g, outcome in zip(first_draws, outcomes, strict=True)
-            ]
-            place = repair.search_edits_for_place(
-                exercise, module, source, first_draws, rights, further_draws, may_be_two=False
-            )
-            if place and set(place["results"]) == set(exercise.gives):
+            function = getattr(module, exercise.function.name)
+            results = [run_trial(exercise, function, g) for g in first_draws]
+            rights = [find_right_result_names(exercise, *pair) for pair in zip(first_draws, results, strict=True)]
+            search_inputs = repair.SearchInputs(first_draws, rights, further_draws)
+            place = repair.search_edits_for_place(exercise, module, source, search_inputs, may_be_two=False)
+            if place and set(place.result_names) == set(exercise.gives):
                 yield mistake.name
 
 
@@ -522,14 +518,23 @@ def collect_reasons_by_code(exercise):
 
 
 @contextmanager
-def load_function_and_budget(exercise, code):
-    """Context manager: execute `code` and yield (its function, the `Budget` that limits how many lines it may run)."""
+def limited_function(exercise, code):
+    """Context manager: execute `code` and yield its function, of which each call may run LINES lines.
+
+    A call that runs more raises `Stopped`.
+    """
     budget = Budget(LINES)
     names = {SPEND: budget.spend}
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         exec(code, names)
-        yield names[exercise.function.name], budget
+        function = names[exercise.function.name]
+
+        def call_with_new_budget(*arguments):
+            budget.limit = budget.lines = LINES
+            return function(*arguments)
+
+        yield call_with_new_budget
 
 
 def is_always_right(exercise, code, draws_by_seed):
@@ -537,11 +542,9 @@ def is_always_right(exercise, code, draws_by_seed):
 
     draws_by_seed: a list of lists of draws, one draw for each trial.
     """
-    with suppress(Exception, Stopped), load_function_and_budget(exercise, code) as (function, budget):
+    with suppress(Exception, Stopped), limited_function(exercise, code) as function:
         for g in chain.from_iterable(draws_by_seed):
-            budget.limit = budget.lines = LINES
-            results, changed_inputs = call_for_results_and_changes(exercise, function, g)
-            if find_right_result_names(exercise, g, results, changed_inputs) != set(exercise.gives):
+            if find_right_result_names(exercise, g, run_trial(exercise, function, g)) != set(exercise.gives):
                 return False
         return True
     return False
@@ -566,7 +569,7 @@ class ArbitraryInputs:
 
     def run_code(self, code, g):
         """Return the results of the function in `code` on one draw, as a list; None if it fails."""
-        with suppress(Exception, Stopped), load_function_and_budget(self.exercise, code) as (function, _):
+        with suppress(Exception, Stopped), limited_function(self.exercise, code) as function:
             results = function(*self.exercise.copy_arguments_by_name(g).values())
             return [
                 convert_number_to_array(result) for result in (results if isinstance(results, tuple) else [results])

@@ -15,7 +15,7 @@ import numpy as np
 
 from marker.complaints import find_in_place_method
 from marker.equal import ROUNDING, agree, sizes
-from marker.factors import find_sign_and_powers, format_powers
+from marker.factors import find_size_product
 from marker.verdict import UNFINISHED, Sentences, Verdict, wrong_verdict
 from marker.words import SAID, join_texts
 
@@ -350,11 +350,12 @@ def judge_unknown_mistake(answer, t, name):
         text += f" {said('all 0')}"
     factor = (actual * reference).sum() / (reference * reference).sum()
     if mark == "not right" and agree(actual, factor * reference) and factor:
-        size_text, size_names = make_factor_text_and_size_names(answer, t, name)
-        values = {size: vars(g).get(size) for size in size_names or exercise.units_by_size}
+        size_factor = find_size_factor(answer, name)
+        size_names = size_factor.powers if size_factor else exercise.units_by_size
+        values = {size: vars(g).get(size) for size in size_names}
         scalars = {size: value for size, value in values.items() if np.isscalar(value)}
         sizes_here = ", ".join(said("here: a size", size=size, value=value) for size, value in scalars.items())
-        text += f" {said('times: a size' if size_text else 'times', factor=factor, made=size_text)}"
+        text += f" {said('times: a size' if size_factor else 'times', factor=factor, made=size_factor)}"
         text += f" {said('here', sizes=sizes_here)}" if sizes_here else ""
     counts = np.asarray(getattr(g, name)).dtype.kind == "i"  # among token ids, none is further off than another
     worst = np.unravel_index((~is_right if counts else error).argmax(), error.shape)
@@ -371,24 +372,21 @@ def judge_unknown_mistake(answer, t, name):
     return Verdict(False, mark, text, drawn=True)
 
 
-def make_factor_text_and_size_names(answer, t, name):
-    """Return (a product of sizes as text, the names of those sizes) if a result is off by that factor in all trials.
-
-    name: the result. Return ("", ()) if there is no such product.
-    """
+def find_size_factor(answer, name):
+    """Return the `SizeProduct` by which the result `name` is off in all trials; None if there is none."""
     factors = []
     all_sizes = []
     for g, trial in zip(answer.draws, (*answer.trials, *answer.further), strict=False):
         actual = trial["numbers"].get(name)
         reference = np.asarray(getattr(g, name))
         if actual is None or actual.shape != reference.shape:
-            return "", ()
+            return None
         if not reference.any():
             continue
         factors.append((actual * reference).sum() / (reference * reference).sum())
         all_sizes.append(sizes(g))
         if not agree(actual, factors[-1] * reference):
-            return "", ()
+            return None
     named_sizes = [
         size for size in all_sizes[0] if size[0] != "_" and (len(size) == 1 or size not in answer.exercise.takes)
     ]
@@ -396,12 +394,7 @@ def make_factor_text_and_size_names(answer, t, name):
     for size in named_sizes:
         if all(size in draw_sizes for draw_sizes in all_sizes):  # some draws may lack a size
             values[size] = [draw_sizes[size] for draw_sizes in all_sizes]
-    sign_and_powers = find_sign_and_powers(factors, values)
-    if not sign_and_powers:
-        return "", ()
-    sign, powers = sign_and_powers
-    text = format_powers(powers)
-    return f"-{text}" if sign < 0 else text, powers
+    return find_size_product(factors, values)
 
 
 def format_distinct_from(a, b):

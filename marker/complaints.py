@@ -11,7 +11,7 @@ from types import ModuleType
 
 import numpy as np
 
-from marker.verdict import OF_PYTHON, Wrong, is_error_name
+from marker.verdict import OF_PYTHON, Verdict, Wrong, is_error_name, make_failing_verdict
 from marker.words import Words
 from support.errors import UserError
 
@@ -42,8 +42,16 @@ def explain_none(name, code_text):
     return f"{name} is None"
 
 
-def make_error_report(error, learner_path, words=WORDS, name_hints=None):
-    """Return a report on an exception as a dict: "name", its mark; "error", its class; "text", the explanation.
+def make_error_verdict(error, learner_path, words=WORDS, name_hints=None):
+    """Return the `Verdict` on a learner's file that ended with an exception. Arguments: see `explain_error_in_file`."""
+    text = explain_error_in_file(error, learner_path, words, name_hints)
+    if isinstance(error, Wrong):
+        return make_failing_verdict(error.mark, text, words.marks)
+    return Verdict(False, "error", text, error=find_error_class_name(error))
+
+
+def explain_error_in_file(error, learner_path, words=WORDS, name_hints=None):
+    """Return a text on an exception that a learner's file raised: the line, if it is known, and the explanation.
 
     words: the `Words` of the exercise's folder. name_hints: {name: what it is}, for names that the exercise's text uses
     but the file does not define.
@@ -69,8 +77,7 @@ def make_error_report(error, learner_path, words=WORDS, name_hints=None):
     if re.match("[a-z]+ ", message):  # not if it begins with a name, such as f()
         message = message[:1].upper() + message[1:]
     location = said("line", line=line, wrote=source_line) + "\n" if line else ""
-    name, kind = (error.mark, "") if isinstance(error, Wrong) else ("error", find_error_class_name(error))
-    return {"name": name, "error": kind, "text": location + message}
+    return location + message
 
 
 def find_error_class_name(error):
@@ -108,7 +115,7 @@ def explain_exception(error, variables=(), source_line="", words=WORDS, name_hin
     """Return an explanation of an exception.
 
     variables: {name: value} where it was raised; source_line: the text of that line; words, name_hints: see
-    `make_error_report`.
+    `explain_error_in_file`.
     """
     if isinstance(error, (Wrong, UserError)):
         return str(error)
@@ -133,29 +140,22 @@ def explain_name(name, variables, source_line, words, name_hints):
     """Return a sentence about a name that is not defined. variables: {name: value} of the names that are."""
     if source_line.startswith("DIAGNOSIS"):
         return said("quotes", name=name)
+    no_name = said("no name", name=name)
     for word, companion, text in words.names:
         if name == word and (companion in variables or not companion):
-            return f"{say_no_name(name)} {text}"
+            return f"{no_name} {text}"
     if name in name_hints:
-        return f"{say_no_name(name)} {name_hints[name]}"
+        return f"{no_name} {name_hints[name]}"
     if re.match(rf"{name}\[.*\] *[-+*/@]?=(?!=)", source_line):
         return said("no name: of an array", name=name)
     if hasattr(np, name) and name.islower():
-        return f"{say_no_name(name)} {said('do you mean', name=f'np.{name}')}"
+        return f"{no_name} {said('do you mean', name=f'np.{name}')}"
     own_variables = [
         n for n in variables if not hasattr(builtins, n) and not isinstance(variables[n], ModuleType) and n != name
     ]
     names_by_lowercase = {n.lower(): n for n in own_variables}
     matches = difflib.get_close_matches(name.lower(), names_by_lowercase, 1, 0.6)
-    return (
-        f"{say_no_name(name)} {said('do you mean', name=names_by_lowercase[matches[0]])}"
-        if matches
-        else say_no_name(name)
-    )
-
-
-def say_no_name(name):
-    return said("no name", name=name)
+    return f"{no_name} {said('do you mean', name=names_by_lowercase[matches[0]])}" if matches else no_name
 
 
 OPERATORS = {ast.MatMult: "@", ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**",

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from marker.factors import find_sign_and_powers
+from marker.factors import find_size_product
 from marker.nests import copy_floats_by_path, format_paths, leaves_by_path, replace_leaves
 from marker.trial import is_exactly_equal, list_changed_names
 from marker.verdict import OF_DERIVATIVES, Sentences, Wrong
@@ -339,18 +339,17 @@ def format_distinct_pair(a, b):
     return next((pair for pair in texts if pair[0] != pair[1]), texts[0])
 
 
-def find_batch_index_and_factors(mismatches_by_batch):
-    """Return (the index of the first batch with wrong entries, the factor in each batch by which these arrays are off).
+def list_factors(mismatches_by_batch, paths):
+    """Return, for each batch, the factor by which the arrays with these paths are off.
 
     mismatches_by_batch: for each batch, {an array's path: its wrong entries}. A factor is None if it is not the same
     for all entries.
     """
-    first_index = next(i for i, bad in enumerate(mismatches_by_batch) if bad)
     factors = []
     for bad in mismatches_by_batch:
-        entries = [bad.get(key, ()) for key in mismatches_by_batch[first_index]]
+        entries = [bad.get(path, ()) for path in paths]
         factors.append(find_factor([*chain.from_iterable(entries)]))
-    return first_index, factors
+    return factors
 
 
 def make_error(
@@ -370,8 +369,9 @@ def make_error(
     mismatches_by_batch: for each batch, what `find_mismatches_by_path` returns. Other arguments: see
     `compute_checked_gradients`.
     """
-    batch_index, factors = find_batch_index_and_factors(mismatches_by_batch)
+    batch_index = next(i for i, bad in enumerate(mismatches_by_batch) if bad)
     bad = mismatches_by_batch[batch_index]
+    factors = list_factors(mismatches_by_batch, bad)
     sizes = [len(batch[0]) for batch in batches]
     values = collect_sentence_values(bad, first_gradients, format_paths) | {
         "n": sizes[batch_index],
@@ -407,7 +407,7 @@ def describe_smallest_wrong_case(loss, gradients, params, batch, examples_name, 
     """
 
     def find_wrong_entry(batch):
-        """Return (path, `Mismatch`, gradient) of a wrong entry; None if there is none."""
+        """Return (the path of an array, the `Mismatch` at one of its entries); None if there is none."""
         local_loss = LocalLoss(loss, params, batch)
         batch_gradients = compute_gradients_by_path(gradients, params, batch)
         bad = (
@@ -418,7 +418,7 @@ def describe_smallest_wrong_case(loss, gradients, params, batch, examples_name, 
         for k, offs in bad.items():
             for off_entry in offs:
                 if off_entry.index is not None:
-                    return k, off_entry, batch_gradients[k]
+                    return k, off_entry
         return None
 
     example = None
@@ -442,14 +442,15 @@ def describe_smallest_wrong_case(loss, gradients, params, batch, examples_name, 
             else:
                 entries[part] = old_values
         size //= 2
-    k, off_entry, g = find_wrong_entry(example)
+    k, off_entry = find_wrong_entry(example)
     claim, slope = format_distinct_pair(off_entry.mine, off_entry.slope)
     value_texts = ", ".join(said("alone: a number", value=entries[i], i=i) for i in nonzero[:5])
     kind = "alone: of few" if value_texts else "alone: of zeros"
     if len(nonzero) > 4:
         kind = "alone: of several"
     description = said(kind, n=len(nonzero), few=value_texts)
-    values = {"at": describe_entry(off_entry.index, g.shape, format_paths([k])), "mine": claim, "slope": slope}
+    entry = describe_entry(off_entry.index, np.shape(leaves_by_path(params)[k]), format_paths([k]))
+    values = {"at": entry, "mine": claim, "slope": slope}
     return "\n" + said("alone", examples=examples_name, that=description, **values)
 
 
@@ -478,11 +479,8 @@ def explain_factor(factors, sizes, questions_by_power):
     """
     if is_alike(factors, -1):
         return f" {said('times: the sign')}"
-    sign, powers = find_sign_and_powers(factors, {"n": sizes}, questions_by_power, max_sizes=1, tolerance=0.03) or (
-        0,
-        {},
-    )
-    return questions_by_power[powers["n"]] if sign > 0 else ""
+    product = find_size_product(factors, {"n": sizes}, questions_by_power, max_sizes=1, tolerance=0.03)
+    return questions_by_power[product.powers["n"]] if product and product.sign > 0 else ""
 
 
 def explain_constant(factors, sizes, examples_name, factor_questions):

@@ -75,6 +75,14 @@ class Mistake(NamedTuple):
         return cls(name, ALONE.sub(r"\1 ", question), ALONE.sub("", question), change, code)
 
 
+class MistakePair(NamedTuple):
+    """Two known mistakes, and the code of the answer with both."""
+
+    first: Mistake
+    second: Mistake
+    code: str
+
+
 class Tool(NamedTuple):
     """A tool that must compute the results, such as an autograd library.
 
@@ -93,7 +101,7 @@ OLD_NAMES = {
     "fresh": "draw_trials_of_next_seed", "values": "wrong_results_with_mistake",
     "wrong_values": "wrong_results_of_code", "import_names": "import_hints", "size_names": "size_hints",
     "first_line": "dots_line_number", "statement": "statement_blocks", "harmless_forms": "reasons_by_harmless_form",
-    "pairs": "mistake_pairs_with_code", "all_counts": "units_by_size", "factors": "factor_mistake_rows",
+    "pairs": "mistake_pairs", "all_counts": "units_by_size", "factors": "factor_mistake_rows",
 }  # fmt: skip
 
 
@@ -393,15 +401,15 @@ class Exercise:
         return tuple(by_numbers.values())
 
     @cached_property
-    def mistake_pairs_with_code(self):
-        """All pairs of known mistakes that can be combined: [(first mistake, second mistake, code with both)]."""
+    def mistake_pairs(self):
+        """The `MistakePair`s of all known mistakes that can be combined."""
         by_code = {}
         for first_mistake, second_mistake in permutations(self.known_mistakes, 2):
             with suppress(ValueError):  # the first has removed what the second would change
                 by_code.setdefault(
                     self.change_formula(first_mistake.change, second_mistake.change), (first_mistake, second_mistake)
                 )
-        return [(*mistakes, code) for code, mistakes in by_code.items()]
+        return [MistakePair(*mistakes, code) for code, mistakes in by_code.items()]
 
     def change_formula(self, *changes):
         """Return the answer's code with these changes, applied one after the other."""

@@ -28,7 +28,7 @@ class FinderInput:
 
     @cached_property
     def place(self):
-        """The place where an edit makes the results right, as a dict, or None: see `repair.search_edits_for_place`."""
+        """The `MistakePlace` where an edit makes the results right, or None: see `repair.search_edits_for_place`."""
         return repair.find_mistake_place(self)
 
     @cached_property

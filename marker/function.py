@@ -14,7 +14,7 @@ from marker.finders import typed
 from marker.finders.repair import suppress_side_effects
 from marker.kind import Kind
 from marker.nests import NotKept, make_plan_and_arrays
-from marker.trial import call_for_results_and_changes, find_right_result_names, list_results, make_result_record
+from marker.trial import TrialResult, find_right_result_names, list_results, make_trial_notes, run_trial
 from marker.verdict import TYPED, Wrong, is_vague, wrong_verdict
 from marker.words import join_texts
 
@@ -61,7 +61,7 @@ class Function(Kind):
         for g in draws:
             if len(right_names_by_trial) == n_first and not is_right_in_all_trials(exercise, right_names_by_trial):
                 break
-            trial = run_trial(exercise, function, g)
+            trial = run_and_note_trial(exercise, function, g)
             right_names_by_trial.append(trial["right"])
             notes.trials.append(trial)
         if is_right_in_all_trials(exercise, right_names_by_trial):
@@ -85,14 +85,14 @@ class Function(Kind):
             function = getattr(attempt.module, exercise.function.name)
             with suppress(Exception), suppress_side_effects():  # the calls before have printed and written enough
                 for g in (*exercise.draw_trials(seed)[len(notes.trials) :], *exercise.draw_trials_of_next_seed(seed)):
-                    notes.further.append(run_trial(exercise, function, g))
+                    notes.further.append(run_and_note_trial(exercise, function, g))
             verdict = judge_trials(exercise, seed, outcome)
         if is_vague(verdict):
             outcome.keep(verdict)
             return ask_finders(FinderInput(attempt, outcome, verdict)) or verdict
-        for line, name, does_nothing in typed.list_typed_slips(attempt):
-            if does_nothing:
-                verdict = verdict._replace(text=f"{verdict.text}\nLine {line}: {TYPED[name]}")
+        for slip in typed.list_typed_slips(attempt):
+            if slip.has_no_effect:
+                verdict = verdict._replace(text=f"{verdict.text}\nLine {slip.line}: {TYPED[slip.name]}")
         return verdict
 
     def can_be_checked_by_calls(self, exercise):
@@ -111,7 +111,7 @@ class Function(Kind):
         for g in exercise.iter_uncached_trials(seed):
             shapes = [np.shape(getattr(g, name)) for name in exercise.gives]
             results = list_results(function(*exercise.copy_arguments_by_name(g).values()), shapes)
-            if find_right_result_names(exercise, g, results, ()) != set(exercise.gives):
+            if find_right_result_names(exercise, g, TrialResult(results)) != set(exercise.gives):
                 raise Wrong("not as reported", said("not right there", names=join_texts(exercise.gives)))
 
 
@@ -126,11 +126,10 @@ def ask_finders(finder_input):
     return None
 
 
-def run_trial(exercise, function, g):
+def run_and_note_trial(exercise, function, g):
     """Run one trial, with the draw g, and return its notes, a dict: see `Notes.trials`."""
-    results, changed_names = call_for_results_and_changes(exercise, function, g)
-    right = sorted(find_right_result_names(exercise, g, results, changed_names))
-    return {"results": list(map(make_result_record, results)), "changed": changed_names, "right": right}
+    result = run_trial(exercise, function, g)
+    return make_trial_notes(result) | {"right": sorted(find_right_result_names(exercise, g, result))}
 
 
 def is_right_in_all_trials(exercise, right_names_by_trial):
@@ -152,13 +151,12 @@ def note_further_checks(exercise, module, function, seed, notes):
     # Repeat the first call twice: a sum that is kept from call to call shows up when its shapes occur again, at the
     # latest directly after a call with the same shapes.
     repeated_rights = [
-        find_right_result_names(exercise, first_draw, *call_for_results_and_changes(exercise, function, first_draw))
-        for _ in range(2)
+        find_right_result_names(exercise, first_draw, run_trial(exercise, function, first_draw)) for _ in range(2)
     ]
     notes.remembers = not is_right_in_all_trials(exercise, repeated_rights)
     for g in exercise.draw_trials(seed):
         if hasattr(g, "kinks"):  # exactly at a kink any finite slope is right
-            results, _ = call_for_results_and_changes(exercise, function, make_draw_at_kinks(g))
+            results = run_trial(exercise, function, make_draw_at_kinks(g)).results
             pairs = zip(exercise.gives, results, strict=True)
             notes.at_zero = notes.at_zero or [name for name, a in pairs if not np.isfinite(a).all()]
 
@@ -178,7 +176,7 @@ def is_computed_with_required_tool(exercise, module, function, g):
     An error counts as True as well, since the function may compare its results with something.
     """
     with suppress(Exception), redirect_stdout(io.StringIO()), exercise.tool.doubled(module, g):
-        results, _ = call_for_results_and_changes(exercise, function, g)
+        results = run_trial(exercise, function, g).results
         expected = exercise.tool.then(g)
         return all(agree(result, expected[name]) for name, result in zip(exercise.gives, results, strict=True))
     return True

@@ -104,9 +104,9 @@ def pack_into_bytes(params):
 
     Raises `NotKept` if something in it cannot be saved.
     """
-    plan, arrays = make_plan_and_arrays(params)
+    plan_text, arrays = make_plan_and_arrays(params)
     content = io.BytesIO()
-    np.savez(content, how=plan, **{f"array{i}": a for i, a in enumerate(arrays)})
+    np.savez(content, how=plan_text, **{f"array{i}": a for i, a in enumerate(arrays)})
     return content.getvalue()
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from marker.kind import Kind
-from marker.verdict import OF_DERIVATIVES, PASSED, Verdict, make_verdict
+from marker.verdict import OF_DERIVATIVES, PASSED, Verdict, make_failing_verdict
 
 
 class Grade(NamedTuple):
@@ -60,7 +60,7 @@ class Program(Kind):
         notes = outcome.notes
         if notes.passed and notes.mark in PASSED:
             return Verdict(True, notes.mark, str(notes.text))
-        return make_verdict({"name": notes.mark, "text": notes.text}, self.marks)
+        return make_failing_verdict(notes.mark, notes.text, self.marks)
 
 
 def replace_stub_functions(stub, code):

@@ -25,10 +25,10 @@ import numpy as np
 
 from marker import ONE_THREAD, ROOT, sandbox
 from marker.catalogue import Catalogue
-from marker.complaints import make_error_report, read_source
+from marker.complaints import make_error_verdict, read_source
 from marker.kind import Attempt, Outcome, Report
 from marker.trial import load_learner_module
-from marker.verdict import OF_FUNCTIONS, make_verdict
+from marker.verdict import OF_FUNCTIONS
 from support.errors import UserError
 from support.files import read_file
 
@@ -219,7 +219,7 @@ def make_report(
         return Report(unmarked=str(error))
     except BaseException as error:
         name_hints = exercise.size_hints | exercise.import_hints
-        outcome.error = make_verdict(make_error_report(error, str(learner_path), words, name_hints), words.marks)
+        outcome.error = make_error_verdict(error, str(learner_path), words, name_hints)
 
     def wrap_in_report(verdict):
         verdict = verdict._replace(printed=output.getvalue(), typed=outcome.typed[:2000])
@@ -271,8 +271,9 @@ def limit_memory(gigabytes):
         resource.setrlimit(resource.RLIMIT_AS, (int(gigabytes * 2**30),) * 2)
 
 
-def start_time_limit(seconds, report_file):
-    """Start a thread that ends this process after `seconds` of CPU time. Return the function that stops the thread.
+@contextmanager
+def time_limit(seconds, report_file):
+    """Context manager: a thread ends this process after `seconds` of CPU time.
 
     If `report_file` is still empty by then, the thread first writes the lines that are being run.
     """
@@ -290,7 +291,10 @@ def start_time_limit(seconds, report_file):
                 os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-    return stop_event.set
+    try:
+        yield
+    finally:
+        stop_event.set()
 
 
 def main():
@@ -303,7 +307,6 @@ def main():
         # A wall-clock limit, for code that waits or that blocks all other threads. (If it fails, the process that
         # started this one kills it.)
         faulthandler.dump_traceback_later(CLOCK * float(seconds), exit=True, file=report_file)
-        stop_watching = start_time_limit(float(seconds), report_file)
 
         def write_report(report):
             """Write a report as a line of the result. If the process is killed later, the last complete line counts."""
@@ -314,8 +317,8 @@ def main():
         def write_progress(text):
             Path(report_path).with_suffix(TOLD).write_text(text, encoding="utf-8")
 
-        last_report = make_report(exercise, learner_path, int(seed), write_report, write_progress)
-        stop_watching()
+        with time_limit(float(seconds), report_file):
+            last_report = make_report(exercise, learner_path, int(seed), write_report, write_progress)
         write_report(last_report)
 
 

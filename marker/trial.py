@@ -1,10 +1,11 @@
 """Load a learner's file, call its function with the inputs of a draw, and compare the results."""
 
-from collections.abc import Iterator, ValuesView
+from collections.abc import Collection, Iterator, ValuesView
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,16 +30,20 @@ def load_learner_module(path):
     return module
 
 
-def call_for_results_and_changes(exercise, function, g):
-    """Call a function with the inputs of the draw g.
+class TrialResult(NamedTuple):
+    """What a function did with the inputs of a draw."""
 
-    Return (its results as a list, the names of inputs that it changed although it must not).
-    """
+    results: list
+    changed_inputs: Collection = ()  # the names of inputs that it changed although it must not
+
+
+def run_trial(exercise, function, g):
+    """Call a function with the inputs of the draw g and return the `TrialResult`."""
     arguments = exercise.copy_arguments_by_name(g)
     old_arrays = {name: a for name, a in copy_arrays_by_name(arguments).items() if name not in exercise.may_change}
     results = list_results(function(*arguments.values()), [np.shape(getattr(g, name)) for name in exercise.gives])
     # Compared to rounding: an entry that was increased by h and reset may have lost its last digit.
-    return results, list_changed_names(arguments, old_arrays)
+    return TrialResult(results, list_changed_names(arguments, old_arrays))
 
 
 def list_results(results, shapes):
@@ -98,13 +103,21 @@ def make_result_record(value):
     return description
 
 
-def find_right_result_names(exercise, g, results, changed_names, rounding=ROUNDING):
+def make_trial_notes(trial_result):
+    """Return a `TrialResult` as plain data, {"results": from `make_result_record`, "changed": names of inputs}."""
+    return {
+        "results": [make_result_record(result) for result in trial_result.results],
+        "changed": trial_result.changed_inputs,
+    }
+
+
+def find_right_result_names(exercise, g, trial_result, rounding=ROUNDING):
     """Return the set of names of the right results; empty if their number is wrong or an input was changed.
 
     g: the draw, whose attributes are the right results. rounding: the relative tolerance.
     """
-    results = [convert_number_to_array(result) for result in results]
-    if len(results) != len(exercise.gives) or changed_names:
+    results = [convert_number_to_array(result) for result in trial_result.results]
+    if len(results) != len(exercise.gives) or trial_result.changed_inputs:
         return set()
     pairs = [(name, result, np.asarray(getattr(g, name))) for name, result in zip(exercise.gives, results, strict=True)]
     return {name for name, result, right in pairs if has_right_dtype(result, right) and agree(result, right, rounding)}

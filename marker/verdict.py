@@ -78,20 +78,15 @@ def is_vague(verdict):
     return verdict.name in VAGUE and not verdict.whole
 
 
-def make_verdict(error_report, known_marks=()):
-    """Return the `Verdict` in a report of the learner's process; None if the report is empty.
+def make_failing_verdict(mark, text, known_marks=()):
+    """Return the failing `Verdict` of a mark.
 
-    error_report: {"name": a mark, "error": a class, "text"}. known_marks: further marks, from the exercise's folder.
-    Any other mark becomes "error", so that no other text reaches a teacher's table.
+    known_marks: further marks, from the exercise's folder. Any other mark becomes "error", so that no other text
+    reaches a teacher's table.
     """
-    if not error_report:
-        return None
-    name = error_report["name"]
-    kind = str(error_report.get("error", ""))
-    text = str(error_report["text"])
-    if name in MARKS or name in known_marks:
-        return Verdict(False, name, text)
-    return Verdict(False, "error", text, error=kind if is_error_name(kind) else "Exception")
+    if mark in MARKS or mark in known_marks:
+        return Verdict(False, mark, str(text))
+    return Verdict(False, "error", str(text), error="Exception")
 
 
 def is_error_name(error_name):

@@ -26,7 +26,7 @@ from desk import archives, classroom
 from desk.work import Work, digest
 from exercises import digits, network, own, prove
 from exercises.catalogue import BY_NAME, OURS
-from exercises.words import make_error_report, open_learner_module
+from exercises.words import explain_error_in_file, open_learner_module
 from gpt_np import GPT, sample
 from marker import compare, marking, runner
 from marker.equal import agree
@@ -205,7 +205,7 @@ def run_blocks(blocks):
         except BaseException as error:
             return {
                 "printed": output.getvalue(),
-                "error": make_block_error_prefix(i, blocks) + make_error_report(error, file)["text"],
+                "error": make_block_error_prefix(i, blocks) + explain_error_in_file(error, file),
             }
     return {"printed": output.getvalue()}
 
@@ -300,7 +300,7 @@ def train_with_progress(learner_exercises):
         program = load_learner_module(file)
         program.learn(*rows, HIDDEN, RATES, send_progress)
     except Exception as error:
-        raise UserError(f"In the program made of your lines: {make_error_report(error, file)['text']}") from None
+        raise UserError(f"In the program made of your lines: {explain_error_in_file(error, file)}") from None
 
 
 def load_rows():

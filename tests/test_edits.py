@@ -398,19 +398,20 @@ def test_what_is_said_of_several_edits_is_the_smallest_part_with_all_of_them():
         }
         several = [made_of[written(ast.parse(one).body)] for one in belong.split(" & ")]
         source = f"def f(a, b, i):\n{textwrap.indent(slip, '    ')}"
-        found = repair.make_place_dict(several, source, ["y", "x"])
-        assert (found["kind"], found["part"] or "-") == (kind, part), slip
-        assert ", ".join(map(str, found["lines"])) == lines and found["results"] == ["x", "y"]
-        assert found["each"] == bool(several[0].also)
+        found = repair.make_place(several, source, ["y", "x"])
+        assert (found.kind, found.part or "-") == (kind, part), slip
+        assert ", ".join(map(str, found.lines)) == lines and found.result_names == ["x", "y"]
+        assert found.needs_all_lines == bool(several[0].also)
 
 
 def test_the_first_trial_in_which_an_answer_is_wrong_comes_first():
-    trial = repair.EditSearch(BY_NAME["dz1"], None, [], [None] * 3, [], [], [{"dz1"}, set(), {"dz1"}])
+    trials = repair.SearchInputs([None] * 3, [{"dz1"}, set(), {"dz1"}], [])
+    trial = repair.EditSearch(BY_NAME["dz1"], None, [], trials)
     assert trial.order == [1, 0, 2]
 
 
 def test_what_an_edit_keeps_is_counted_from_the_third_turn_of_a_loop_on():
-    trial, kept = repair.EditSearch(BY_NAME["dz1"], None, [], [None], [], [], [set()]), []
+    trial, kept = repair.EditSearch(BY_NAME["dz1"], None, [], repair.SearchInputs([None], [set()], [])), []
     trial.turns = 0
     try:
         with pytest.raises(Stopped):
@@ -427,7 +428,7 @@ def test_an_edit_gains_if_it_spoils_nothing_and_half_of_what_it_changes_is_right
 
     def gain(before, after, right=right):
         found = repair.Gain()
-        found.add(right, before, after)
+        found.add(repair.Numbers(right, before, after))
         return found.is_net_gain, found.is_beyond_chance
 
     first = np.arange(8) < 4

@@ -23,12 +23,12 @@ from marker import check, marking, runner
 from marker.budget import SPEND, Budget, Stopped, compile_with_budget
 from marker.equal import agree
 from marker.exercise import Exercise, apply_change
-from marker.factors import find_sign_and_powers
+from marker.factors import find_size_product
 from marker.finder import FinderInput
 from marker.finders import repair, sometimes
 from marker.function import Notes
 from marker.kind import Attempt, Outcome, Report
-from marker.trial import call_for_results_and_changes, find_right_result_names, make_result_record
+from marker.trial import find_right_result_names, make_result_record, run_trial
 from practice_answers import ALSO_RIGHT, BY_OTHER_MEANS, MARKS, RIGHT, WHOLE, blocks_of, filled, write
 from support.errors import UserError
 
@@ -142,8 +142,8 @@ def judge_of(exercise, body):
     def is_right(g):
         names[SPEND] = Budget(20_000).spend
         with suppress(Exception, Stopped), np.errstate(all="ignore"):
-            results, changed = call_for_results_and_changes(exercise, names[exercise.function.name], g)
-            return find_right_result_names(exercise, g, results, changed) == set(exercise.gives)
+            result = run_trial(exercise, names[exercise.function.name], g)
+            return find_right_result_names(exercise, g, result) == set(exercise.gives)
         return False
 
     return is_right
@@ -433,9 +433,9 @@ def test_an_edit_that_keeps_more_and_more_is_stopped(tmp_path):
 def test_edits_of_lists_and_loops_without_an_end_take_neither_memory_nor_time(tmp_path):
     """A list that is appended to itself, in two places at once, would have 2**64 entries for NumPy."""
     exercise, before = BY_NAME["merge_tokens"], peak()
-    for *_, body in exercise.mistake_pairs_with_code[::40]:
+    for pair in exercise.mistake_pairs[::40]:
         began = time.process_time()
-        runner.make_report(exercise, write(tmp_path, exercise.name, body), 5)
+        runner.make_report(exercise, write(tmp_path, exercise.name, pair.code), 5)
         assert time.process_time() - began < exercise.kind.seconds / 2
     assert peak() - before < 2**17
 
@@ -544,9 +544,14 @@ def test_two_mistakes_may_be_in_two_functions_and_none_is_said_that_is_not_known
 @pytest.mark.slow
 def test_two_known_mistakes_are_named_whatever_place_was_found(tmp_path, monkeypatch):
     exercise, body = BY_NAME["dlogits"], "dlogits = 2 * (p + np.eye(10)[y]) / len(y)"
-    place = {"kind": "a factor", "lines": [19], "part": "", "results": ["dlogits"], "each": False}
+    place = repair.MistakePlace("a factor", [19], "", ["dlogits"], needs_all_lines=False)
     path = write(tmp_path, "dlogits", body)
-    for found in (None, place | {"left": "onehot added"}, place | {"nearer": True}, place | {"alone": True}):
+    for found in (
+        None,
+        place._replace(remaining_mistake="onehot added"),
+        place._replace(effect="nearer"),
+        place._replace(effect="not nearer"),
+    ):
         monkeypatch.setattr(repair, "find_mistake_place", lambda wrongs, found=found: found)
         assert (
             marking.read_verdict(exercise, runner.make_report(exercise, path, 5)).name == "a factor 2, and onehot added"
@@ -617,11 +622,11 @@ def test_what_learners_write_gets_its_mark_whatever_is_drawn(name, body, mark, w
 def test_a_size_that_is_the_same_in_all_draws_is_named_in_no_factor():
     """It cannot be told from a constant."""
     sizes = {"B": [3, 4], "h": [2, 2]}
-    assert find_sign_and_powers([3, 4], sizes) == (1, {"B": 1}) and find_sign_and_powers([-1 / 3, -1 / 4], sizes) == (
+    assert find_size_product([3, 4], sizes) == (1, {"B": 1}) and find_size_product([-1 / 3, -1 / 4], sizes) == (
         -1,
         {"B": -1},
     )
-    assert find_sign_and_powers([2, 2], sizes) is None and find_sign_and_powers([6, 8], sizes) is None
+    assert find_size_product([2, 2], sizes) is None and find_size_product([6, 8], sizes) is None
 
 
 def test_a_file_that_is_asked_leaves_no_pipe_open(tmp_path):

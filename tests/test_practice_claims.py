@@ -17,7 +17,7 @@ from marker.equal import agree, sizes
 from marker.exercise import apply_change
 from marker.finders import repair
 from marker.finders.edits import apply_edit_temporarily
-from marker.trial import call_for_results_and_changes, find_right_result_names, load_learner_module
+from marker.trial import TrialResult, find_right_result_names, load_learner_module, run_trial
 from practice_answers import RIGHT, blocks_of, filled
 
 # What was said of these answers was not so. Below each, what may be said of it, and what (~) may not.
@@ -376,10 +376,8 @@ def test_where_an_ordinary_slip_is_found(name, body, mark, words, tmp_path):
 def confirmed(name, body, folder, monkeypatch, seed):
     """Try each claim of the verdict on an answer: on draws that the marker has not seen. The verdict."""
     exercise, edits = BY_NAME[name], []
-    described = repair.make_place_dict
-    monkeypatch.setattr(
-        repair, "make_place_dict", lambda some, *how: edits.append((some, how[1])) or described(some, *how)
-    )
+    described = repair.make_place
+    monkeypatch.setattr(repair, "make_place", lambda some, *how: edits.append((some, how[1])) or described(some, *how))
     found = marked(name, body, folder, seed)
     function = partial(called, exercise, load_learner_module(folder / f"{name}.py"))
     fresh = [g for i in range(20, 23) for g in exercise.iter_uncached_trials(i)]
@@ -399,7 +397,9 @@ def confirmed(name, body, folder, monkeypatch, seed):
         ((some, results),) = edits[-1:]
         for edit in some:
             after = [(g, edited(exercise, folder, edit, g)) for g in fresh]
-            assert all(set(results) <= find_right_result_names(exercise, g, now, ()) for g, now in after), found
+            assert all(set(results) <= find_right_result_names(exercise, g, TrialResult(now)) for g, now in after), (
+                found
+            )
             if "more of your numbers" in found.text:
                 both = [(g, [*function(g).values()], now) for g, now in after]
                 was, now = map(np.concatenate, zip(*right_entries(exercise, both), strict=True))
@@ -417,7 +417,7 @@ def right_entries(exercise, both):
 
 def called(exercise, module, g):
     with suppress(Exception), redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
-        results, _ = call_for_results_and_changes(exercise, getattr(module, exercise.function.name), g)
+        results = run_trial(exercise, getattr(module, exercise.function.name), g).results
         return dict(zip(exercise.gives, results, strict=False))
     return {}
 
@@ -429,7 +429,7 @@ def edited(exercise, folder, edit, g):
     names |= {make_hidden_name(size): value for size, value in sizes(g).items()}
     with apply_edit_temporarily(edit), suppress(Exception, Stopped), np.errstate(all="ignore"):
         exec(compile(ast.Module([edit.function], []), "edited", "exec"), names)
-        return call_for_results_and_changes(exercise, names[exercise.function.name], g)[0]
+        return run_trial(exercise, names[exercise.function.name], g).results
     return []
 
 
@@ -439,7 +439,7 @@ def wrong_answers(exercise):
         if name == exercise.name and body and mark != "passed" and "{" not in body and not mark.startswith("error"):
             yield body
     yield from (exercise.change_formula(mistake.change) for mistake in exercise.known_mistakes)
-    yield from (code for *_, code in exercise.mistake_pairs_with_code[::40])
+    yield from (pair.code for pair in exercise.mistake_pairs[::40])
 
 
 WRITTEN = [exercise.name for exercise in EXERCISES if exercise.inputs and not exercise.needs_torch]

@@ -76,7 +76,7 @@ def number(name):
 # Whoever has solved logits and loss has these left, in this order: with an exercise of somebody's own, they are others.
 OPEN = [exercise.name for exercise in EXERCISES if exercise.name not in ("logits", "loss")]
 SECOND = EXERCISES[1].name
-AFTER_TANH = OURS.find_part_name_and_exercises(BY_NAME["tanh"])[1][1].name
+AFTER_TANH = OURS.find_part(BY_NAME["tanh"]).exercises[1].name
 
 # What learners do, and what is then said (not what stands behind a ~): the words that they type; an exercise, and what
 # they write into its file before it is marked; or how many days they wait before they type nothing.
@@ -347,8 +347,8 @@ def test_a_seed_repeats_a_run(learner):
 def test_practice_starts_without_what_is_large_or_may_be_missing():
     code = "import practice, sys; print({'matplotlib', 'torch', 'exercises.symptoms'} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True) == "set()\n"
-    error = complaints.make_error_report(ModuleNotFoundError("No module named 'torch'", name="torch"), "x.py")
-    assert "pip install -r requirements.txt" in error["text"]
+    text = complaints.explain_error_in_file(ModuleNotFoundError("No module named 'torch'", name="torch"), "x.py")
+    assert "pip install -r requirements.txt" in text
 
 
 def test_first_comes_back_what_needed_help():

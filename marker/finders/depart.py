@@ -10,7 +10,7 @@ import ast
 import sys
 from contextlib import suppress
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,12 +31,27 @@ class Step(NamedTuple):
     writes: set
 
 
+class TrialStates(NamedTuple):
+    """The arrays of a trial after each step, [{name: array}]."""
+
+    mine: list  # those of the learner's function
+    right: list  # those of the right answer
+    draw: Any
+
+
+class Origin(NamedTuple):
+    """Where a value comes from, along the names that the steps read."""
+
+    anchors: set  # {(line, name)} of the arrays that are right
+    lines: set  # between them and the value
+
+
 class AnswerTrace(NamedTuple):
     """The arrays of the learner's function and of the right answer, after each statement."""
 
     mine: list  # the `Step`s of the learner's function
     right: list  # the `Step`s of the right answer
-    states: list  # for several trials: [(the learner's arrays after each step, the right answer's, the inputs)]
+    states: list  # the `TrialStates` of several trials
     is_right: set  # {(step, name)} of the arrays that equal one of the right answer in all trials
     is_given: set  # {(step, name)} of the arrays that are only arguments
 
@@ -50,18 +65,18 @@ def judge_departure(finder_input):
         return None
     right = finder_input.outcome.notes.trials[find_first_wrong_trial_index(finder_input)]["right"]
     wrong_name = next(name for name in finder_input.exercise.gives if name not in right)
-    anchors, lines = find_anchors_and_lines(finder_input.answer_trace, len(finder_input.answer_trace.mine), wrong_name)
-    if not anchors or not lines:
+    origin = find_origin(finder_input.answer_trace, len(finder_input.answer_trace.mine), wrong_name)
+    if not origin.anchors or not origin.lines:
         return None
-    rights = sorted({name for _, name in anchors})
-    line = max(line for line, _ in anchors)
+    rights = sorted({name for _, name in origin.anchors})
+    line = max(line for line, _ in origin.anchors)
     *names, last_name = [f"`{name}`" for name in rights][:4]
     kind = "departs: several" if names else "departs"
     if rights == [wrong_name]:
         kind = "departs: changed again"
     text = in_words(kind, names=", ".join(names), last=last_name, wrong=wrong_name)
-    text = in_words("after line", line=line, text=text) if line < min(lines) else text
-    return finder_input.verdict._replace(text=f"{finder_input.verdict.text}\n{text} {ask_what_happens(lines)}")
+    text = in_words("after line", line=line, text=text) if line < min(origin.lines) else text
+    return finder_input.verdict._replace(text=f"{finder_input.verdict.text}\n{text} {ask_what_happens(origin.lines)}")
 
 
 def ask_what_happens(lines):
@@ -90,17 +105,17 @@ def trace_answer(finder_input):
     first_draw = all_draws[0][t]
     draws = [first_draw, *(g for g in chain.from_iterable(all_draws) if g is not first_draw)]
     name = exercise.function.name
-    answer, source = make_right_function_and_source(exercise)
+    answer = make_right_function(exercise)
     if not isinstance(last_function(attempt.source, name).body[-1], ast.Return):
         return None
     own_steps = list_statement_steps(last_function(attempt.source, name), exercise.gives)
-    right_steps = list_statement_steps(last_function(source, name), exercise.gives)
+    right_steps = list_statement_steps(last_function(exercise.fill_stub(exercise.formula), name), exercise.gives)
     states = []
     for g in draws:
         with suppress(Exception):  # some trials may raise an error
             own_states = trace_states(getattr(attempt.module, name), own_steps, exercise, g)
-            states.append((own_states, trace_states(answer, right_steps, exercise, g), g))
-    if len(states) < DRAWS or states[0][2] is not draws[0]:
+            states.append(TrialStates(own_states, trace_states(answer, right_steps, exercise, g), g))
+    if len(states) < DRAWS or states[0].draw is not draws[0]:
         return None
     written_names = []
     for i, step in enumerate(own_steps):
@@ -110,12 +125,11 @@ def trace_answer(finder_input):
     return AnswerTrace(own_steps, right_steps, states, is_right, is_given)
 
 
-def make_right_function_and_source(exercise):
-    """Return (the right answer in NumPy as a function, its source code)."""
+def make_right_function(exercise):
+    """Return the right answer in NumPy as a function."""
     names = {}
-    source = exercise.fill_stub(exercise.formula)
-    exec(compile(source, "the answer", "exec"), names)
-    return names[exercise.function.name], source
+    exec(compile(exercise.fill_stub(exercise.formula), "the answer", "exec"), names)
+    return names[exercise.function.name]
 
 
 def last_function(source, name):
@@ -244,11 +258,10 @@ def is_equal_if_squeezed(a, b):
     return longer_of_a == longer_of_b and agree(a.reshape(b.shape), b)
 
 
-def find_anchors_and_lines(answer_trace, end, name_at_end):
-    """Trace a name back from a step, along the names that the steps read, to arrays that are right.
+def find_origin(answer_trace, end, name_at_end):
+    """Return the `Origin` of a name's value. It is empty if an array that is right changes before it is used.
 
-    Return ({(line, name)} of those arrays, the set of lines in between). Both are empty if such an array changes before
-    it is used. end: the index of the step before which the name has its value.
+    end: the index of the step before which the name has its value.
     """
     anchors = set()
     lines = set()
@@ -265,17 +278,17 @@ def find_anchors_and_lines(answer_trace, end, name_at_end):
             continue
         if (j, name) in answer_trace.is_right:
             if i < len(answer_trace.mine) and not is_unchanged(answer_trace, name, j, i):
-                return set(), set()
+                return Origin(set(), set())
             anchors.add((answer_trace.mine[j].last, name))
             continue
         lines |= {answer_trace.mine[j].first, answer_trace.mine[j].last} - {0}
         waiting += [(j, read_name) for read_name in answer_trace.mine[j].reads]
-    return anchors, lines
+    return Origin(anchors, lines)
 
 
 def is_unchanged(answer_trace, name, i, j):
     """Return True if the array `name` has the same value before step j as after step i, in all trials."""
     return all(
-        name in states[j - 1] and np.array_equal(states[i][name], states[j - 1][name])
-        for states, *_ in answer_trace.states
+        name in states.mine[j - 1] and np.array_equal(states.mine[i][name], states.mine[j - 1][name])
+        for states in answer_trace.states
     )

@@ -29,6 +29,15 @@ class Edit(NamedTuple):
     is_in_test: bool = False  # whether it changes the condition of an `if` or a `while`, or of a comprehension
 
 
+class Change(NamedTuple):
+    """What an `Edit` makes of an expression, a statement or a block. rank, kind, place: see `Edit`."""
+
+    rank: int
+    kind: str
+    new: Any
+    place: tuple | None = None  # None: that of the expression or the statement
+
+
 class Spot(NamedTuple):
     """A node of a syntax tree and its position in the tree."""
 
@@ -58,18 +67,17 @@ def iter_edits(function, source, stub, takes, sizes):
     for spot in iter_spots(function):
         if getattr(spot.node, "lineno", 0) in own_numbers:
             usable_names = names if spot.context else [name for name in names if name not in counters]  # no counters
-            for rank, kind, place, new in iter_expression_edit_fields(spot, usable_names, sizes):
-                if spot.context:
-                    kind = spot.context
-                    place = span(spot.whole)
-                new = copy_location_from(spot.node, new)
-                yield Edit(rank, kind, place, spot.holder, spot.key, new, function, is_in_test=spot.is_in_test)
+            for change in iter_expression_changes(spot, usable_names, sizes):
+                kind = spot.context or change.kind
+                place = span(spot.whole) if spot.context else change.place or span(spot.node)
+                new = copy_location_from(spot.node, change.new)
+                yield Edit(change.rank, kind, place, spot.holder, spot.key, new, function, is_in_test=spot.is_in_test)
     for node in nodes:
         for field in ("body", "orelse"):
             block = getattr(node, field, None)
             if isinstance(block, list):
-                for rank, kind, place, new in iter_block_edit_fields(block, own_numbers, names):
-                    yield Edit(rank, kind, place, vars(node), field, new, function)
+                for change in iter_block_changes(block, own_numbers, names):
+                    yield Edit(change.rank, change.kind, change.place, vars(node), field, change.new, function)
 
 
 def iter_growing_list_names(nodes):
@@ -135,23 +143,31 @@ def is_array_method_call(call):
     return isinstance(function, ast.Attribute) and getattr(function.value, "id", "") not in ("np", "torch", "F", "math")
 
 
+class TypedSlip(NamedTuple):
+    """A mistake that a line shows, whatever the results are."""
+
+    line: int
+    name: str
+    has_no_effect: bool  # whether the statement does nothing, so that it could as well be left out
+
+
 def iter_typed_slips(tree):
-    """Yield (line, name, whether it has no effect) for each mistake of mistakes.md, table "Typed", in a tree."""
+    """Yield a `TypedSlip` for each mistake of mistakes.md, table "Typed", in a tree."""
     nodes = list(ast.walk(tree))
     loops = [node.target for node in nodes if isinstance(node, (ast.For, ast.comprehension))]
     counters = set().union(*map(list_names_in, loops))
     for node in nodes:
         match node:
             case ast.Expr(ast.Compare(ops=[ast.Eq()])):
-                yield node.lineno, "== where = belongs", True
+                yield TypedSlip(node.lineno, "== where = belongs", True)
             case ast.AugAssign(ast.Subscript(ast.Subscript(_, rows)), ast.Sub(), ast.Constant(1)):
                 is_a_row = isinstance(rows, ast.Constant) or getattr(rows, "id", "") in counters
                 if not is_a_row:  # a row is a view, not a copy
-                    yield node.lineno, "a subtraction from a copy", True
+                    yield TypedSlip(node.lineno, "a subtraction from a copy", True)
             case ast.List([ast.Compare(ops=[ast.Gt()])]):
-                yield node.lineno, "a list in place of the mask", False
+                yield TypedSlip(node.lineno, "a list in place of the mask", False)
             case ast.Subscript(_, ast.Compare(ops=[ast.Gt()]), ast.Load()):
-                yield node.lineno, "only the entries that are on", False
+                yield TypedSlip(node.lineno, "only the entries that are on", False)
 
 
 def find_own_lines(source, stub):
@@ -361,8 +377,8 @@ HAS_AXIS = {"roll", "insert", "append", "delete", "concatenate", "stack", "flip"
 MAKES_ROOM = {"zeros", "ones", "empty", "zeros_like", "ones_like", "empty_like", "arange", "range", "len", "eye"}
 
 
-def iter_expression_edit_fields(spot, usable_names, sizes):
-    """Yield (rank, kind, place, new) for each edit of one expression: see `Edit`.
+def iter_expression_changes(spot, usable_names, sizes):
+    """Yield each `Change` of one expression.
 
     usable_names: variables that an edit may insert; sizes: the names of sizes that it may insert.
     """
@@ -378,54 +394,51 @@ def iter_expression_edit_fields(spot, usable_names, sizes):
         "B": [make_name(make_hidden_name(size)) for size in sizes],
         "": [None],
     }
-    yield from iter_table_edit_fields(node, SLIPS, nodes_by_placeholder)
+    yield from iter_table_changes(node, SLIPS, nodes_by_placeholder)
     match node:
         case ast.BinOp(left, op, right):
-            yield from ((1, "parentheses", place, new) for new in iter_regroupings(left, op, right))
+            yield from (Change(1, "parentheses", new) for new in iter_regroupings(left, op, right))
         case ast.Compare(left, [op], [_]):
-            yield 0, "a condition", place, ast.Compare(left, [op], [ast.Constant(0)])
-            yield from ((2, "a name", place, make_name(alternative)) for alternative in usable_names)
+            yield Change(0, "a condition", ast.Compare(left, [op], [ast.Constant(0)]))
+            yield from (Change(2, "a name", make_name(alternative)) for alternative in usable_names)
         case ast.BoolOp(op, values):
             for value in values:
-                yield 1, "a condition", place, value
-            yield 1, "a condition", place, ast.BoolOp(ast.And() if isinstance(op, ast.Or) else ast.Or(), values)
+                yield Change(1, "a condition", value)
+            yield Change(1, "a condition", ast.BoolOp(ast.And() if isinstance(op, ast.Or) else ast.Or(), values))
         case ast.Constant(int() | float() as value) if not isinstance(value, bool):
             place = span(parent) if isinstance(parent, (ast.BinOp, ast.Call)) else place
             kind = "a transpose" if is_transpose_call(parent) else "a constant"
             for alternative in dict.fromkeys((0, 1, -1, 2, value + 1, value - 1, 0.5, 10)):
                 if alternative != value:
-                    yield 1, kind, place, make_number(alternative)
-            yield from ((1, "a constant", place, make_name(make_hidden_name(size))) for size in sizes)
-            yield from (
-                (2, "a constant", place, make_name(name))
-                for name in (usable_names if spot.context == "an index" else ())
-            )
+                    yield Change(1, kind, make_number(alternative), place)
+            for size in sizes:
+                yield Change(1, "a constant", make_name(make_hidden_name(size)), place)
+            if spot.context == "an index":
+                yield from (Change(2, "a constant", make_name(name), place) for name in usable_names)
         case ast.Constant(str(value)) if "->" in value:
-            yield from ((1, "an axis", place, ast.Constant(alternative)) for alternative in iter_einsum_variants(value))
+            yield from (Change(1, "an axis", ast.Constant(alternative)) for alternative in iter_einsum_variants(value))
         case ast.Name(name):
-            yield from (
-                (2, "a name", place, make_name(alternative)) for alternative in usable_names if alternative != name
-            )
+            yield from (Change(2, "a name", make_name(other_name)) for other_name in usable_names if other_name != name)
         case ast.Subscript(array, part):
             for new in iter_slice_variants(part, list_names_in(part)):
-                yield 1, "an index", place, ast.Subscript(array, new, ast.Load())
+                yield Change(1, "an index", ast.Subscript(array, new, ast.Load()))
             for axis, item in enumerate(part.elts if isinstance(part, ast.Tuple) else [part]):
                 if not isinstance(item, ast.Slice):  # one entry in place of all of them
-                    yield 1, "a sum", place, make_method_call(array, "sum", axis)
+                    yield Change(1, "a sum", make_method_call(array, "sum", axis))
             if isinstance(part, ast.Constant) and part.value is not None:
                 column = [ast.Slice(None, None, None), ast.Constant(None)]
-                yield 1, "an index", place, ast.Subscript(array, ast.Tuple(column, ast.Load()), ast.Load())
+                yield Change(1, "an index", ast.Subscript(array, ast.Tuple(column, ast.Load()), ast.Load()))
         case ast.Attribute(owner, "subtract" | "multiply" | "maximum" | "minimum") if (
             getattr(parent, "attr", "") == "at"
         ):
-            yield 1, "a function", place, ast.Attribute(owner, "add", ast.Load())
+            yield Change(1, "a function", ast.Attribute(owner, "add", ast.Load()))
         case ast.Tuple(items) | ast.List(items):
             for i, j in combinations(range(len(items)), 2):
-                yield 1, "an order", place, type(node)(swap_items(items, i, j), ast.Load())
+                yield Change(1, "an order", type(node)(swap_items(items, i, j), ast.Load()))
         case ast.Call():
-            yield from iter_call_edit_fields(node, nodes_by_placeholder)
+            yield from iter_call_changes(node, nodes_by_placeholder)
             if not is_function:
-                yield from ((2, "a name", place, make_name(name)) for name in usable_names)
+                yield from (Change(2, "a name", make_name(name)) for name in usable_names)
     if isinstance(node, (ast.Tuple, ast.List, ast.Slice, ast.Starred, ast.Lambda)) or is_function:
         return
     if spot.context in ("an axis", "a type", "a loop"):
@@ -437,14 +450,12 @@ def iter_expression_edit_fields(spot, usable_names, sizes):
     is_factor = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.MatMult)
     if not isinstance(node, ast.Constant):
         rank = 3 if is_value or is_factor else 4
-        yield 1 if is_factor else rank, "a transpose", place, make_method_call(node, "swapaxes", -1, -2)
-        is_index = spot.context == "an index"
-        yield from (
-            (rank, kind, place, new) for kind, new in iter_kinds_and_insertions(node, nodes_by_placeholder, is_index)
-        )
+        yield Change(1 if is_factor else rank, "a transpose", make_method_call(node, "swapaxes", -1, -2))
+        yield from iter_insertions(node, rank, nodes_by_placeholder, spot.context == "an index")
     elif not isinstance(node.value, str) and spot.context != "an index" and not isinstance(parent, ast.BoolOp):
         for size in sizes:
-            yield 3, "a factor: of a size", place, ast.BinOp(node, ast.Div(), make_name(make_hidden_name(size)))
+            new = ast.BinOp(node, ast.Div(), make_name(make_hidden_name(size)))
+            yield Change(3, "a factor: of a size", new, place)
 
 
 def is_transpose_call(node):
@@ -453,8 +464,8 @@ def is_transpose_call(node):
     return isinstance(node, ast.Call) and name in TURNS and name != "reshape"
 
 
-def iter_table_edit_fields(node, table, nodes_by_placeholder):
-    """Yield (rank, kind, place, new) for each row whose slip matches an expression, and each node to insert.
+def iter_table_changes(node, table, nodes_by_placeholder):
+    """Yield a `Change` for each row whose slip matches an expression, and each node to insert.
 
     table: a list of `Row`. nodes_by_placeholder: {"b", "B" or "": the nodes that may be inserted}.
     """
@@ -463,7 +474,7 @@ def iter_table_edit_fields(node, table, nodes_by_placeholder):
         if match_pattern(row.slip, node, bindings):
             for value in nodes_by_placeholder[row.put_in]:
                 new = fill_in(row.belongs, {**bindings, row.put_in: value})
-                yield row.rank, row.kind, find_edited_span(node, new), new
+                yield Change(row.rank, row.kind, new, find_edited_span(node, new))
 
 
 def find_edited_span(node, new):
@@ -494,7 +505,7 @@ def iter_regroupings(left_node, op, right_node):
     match left_node, right_node:
         case ast.Call(function, [a], []), ast.Call(other_function, [b], []):
             if ast.dump(function) == ast.dump(other_function):
-                yield make_call(function, [ast.BinOp(a, op, b)], [])  # exp(a) - exp(b)
+                yield ast.Call(function, [ast.BinOp(a, op, b)], [])  # exp(a) - exp(b)
     if isinstance(right_node, ast.BinOp):
         yield ast.BinOp(ast.BinOp(left_node, op, right_node.left), right_node.op, right_node.right)
         yield attach_to_first_operand(left_node, op, right_node)
@@ -525,17 +536,16 @@ def move_into_call(left_node, op, right_node):
         and len(left_node.args) == 1
         and not (left_node.keywords or isinstance(left_node.args[0], unsuitable_kinds))
     ):
-        return make_call(left_node.func, [ast.BinOp(left_node.args[0], op, right_node)], [])
+        return ast.Call(left_node.func, [ast.BinOp(left_node.args[0], op, right_node)], [])
     return None
 
 
-def iter_call_edit_fields(node, nodes_by_placeholder):
-    """Yield (rank, kind, place, new) for each edit of a call: see `Edit`.
+def iter_call_changes(node, nodes_by_placeholder):
+    """Yield each `Change` of a call.
 
     They change the function, an axis or the order of the arguments, or remove the call. nodes_by_placeholder: see
-    `iter_table_edit_fields`.
+    `iter_table_changes`.
     """
-    place = span(node)
     function = node.func
     arguments = node.args
     keywords = node.keywords
@@ -545,72 +555,72 @@ def iter_call_edit_fields(node, nodes_by_placeholder):
     kind = ({"copy": "a copy", "astype": "a type"} | TURNS).get(name)
     if name not in MAKES_ROOM:
         if is_method:
-            yield 0, kind or "a function", place, owner
-        yield from ((0, kind or "a function", place, array) for array in arguments if is_array(array))
+            yield Change(0, kind or "a function", owner)
+        yield from (Change(0, kind or "a function", array) for array in arguments if is_array(array))
     array = owner if is_method else next(iter(arguments), None)
     if name in ("copy", "array") and array is not None:
-        yield 1, "a term", place, make_call(ast.Attribute(make_name("np"), "zeros_like", ast.Load()), [array], [])
+        yield Change(1, "a term", ast.Call(ast.Attribute(make_name("np"), "zeros_like", ast.Load()), [array], []))
     if owner is None and name in ("min", "max"):
-        yield 1, "a function", place, make_call(make_name("max" if name == "min" else "min"), arguments, keywords)
+        yield Change(1, "a function", ast.Call(make_name("max" if name == "min" else "min"), arguments, keywords))
     if len(arguments) == 1 and not keywords and isinstance(arguments[0], ast.BinOp):  # sqrt(a * b) for sqrt(a) * b
         argument = arguments[0]
-        yield 1, "parentheses", place, ast.BinOp(make_call(function, [argument.left], []), argument.op, argument.right)
+        yield Change(1, "parentheses", ast.BinOp(ast.Call(function, [argument.left], []), argument.op, argument.right))
     for replacements, similar_names in ALIKE:
         if name not in similar_names or owner is None:
             continue
         for replacement in replacements:
             if replacement != name:
-                new = make_call(ast.Attribute(owner, replacement, ast.Load()), arguments, keywords)
-                yield 1, "a function", place, new
+                new = ast.Call(ast.Attribute(owner, replacement, ast.Load()), arguments, keywords)
+                yield Change(1, "a function", new)
     if name in REDUCTIONS:
         array = [] if is_method else arguments[:1]
         keyword_names = {keyword.arg for keyword in keywords}
         for axis in (None, *AXES):
             has_keepdims = "keepdims" in keyword_names
             axis_keywords = [] if axis is None else [ast.keyword("axis", make_number(axis))]
-            yield 2 if has_keepdims else 1, "an axis", place, make_call(function, array, axis_keywords)
+            yield Change(2 if has_keepdims else 1, "an axis", ast.Call(function, array, axis_keywords))
             if axis is not None:
-                new = make_call(function, array, [*axis_keywords, ast.keyword("keepdims", ast.Constant(True))])
-                yield 1 if has_keepdims else 2, "an axis", place, new
+                new = ast.Call(function, array, [*axis_keywords, ast.keyword("keepdims", ast.Constant(True))])
+                yield Change(1 if has_keepdims else 2, "an axis", new)
         if name not in ("sum", "mean") and owner is not None:
             axis_keywords = [k for k in keywords if k.arg == "axis"] + [ast.keyword("keepdims", ast.Constant(True))]
             for replacement in ("sum", "mean"):
-                new = make_call(ast.Attribute(owner, replacement, ast.Load()), array, axis_keywords)
-                yield 2, "a function", place, new
+                new = ast.Call(ast.Attribute(owner, replacement, ast.Load()), array, axis_keywords)
+                yield Change(2, "a function", new)
     if len(arguments) == 1 and isinstance(arguments[0], ast.UnaryOp) and isinstance(arguments[0].op, ast.USub):
-        yield 1, "a sign", place, ast.UnaryOp(ast.USub(), make_call(function, [arguments[0].operand], keywords))
+        yield Change(1, "a sign", ast.UnaryOp(ast.USub(), ast.Call(function, [arguments[0].operand], keywords)))
     if name in HAS_AXIS:
         rest = [keyword for keyword in keywords if keyword.arg != "axis"]
         for axis in (0, 1):
-            yield 1, "an axis", place, make_call(function, arguments, [*rest, ast.keyword("axis", make_number(axis))])
+            yield Change(1, "an axis", ast.Call(function, arguments, [*rest, ast.keyword("axis", make_number(axis))]))
     if name in ("tri", "tril", "triu"):
         for k in (1, -1):
-            yield 1, "an index", place, make_call(function, arguments, [*keywords, ast.keyword("k", make_number(k))])
+            yield Change(1, "an index", ast.Call(function, arguments, [*keywords, ast.keyword("k", make_number(k))]))
     if name == "exp" and len(arguments) == 1:
         difference = ast.BinOp(arguments[0], ast.Sub(), make_row_reduction(arguments[0], "max"))
-        yield 1, "exp", place, make_call(function, [difference], [])
+        yield Change(1, "exp", ast.Call(function, [difference], []))
     if name == "reshape" and is_method:
-        yield 1, "a transpose", place, ast.Attribute(owner, "T", ast.Load())
+        yield Change(1, "a transpose", ast.Attribute(owner, "T", ast.Load()))
         for i, j in combinations(range(len(arguments)), 2):  # reshape(V, -1), where reshape(-1, V).T belongs
-            new = make_call(function, swap_items(arguments, i, j), [])
-            yield 1, "a transpose", place, make_method_call(new, "swapaxes", i, j)
-    yield from iter_table_edit_fields(node, LOOPS, nodes_by_placeholder)
+            new = ast.Call(function, swap_items(arguments, i, j), [])
+            yield Change(1, "a transpose", make_method_call(new, "swapaxes", i, j))
+    yield from iter_table_changes(node, LOOPS, nodes_by_placeholder)
     for i, j in combinations(range(min(3, len(arguments))), 2):
         if name not in ("range", "reshape", "swapaxes") and not isinstance(arguments[i], ast.Starred):
-            yield 1, "an order", place, make_call(function, swap_items(arguments, i, j), keywords)
+            yield Change(1, "an order", ast.Call(function, swap_items(arguments, i, j), keywords))
     for keyword in keywords:
         if keyword.arg not in ("axis", "keepdims"):
             rest = [replacement for replacement in keywords if replacement is not keyword]
             kind = {"dtype": "a type", "out": "a copy"}.get(keyword.arg, "a function")
-            yield 0, kind, place, make_call(function, arguments, rest)
+            yield Change(0, kind, ast.Call(function, arguments, rest))
 
 
-def iter_kinds_and_insertions(node, nodes_by_placeholder, is_index):
-    """Yield (kind, new) for each row of MISSING: something is added to an expression."""
+def iter_insertions(node, rank, nodes_by_placeholder, is_index):
+    """Yield a `Change` for each row of MISSING: something is added to an expression."""
     for placeholder, rows in groupby(MISSING, key=attrgetter("put_in")):
         rows = [row for row in rows if placeholder != "b" or is_index == (row.kind == "an index")]
         for value, row in product(nodes_by_placeholder[placeholder], rows):
-            yield row.kind, fill_in(row.belongs, {"a": node, placeholder: value})
+            yield Change(rank, row.kind, fill_in(row.belongs, {"a": node, placeholder: value}))
 
 
 def iter_slice_variants(part, index_names):
@@ -673,8 +683,8 @@ def iter_einsum_variants(text):
 SIMPLE = (ast.Assign, ast.AugAssign, ast.Expr, ast.Return)
 
 
-def iter_block_edit_fields(block, own_numbers, usable_names):
-    """Yield (rank, kind, place, the block with one edit), see `Edit`.
+def iter_block_changes(block, own_numbers, usable_names):
+    """Yield each `Change` of a block: `new` is the whole block.
 
     block: a list of statements; own_numbers: the numbers of the learner's own lines; usable_names: variables that an
     edit may insert.
@@ -682,48 +692,42 @@ def iter_block_edit_fields(block, own_numbers, usable_names):
     for i, statement in enumerate(block):
         if is_spend_call(statement) or statement.lineno not in own_numbers:
             continue
-        for rank, kind, new in iter_statement_edit_fields(statement, usable_names):
-            yield rank, kind, span(statement), [*block[:i], copy_location_from(statement, new), *block[i + 1 :]]
+        for change in iter_statement_changes(statement, usable_names):
+            new_block = [*block[:i], copy_location_from(statement, change.new), *block[i + 1 :]]
+            yield Change(change.rank, change.kind, new_block, span(statement))
         next_statement = block[i + 1] if i + 1 < len(block) else None
         if (
             isinstance(statement, SIMPLE)
             and isinstance(next_statement, SIMPLE)
             and not is_next_lost_if_exchanged(statement, next_statement)
         ):
-            yield 1, "the order of lines", span(statement)[:2] + span(next_statement)[2:], swap_items(block, i, i + 1)
+            place = span(statement)[:2] + span(next_statement)[2:]
+            yield Change(1, "the order of lines", swap_items(block, i, i + 1), place)
         match statement:
             case ast.Assign([ast.Subscript(ast.Name(name))], ast.Constant(0)):  # add the same line for another array
                 for other_name in usable_names:
-                    yield (
-                        3,
-                        "a mask",
-                        span(statement),
-                        [*block[: i + 1], rename(statement, name, other_name), *block[i + 1 :]],
-                    )
+                    new_block = [*block[: i + 1], rename(statement, name, other_name), *block[i + 1 :]]
+                    yield Change(3, "a mask", new_block, span(statement))
         if isinstance(statement, SIMPLE) and isinstance(next_statement, (ast.For, ast.While)):
             new_loop = replace_body(next_statement, [statement, *next_statement.body])
-            yield 1, "a line in the loop", span(statement), [*block[:i], new_loop, *block[i + 2 :]]
+            yield Change(1, "a line in the loop", [*block[:i], new_loop, *block[i + 2 :]], span(statement))
         if isinstance(statement, ast.If):
             ends = replace_body(statement, [*statement.body, copy_location_from(statement.body[-1], ast.Break())])
-            yield 1, "a loop", span(statement.body[-1]), [*block[:i], ends, *block[i + 1 :]]
+            yield Change(1, "a loop", [*block[:i], ends, *block[i + 1 :]], span(statement.body[-1]))
         if isinstance(statement, (ast.For, ast.While, ast.If)):
             statements = [statement for statement in statement.body if not is_spend_call(statement)]
             if len(statements) > 1:
                 last_statement = statements[-1]
                 first_statement = statements[0]
                 remaining = [statement for statement in statement.body if statement is not last_statement]
-                new_end = [replace_body(statement, remaining), last_statement, *block[i + 1 :]]
-                yield 1, "a line in the loop", span(last_statement), [*block[:i], *new_end]
+                new_block = [*block[:i], replace_body(statement, remaining), last_statement, *block[i + 1 :]]
+                yield Change(1, "a line in the loop", new_block, span(last_statement))
                 remaining = [statement for statement in statement.body if statement is not first_statement]
-                yield (
-                    1,
-                    "a line in the loop",
-                    span(first_statement),
-                    [*block[:i], first_statement, replace_body(statement, remaining), *block[i + 1 :]],
-                )
+                new_block = [*block[:i], first_statement, replace_body(statement, remaining), *block[i + 1 :]]
+                yield Change(1, "a line in the loop", new_block, span(first_statement))
             if isinstance(next_statement, SIMPLE) and next_statement.lineno in own_numbers:
                 new_loop = replace_body(statement, [*statement.body, next_statement])
-                yield 1, "a line in the loop", span(next_statement), [*block[:i], new_loop, *block[i + 2 :]]
+                yield Change(1, "a line in the loop", [*block[:i], new_loop, *block[i + 2 :]], span(next_statement))
 
 
 def is_next_lost_if_exchanged(statement, next_statement):
@@ -737,50 +741,50 @@ def is_next_lost_if_exchanged(statement, next_statement):
     )
 
 
-def iter_statement_edit_fields(statement, usable_names):
-    """Yield (rank, kind, new) for each edit of a whole statement: see `Edit`.
+def iter_statement_changes(statement, usable_names):
+    """Yield each `Change` of a whole statement.
 
     usable_names: variables that an edit may insert.
     """
     match statement:
         case ast.Assign([ast.Subscript(array, part)], value) if not isinstance(part, ast.Name):
             for new in iter_slice_variants(part, list_names_in(part)):
-                yield 1, "an index", ast.Assign([ast.Subscript(array, new, ast.Store())], value)
+                yield Change(1, "an index", ast.Assign([ast.Subscript(array, new, ast.Store())], value))
     match statement:
         case ast.Assign([ast.Name() | ast.Subscript() | ast.Attribute() as target], value):
-            yield from ((1, "an assignment", ast.AugAssign(target, op(), value)) for op in (ast.Add, ast.Sub))
+            yield from (Change(1, "an assignment", ast.AugAssign(target, op(), value)) for op in (ast.Add, ast.Sub))
         case ast.AugAssign(target, op, value):
-            yield 1, "an assignment", ast.Assign([target], value)
+            yield Change(1, "an assignment", ast.Assign([target], value))
             for other_operation in (ast.Add, ast.Sub, ast.Mult, ast.Div):
                 if not isinstance(op, other_operation):
                     is_sign = isinstance(op, (ast.Add, ast.Sub)) and other_operation in (ast.Add, ast.Sub)
-                    yield 1, "a sign" if is_sign else "an operation", ast.AugAssign(target, other_operation(), value)
+                    yield Change(
+                        1, "a sign" if is_sign else "an operation", ast.AugAssign(target, other_operation(), value)
+                    )
             if isinstance(target, (ast.Name, ast.Attribute)):
                 before = copy.copy(target)
                 before.ctx = ast.Load()
-                yield 1, "a copy", ast.Assign([target], ast.BinOp(before, op, value))
+                yield Change(1, "a copy", ast.Assign([target], ast.BinOp(before, op, value)))
             if isinstance(target, ast.Subscript) and isinstance(op, ast.Add):
                 array = copy.copy(target.value)
                 add = ast.Attribute(ast.Attribute(make_name("np"), "add", ast.Load()), "at", ast.Load())
-                yield 1, "an index that occurs twice", ast.Expr(make_call(add, [array, target.slice, value], []))
+                yield Change(1, "an index that occurs twice", ast.Expr(ast.Call(add, [array, target.slice, value], [])))
         case ast.Expr(ast.Compare(ast.Name() | ast.Subscript() as target, [ast.Eq()], [value])):
             target = copy.copy(target)
             target.ctx = ast.Store()
-            yield 1, "an assignment", ast.Assign([target], value)
+            yield Change(1, "an assignment", ast.Assign([target], value))
         case ast.If(test, body, orelse):
-            yield 1, "a condition", ast.If(ast.UnaryOp(ast.Not(), test), body, orelse)
+            yield Change(1, "a condition", ast.If(ast.UnaryOp(ast.Not(), test), body, orelse))
     if isinstance(statement, SIMPLE):
         if not isinstance(statement, ast.Return):
-            yield 2, "a line", ast.Pass()
+            yield Change(2, "a line", ast.Pass())
         used = [
             node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
         ]
         for name in sorted({name for name in used if used.count(name) > 1 and name in usable_names}):
-            yield from (
-                (2, "a name", rename(statement, name, other_operation))
-                for other_operation in usable_names
-                if other_operation != name
-            )
+            for other_name in usable_names:
+                if other_name != name:
+                    yield Change(2, "a name", rename(statement, name, other_name))
 
 
 # ---- nodes -----------------------------------------------------------------------------------------------------------
@@ -800,18 +804,14 @@ def make_number(value):
     return ast.UnaryOp(ast.USub(), ast.Constant(-value)) if value is not None and value < 0 else ast.Constant(value)
 
 
-def make_call(function, arguments, keywords):
-    return ast.Call(function, arguments, keywords)
-
-
 def make_method_call(node, name, *arguments):
-    return make_call(ast.Attribute(node, name, ast.Load()), [make_number(argument) for argument in arguments], [])
+    return ast.Call(ast.Attribute(node, name, ast.Load()), [make_number(argument) for argument in arguments], [])
 
 
 def make_row_reduction(node, name):
     """Return a node that computes the sum or the maximum of each row."""
     keywords = [ast.keyword("axis", make_number(-1)), ast.keyword("keepdims", ast.Constant(True))]
-    return make_call(ast.Attribute(node, name, ast.Load()), [], keywords)
+    return ast.Call(ast.Attribute(node, name, ast.Load()), [], keywords)
 
 
 def swap_items(items, i, j):

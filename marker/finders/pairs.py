@@ -19,7 +19,7 @@ def judge_pair(finder_input):
     """
     exercise = finder_input.exercise
     place = finder_input.place
-    if place and not {"left", "nearer", "alone", "more"} & {*place} and set(place["results"]) == set(exercise.gives):
+    if place and place.is_only_mistake and set(place.result_names) == set(exercise.gives):
         return None
     answer = make_answer(exercise, finder_input.seed, finder_input.outcome)
     draws = answer.draws
@@ -34,9 +34,9 @@ def judge_pair(finder_input):
     if not wrong or np.ptp(entries) == 0:  # equal entries prove nothing: the mean of all p is 0.1, too
         return None
     fitting_pairs = []
-    for first_mistake, second_mistake, code in exercise.mistake_pairs_with_code[:PAIRS]:
+    for pair in exercise.mistake_pairs[:PAIRS]:
         try:
-            compiled_code = compile_with_budget(code)
+            compiled_code = compile_with_budget(pair.code)
         except SyntaxError:  # the second change has broken the code of the first
             continue
         budget.limit = min(LINES, budget.lines)
@@ -44,10 +44,9 @@ def judge_pair(finder_input):
         is_so = all(
             are_results_explained(trials[t]["numbers"], wrong, draws[t]) for t, wrong in zip(order, values, strict=True)
         )
-        if is_so and all(
-            may_be_present(exercise, mistake, trials, draws) for mistake in (first_mistake, second_mistake)
-        ):
-            fitting_pairs.append({mistake.name: mistake for mistake in (first_mistake, second_mistake)})
+        mistakes = [pair.first, pair.second]
+        if is_so and all(may_be_present(exercise, mistake, trials, draws) for mistake in mistakes):
+            fitting_pairs.append({mistake.name: mistake for mistake in mistakes})
         if budget.lines <= 0:
             break
     if not fitting_pairs:

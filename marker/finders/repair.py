@@ -37,7 +37,7 @@ from marker.finders.edits import (
     list_names_in,
     span,
 )
-from marker.trial import call_for_results_and_changes, convert_number_to_array, find_right_result_names
+from marker.trial import convert_number_to_array, find_right_result_names, run_trial
 from marker.verdict import FAR_OFF, PLACES, Verdict, in_words
 from marker.words import join_texts
 
@@ -55,27 +55,45 @@ FEW = 4  # different numbers; fewer may become right by chance
 CLOSE = 1e-11  # tolerance relative to the largest entry: numbers that were nearly right must become exactly right
 
 
-def search_edits_for_place(
-    exercise, module, source, draws, right_names_by_trial, further_draws, may_be_two=True, changed_inputs=()
-):
-    """Return the place where an edit makes results right, as a dict (see `make_place_dict`); None if there is none.
+class MistakePlace(NamedTuple):
+    """The place of a mistake in the learner's lines, found by edits."""
 
-    If there seem to be two mistakes, the place is that of one of them. Then it has one of these keys:
-    "left": the name of the other one, which is a known mistake.
-    "nearer": the other one is not known, and the edit brings the results nearer to the right ones.
-    "alone": the other one is not known, and the edit does not bring the results nearer.
-    "more": the edit makes some numbers right, but no result in all trials.
+    kind: str  # the kind of the edits: a row of the table "Places" in said.md
+    lines: list  # their numbers
+    part: str  # the smallest part of a line that all edits touch; "" if they are in several lines
+    result_names: list  # the results that become right
+    needs_all_lines: bool  # whether an edit is needed in each of these lines
+    remaining_mistake: str = ""  # the name of the known mistake that remains, if there are two
+    # What else an edit may do, if there are two mistakes and the other one is not known: "nearer", it brings the
+    # results nearer to the right ones; "not nearer"; "more right", it makes some numbers right, but no result in all
+    # trials.
+    effect: str = "right"
 
-    draws: the inputs and right results of each trial. right_names_by_trial: for each trial, the names of the results
-    that the learner's function gets right. It is shorter if an error ended the run. further_draws: those of further
-    trials, on which claims are tested. may_be_two: also search for two mistakes. changed_inputs: the names of inputs
-    that the function changes, if that is a separate mistake.
+    @property
+    def is_only_mistake(self):
+        return self.effect == "right" and not self.remaining_mistake
+
+
+class SearchInputs(NamedTuple):
+    """The trials on which edits are tried."""
+
+    draws: list  # the inputs and right results of each trial
+    # For each trial, the names of the results that the learner's function gets right. It is shorter if an error ended
+    # the run.
+    right_names_by_trial: list
+    further_draws: list  # those of further trials, on which claims are tested
+    changed_inputs: set = frozenset()  # the names of inputs that the function changes, if that is a separate mistake
+
+
+def search_edits_for_place(exercise, module, source, search_inputs, may_be_two=True):
+    """Return the `MistakePlace` where an edit makes results right; None if there is none.
+
+    may_be_two: also search for two mistakes. If there seem to be two, the place is that of one of them.
     """
     functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
-    names_of_sizes = [s for s in set.intersection(*map(set, map(sizes, draws))) if s not in exercise.takes]
-    edit_search = EditSearch(
-        exercise, module, functions, draws, further_draws, names_of_sizes, right_names_by_trial, changed_inputs
-    )
+    common_sizes = set.intersection(*map(set, map(sizes, search_inputs.draws)))
+    names_of_sizes = [name for name in common_sizes if name not in exercise.takes]
+    edit_search = EditSearch(exercise, module, functions, search_inputs, names_of_sizes)
     edits = []
     results = []
     result_names = set(exercise.gives)
@@ -88,9 +106,8 @@ def search_edits_for_place(
             complete = [edit for edit, result in results if result.right == result_names]
             complete = [edit for edit in complete if edit_search.is_confirmed(edit, result_names)]
             if complete:
-                return make_place_dict(
-                    find_edits_at_uses(edit_search, edits, complete, result_names) or complete, source, result_names
-                )
+                at_uses = find_edits_at_uses(edit_search, edits, complete, result_names)
+                return make_place(at_uses or complete, source, result_names)
         place = search_place_of_two(edit_search, edits, results, source, result_names) if may_be_two else None
         if place:
             return place
@@ -105,7 +122,7 @@ def search_edits_for_place(
             best = [edit for edit, right in partial_edits if right == most_right and edit.rank == least_rank]
             best = [edit for edit in best if edit_search.is_confirmed(edit, most_right)]
             if best:
-                return make_place_dict(best, source, most_right - edit_search.right_before)
+                return make_place(best, source, most_right - edit_search.right_before)
             partial_edits = [
                 (edit, right) for edit, right in partial_edits if right != most_right or edit.rank != least_rank
             ]
@@ -114,9 +131,9 @@ def search_edits_for_place(
         gaining = [edit for edit, result in results if result.is_gain and result.right != result_names]
         gaining = [edit for edit in gaining if edit.rank == gaining[0].rank and edit_search.is_gain_confirmed(edit)]
         if gaining:
-            return make_place_dict(gaining, source, ()) | {"more": True}
+            return make_place(gaining, source, ())._replace(effect="more right")
         pair = find_combined_edit(edit_search, results, result_names)
-        return make_place_dict([pair], source, result_names) if pair else None
+        return make_place([pair], source, result_names) if pair else None
 
 
 def find_edits_at_uses(edit_search, edits, complete_edits, result_names):
@@ -147,10 +164,10 @@ def search_place_of_two(edit_search, edits, results, source, result_names):
     may itself be a mistake.
     """
     edit_search.budget = Budget(LINES)
-    edit_search.edits = EDITS
+    edit_search.n_edits_left = EDITS
     for edit in iter_edits_of_repeated_slips(edits):
         if edit_search.try_edit(edit).right == result_names and edit_search.is_confirmed(edit, result_names):
-            return make_place_dict([edit], source, result_names)
+            return make_place([edit], source, result_names)
     # A mistake that remains after something was removed may be caused by that: now the mask is missing, for example.
     missing = set().union(*(result.mistakes for edit, result in results if removes_name(edit)))
     by_mistake = {}
@@ -160,20 +177,20 @@ def search_place_of_two(edit_search, edits, results, source, result_names):
             if mistake in by_mistake or edit_search.may_contain_mistake(mistake):
                 by_mistake.setdefault(mistake, []).append((edit, result))
     for mistake, pairs in by_mistake.items():
-        for candidates, extra in (
-            ([edit for edit, result in pairs if result.has_gained], {"left": mistake}),
-            ([edit for edit, result in pairs if result.distance < NEARER], {"nearer": True}),
+        for candidates, remark in (
+            ([edit for edit, result in pairs if result.has_gained], {"remaining_mistake": mistake}),
+            ([edit for edit, result in pairs if result.distance < NEARER], {"effect": "nearer"}),
             (
                 [edit for edit, _ in pairs if edit.kind != "a condition" and not changes_number_operand(edit)],
-                {"alone": True},
+                {"effect": "not nearer"},
             ),
         ):
             # `results` has the likeliest edits first.
             candidates = [edit for edit in candidates if edit.rank == candidates[0].rank]
             candidates = [edit for edit in candidates if edit_search.leaves_mistake(edit, mistake)]
             if candidates:
-                place = make_place_dict(candidates, source, result_names) | extra
-                if place["part"] or "alone" not in extra:
+                place = make_place(candidates, source, result_names)._replace(**remark)
+                if place.part or place.effect != "not nearer":
                     return place
     return None
 
@@ -189,7 +206,7 @@ def find_combined_edit(edit_search, results, result_names):
             by_distance.setdefault(round(result.first_distance, 9), (result.first_distance, edit))
     nearest = [edit for _, edit in sorted(by_distance.values(), key=itemgetter(0))[:NEAREST]]
     edit_search.budget = Budget(LINES // 3)
-    edit_search.edits = NEAREST**2
+    edit_search.n_edits_left = NEAREST**2
     for i, j in sorted(combinations(range(len(nearest)), 2), key=sum):
         first_edit = nearest[i]
         second_edit = nearest[j]
@@ -221,12 +238,8 @@ def removes_name(edit):
     return after - MODULES < before - MODULES
 
 
-def make_place_dict(edits, source, result_names):
-    """Return a dict that describes the place of these edits, each of which makes the results right.
-
-    {"kind": the kind of edit, "lines": their numbers, "part": the smallest part of a line that all edits touch, or ""
-    if they are in several lines, "results": the names of the results that become right, "each": whether an edit is
-    needed in each of these lines}
+def make_place(edits, source, result_names):
+    """Return the `MistakePlace` of these edits, each of which makes the results right.
 
     edits: a list, or a single merged edit in a list.
     """
@@ -251,13 +264,13 @@ def make_place_dict(edits, source, result_names):
     else:  # the smallest node around all of them
         place = min(enclosing, key=lambda position: (-position[0], -position[1], position[2:]))
     is_in_one = not any(isinstance(node, BLOCKS) and span(node) == place for node in nodes)
-    return {
-        "kind": kinds.pop() if len(kinds) == 1 else "in one place",
-        "lines": sorted({place[0], place[2]} if is_in_one else {edit.place[0] for edit in inner}),
-        "part": source_segment(source, place) if is_in_one else "",
-        "results": sorted(result_names),
-        "each": bool(several),
-    }
+    return MistakePlace(
+        kinds.pop() if len(kinds) == 1 else "in one place",
+        sorted({place[0], place[2]} if is_in_one else {edit.place[0] for edit in inner}),
+        source_segment(source, place) if is_in_one else "",
+        sorted(result_names),
+        needs_all_lines=bool(several),
+    )
 
 
 BLOCKS = (ast.FunctionDef, ast.ClassDef, ast.For, ast.While, ast.If, ast.With, ast.Try)
@@ -285,9 +298,28 @@ class EditResult(NamedTuple):
     right: set = frozenset()  # the results that are right in all trials; empty if they are no more than before
     mistakes: set = frozenset()  # the names of known mistakes that give exactly these results in all trials
     has_gained: bool = False  # whether a result is right in a trial in which it was wrong
-    first_distance: float = 1.0  # `remaining_distance` in the first trial
-    distance: float = 1.0  # the largest `remaining_distance` of all trials
+    first_distance: float = 1.0  # `Numbers.remaining_distance` in the first trial
+    distance: float = 1.0  # the largest `Numbers.remaining_distance` of all trials
     is_gain: bool = False  # whether it makes more numbers right: see `Gain.is_beyond_chance`
+
+
+class Numbers(NamedTuple):
+    """The entries of all results of a trial, each as an array from `flatten_with_nan`."""
+
+    right: np.ndarray
+    before: np.ndarray  # those of the learner's function
+    after: np.ndarray  # those with an edit
+
+    @property
+    def remaining_distance(self):
+        """|after - right| / |before - right|, in Euclidean norms; 1 if that is not a finite number."""
+        distance_after = np.linalg.norm(self.after - self.right)
+        distance_before = np.linalg.norm(self.before - self.right)
+        return (
+            distance_after / distance_before
+            if distance_before and np.isfinite(distance_after / distance_before)
+            else 1.0
+        )
 
 
 class Gain:
@@ -298,11 +330,9 @@ class Gain:
         self.changed = 0
         self.lost = False
 
-    def add(self, right, before, after):
-        """Add the numbers of one trial, each argument an array as from `flatten_with_nan`.
-
-        right: the right numbers; before: the learner's; after: those with the edit.
-        """
+    def add(self, numbers):
+        """Add the `Numbers` of one trial."""
+        right, before, after = numbers
         tolerance = CLOSE * np.abs(right).max(initial=0)
         was_right, is_right, is_unchanged = (
             np.abs(a - b) <= tolerance for a, b in ((before, right), (after, right), (before, after))
@@ -322,31 +352,43 @@ class Gain:
         return self.is_net_gain and len({*self.values} - {0.0}) >= FEW
 
 
+class CodeRun(NamedTuple):
+    """What the learner's functions, with or without an edit, return in one trial."""
+
+    right_names: set  # the names of the right results
+    results: list  # empty after an error, or if an input was changed
+
+
+class KnownResults(NamedTuple):
+    """The results of the K known mistakes whose results have the right shapes in a trial, of N entries together."""
+
+    mistake_names: list
+    matrix: np.ndarray  # (K, N)
+
+
 class EditSearch:
     """Runs the learner's functions, with edits, on the inputs of each trial, within a budget of lines."""
 
-    def __init__(
-        self, exercise, module, functions, draws, further_draws, names_of_sizes, right_names_by_trial, changed_inputs=()
-    ):
+    def __init__(self, exercise, module, functions, search_inputs, names_of_sizes=()):
+        draws, right_names_by_trial, further_draws, changed_inputs = search_inputs
         self.exercise = exercise
         self.module = module
         self.draws = [*draws, *further_draws]
         self.sizes = names_of_sizes
         self.further = range(len(draws), len(self.draws))
         self.budget = Budget(LINES)
-        self.claims = Budget(LINES)
-        self.edits = EDITS
+        self.claims_budget = Budget(LINES)
+        self.n_edits_left = EDITS
         for function in functions:
             add_spend_calls_in_place(function)
         self.codes = {function: compile_to_code_object(function) for function in functions}
-        self.known_by_trial = {}  # see `get_known_names_and_result_matrix`
-        self.entries_by_trial = {}  # see `collect_right_own_and_new`
-        self.changes = {*changed_inputs}
-        self.values = {}  # {trial: {hidden name: value}} that an edit may insert
+        self.known_by_trial = {}  # see `get_known_results`
+        self.entries_by_trial = {}  # see `collect_numbers`
+        self.changed_inputs = changed_inputs
+        self.values_by_trial = {}  # {trial: {hidden name: value}} that an edit may insert
         if changed_inputs:  # then only the results count
             right_names_by_trial = [
-                self.run_for_right_names_and_results(t, self.codes.values())[0]
-                for t in range(len(right_names_by_trial))
+                self.run_codes(t, self.codes.values()).right_names for t in range(len(right_names_by_trial))
             ]
         all_names = set(exercise.gives)
         n_not_run = len(draws) - len(right_names_by_trial)  # trials that were not run because of an error
@@ -364,23 +406,23 @@ class EditSearch:
         budget = self.budget
         for t in self.order:
             self.budget = Budget(LINES)
-            self.run_for_right_names_and_results(t, self.codes.values())
+            self.run_codes(t, self.codes.values())
             lines[t] = LINES - self.budget.lines
         self.budget = budget
         return lines
 
-    def collect_right_own_and_new(self, t, results):
-        """Return (the right numbers, the learner's, those in `results`) of trial t, as one array each."""
+    def collect_numbers(self, t, results):
+        """Return the `Numbers` of trial t, with those in `results` after the edit."""
         if t not in self.entries_by_trial:
             budget_before = self.budget
             self.budget = Budget(LINES)
-            _, own_results = self.run_for_right_names_and_results(t, self.codes.values())
+            own_results = self.run_codes(t, self.codes.values()).results
             self.budget = budget_before
             self.entries_by_trial[t] = [
                 flatten_with_nan(values, self.list_expected_results(t))
                 for values in (self.list_expected_results(t), own_results)
             ]
-        return *self.entries_by_trial[t], flatten_with_nan(results, self.list_expected_results(t))
+        return Numbers(*self.entries_by_trial[t], flatten_with_nan(results, self.list_expected_results(t)))
 
     def compile_codes_with_edit(self, edit):
         """Return the code objects of all functions, with an edit made; None if it cannot be compiled."""
@@ -394,9 +436,9 @@ class EditSearch:
 
         seeks_remaining_mistakes: also look for known mistakes that remain.
         """
-        if self.edits <= 0 or self.budget.lines <= 0:
+        if self.n_edits_left <= 0 or self.budget.lines <= 0:
             return EditResult()
-        self.edits -= 1
+        self.n_edits_left -= 1
         first_distance = 1.0
         codes = self.compile_codes_with_edit(edit)
         if codes is None:
@@ -408,74 +450,75 @@ class EditSearch:
         gain = Gain()
         for t in self.order:
             self.budget.limit = min(PATIENCE * self.line_counts_by_trial[t] + GRACE, self.budget.lines)
-            is_right, results = self.run_for_right_names_and_results(t, codes)
-            right &= is_right
-            has_gained |= bool(is_right - self.right_before_in[t])
-            mistakes = (
-                self.find_known_mistake_names(t, results)
-                if mistakes is None
-                else mistakes and mistakes & self.find_known_mistake_names(t, results)
-            )
+            run = self.run_codes(t, codes)
+            right &= run.right_names
+            has_gained |= bool(run.right_names - self.right_before_in[t])
+            if mistakes is None:
+                mistakes = self.find_known_mistake_names(t, run.results)
+            elif mistakes:
+                mistakes &= self.find_known_mistake_names(t, run.results)
             if seeks_remaining_mistakes and not gain.lost:
-                numbers = self.collect_right_own_and_new(t, results)
-                first_distance = remaining_distance(*numbers) if t == self.order[0] else first_distance
-                gain.add(*numbers)
+                numbers = self.collect_numbers(t, run.results)
+                first_distance = numbers.remaining_distance if t == self.order[0] else first_distance
+                gain.add(numbers)
             if not (right > self.right_before or mistakes or (seeks_remaining_mistakes and gain.is_net_gain)):
                 return EditResult(first_distance=first_distance)
-            if mistakes and not is_right > self.right_before_in[t]:
-                distance = max(distance, remaining_distance(*self.collect_right_own_and_new(t, results)))
+            if mistakes and not run.right_names > self.right_before_in[t]:
+                distance = max(distance, self.collect_numbers(t, run.results).remaining_distance)
         right = right if right > self.right_before else set()
         return EditResult(right, mistakes, has_gained, first_distance, distance, gain.is_beyond_chance)
 
     def is_confirmed(self, edit, result_names):
         """Return True if an edit makes these results right in all further trials as well."""
-        return self.is_so_in_further(edit, lambda t, is_right, _: result_names <= is_right)
+        return self.is_so_in_further(edit, lambda t, run: result_names <= run.right_names)
 
     def is_gain_confirmed(self, edit):
         """Return True if an edit makes more numbers right in the further trials as well."""
         gain = Gain()
-        self.is_so_in_further(
-            edit, lambda t, _, results: gain.add(*self.collect_right_own_and_new(t, results)) or not gain.lost
-        )
+
+        def add_to_gain(t, run):
+            gain.add(self.collect_numbers(t, run.results))
+            return not gain.lost
+
+        self.is_so_in_further(edit, add_to_gain)
         return gain.is_beyond_chance
 
     def leaves_mistake(self, edit, mistake_name):
         """Return True if, with an edit, the results are those of a known mistake in all further trials as well."""
-        return self.is_so_in_further(edit, lambda t, _, found: mistake_name in self.find_known_mistake_names(t, found))
+        return self.is_so_in_further(edit, lambda t, run: mistake_name in self.find_known_mistake_names(t, run.results))
 
     def is_so_in_further(self, edit, is_so):
-        """Return True if is_so(t, names of right results, results) holds in each further trial t.
+        """Return True if is_so(t, its `CodeRun`) holds in each further trial t.
 
         Return False if the budget is used up.
         """
         codes = self.compile_codes_with_edit(edit)
         budget_before = self.budget
-        self.budget = self.claims
+        self.budget = self.claims_budget
         try:
             for t in self.further:
                 self.budget.limit = self.budget.lines
-                if codes is None or not is_so(t, *self.run_for_right_names_and_results(t, codes)):
+                if codes is None or not is_so(t, self.run_codes(t, codes)):
                     return False
             return True
         finally:
             self.budget = budget_before
 
-    def run_for_right_names_and_results(self, t, codes):
-        """Run `codes` on trial t, and return (the set of names of right results, the list of results)."""
+    def run_codes(self, t, codes):
+        """Run `codes` on trial t and return the `CodeRun`."""
         g = self.draws[t]
         self.turns = 0
         names = {**vars(self.module), SPEND: self.spend, **{make_hidden_name(n): vars(g)[n] for n in self.sizes}}
-        names |= self.values.get(t, {})
+        names |= self.values_by_trial.get(t, {})
         try:
             for code in codes:
                 exec(code, names)
-            results, changed_inputs = call_for_results_and_changes(self.exercise, names[self.exercise.function.name], g)
-            changed_inputs = {*changed_inputs} - self.changes
-            return find_right_result_names(
-                self.exercise, g, results, changed_inputs, CLOSE
-            ), [] if changed_inputs else results
+            result = run_trial(self.exercise, names[self.exercise.function.name], g)
+            result = result._replace(changed_inputs={*result.changed_inputs} - self.changed_inputs)
+            right_names = find_right_result_names(self.exercise, g, result, CLOSE)
+            return CodeRun(right_names, [] if result.changed_inputs else result.results)
         except BaseException:  # Stopped, too
-            return set(), []
+            return CodeRun(set(), [])
         finally:
             tracemalloc.stop()
 
@@ -487,28 +530,29 @@ class EditSearch:
         numbers = flatten(results, self.list_expected_results(t))
         if numbers is None or np.ptp(numbers) == 0:
             return set()
-        names, known_rows = self.get_known_names_and_result_matrix(t)
-        is_far = np.abs(known_rows - numbers) > ROUNDING * np.abs(known_rows).max(
-            axis=1, keepdims=True
-        )  # also False for NaN
-        return {names[i] for i in np.flatnonzero(~is_far.any(axis=1)) if agree(numbers, known_rows[i])}
+        names, rows = self.get_known_results(t)
+        tolerances = ROUNDING * np.abs(rows).max(axis=1, keepdims=True)
+        is_far = np.abs(rows - numbers) > tolerances  # also False for NaN
+        return {names[i] for i in np.flatnonzero(~is_far.any(axis=1)) if agree(numbers, rows[i])}
 
-    def get_known_names_and_result_matrix(self, t):
-        """Return (names, results (K, N)) of the K known mistakes whose results have the right shapes in trial t.
+    def find_results_with_mistake(self, t, mistake_name):
+        """Return the entries of all results in trial t with a known mistake, as one array."""
+        return dict(zip(*self.get_known_results(t), strict=True))[mistake_name]
 
-        N is the number of entries of all results together. Cached by trial.
-        """
+    def get_known_results(self, t):
+        """Return the `KnownResults` of trial t, which are cached."""
         if t not in self.known_by_trial:
             rights = self.list_expected_results(t)
-            rows = []
+            names = []
+            rows = []  # never empty: a wrong factor changes no shape
             for mistake in self.exercise.known_mistakes:
                 values = self.exercise.wrong_results_with_mistake(mistake, self.draws[t])
                 results = [values.get(*pair) for pair in zip(self.exercise.gives, rights, strict=True)]
                 numbers = flatten(results, rights)
                 if numbers is not None:
-                    rows.append((mistake.name, numbers))
-            names, numbers = zip(*rows, strict=True)  # never empty: a wrong factor changes no shape
-            self.known_by_trial[t] = names, np.array(numbers)
+                    names.append(mistake.name)
+                    rows.append(numbers)
+            self.known_by_trial[t] = KnownResults(names, np.array(rows))
         return self.known_by_trial[t]
 
     def list_expected_results(self, t):
@@ -521,9 +565,9 @@ class EditSearch:
         It may not if any entry that the mistake makes wrong is right.
         """
         t = self.order[0]
-        wrong = dict(zip(*self.get_known_names_and_result_matrix(t), strict=True))[mistake_name]
+        wrong = self.find_results_with_mistake(t, mistake_name)
         self.budget.limit = self.line_counts_by_trial[t] + GRACE
-        _, results = self.run_for_right_names_and_results(t, self.codes.values())
+        results = self.run_codes(t, self.codes.values()).results
         right = flatten(self.list_expected_results(t), self.list_expected_results(t))
         actual = flatten(results, self.list_expected_results(t))
         tolerance = CLOSE * np.abs(right).max()
@@ -559,18 +603,6 @@ def flatten_with_nan(results, expected_results):
     flat_results = [flatten([value], [right]) for value, right in zip(results, expected_results, strict=True)]
     return np.concatenate(
         [np.full(b.size, np.nan) if a is None else a for a, b in zip(flat_results, expected_results, strict=True)]
-    )
-
-
-def remaining_distance(right, before, after):
-    """Return |after - right| / |before - right|, in Euclidean norms; 1 if that is not a finite number.
-
-    before: the learner's own results; after: those with an edit.
-    """
-    distance_after = np.linalg.norm(after - right)
-    distance_before = np.linalg.norm(before - right)
-    return (
-        distance_after / distance_before if distance_before and np.isfinite(distance_after / distance_before) else 1.0
     )
 
 
@@ -617,39 +649,30 @@ def is_reading(mode, flags):
 
 # ---- the verdict -----------------------------------------------------------------------------------------------------
 def find_mistake_place(finder_input):
-    """Return the place of a mistake as a dict, or None: see `search_edits_for_place`."""
+    """Return the `MistakePlace`, or None: see `search_edits_for_place`."""
     attempt = finder_input.attempt
-    verdict = finder_input.verdict
-    may_be_two = verdict.name in FAR_OFF and not finder_input.unread_argument_names
-    changed_inputs = [] if verdict.name == "changes its input" else list_changed_input_names(finder_input)
+    may_be_two = finder_input.verdict.name in FAR_OFF and not finder_input.unread_argument_names
     with suppress(Exception):  # then the other finders may find something
-        return search_edits_for_place(
-            attempt.exercise,
-            attempt.module,
-            attempt.source,
-            *collect_search_inputs(finder_input),
-            may_be_two,
-            changed_inputs,
-        )
+        search_inputs = collect_search_inputs(finder_input)
+        return search_edits_for_place(attempt.exercise, attempt.module, attempt.source, search_inputs, may_be_two)
     return None
 
 
 def collect_search_inputs(finder_input):
-    """Return (draws, rights_by_trial, further_draws), as `search_edits_for_place` takes them."""
+    """Return the `SearchInputs` for a learner's file."""
     exercise = finder_input.exercise
     attempt = finder_input.attempt
-    right_names_by_trial = [set(trial["right"]) for trial in finder_input.outcome.notes.trials]
+    trials = finder_input.outcome.notes.trials
+    right_names_by_trial = [set(trial["right"]) for trial in trials]
+    changed_inputs = set()
+    if finder_input.verdict.name != "changes its input":
+        changed_inputs = changed_inputs.union(*(trial["changed"] for trial in trials))
     draws = exercise.draw_trials(attempt.seed)
     n_seen = max(2 * len(exercise.inputs), len(right_names_by_trial))
     further_draws = [*draws[n_seen:]]
     for i in range(1, FRESH + 1):
         further_draws += exercise.iter_uncached_trials(attempt.seed + i)
-    return draws[:n_seen], right_names_by_trial, further_draws
-
-
-def list_changed_input_names(finder_input):
-    """Return the sorted names of the inputs that the learner's function changes in any trial."""
-    return sorted(set().union(*(trial["changed"] for trial in finder_input.outcome.notes.trials)))
+    return SearchInputs(draws[:n_seen], right_names_by_trial, further_draws, changed_inputs)
 
 
 def judge_place(finder_input):
@@ -658,41 +681,45 @@ def judge_place(finder_input):
     Return None if there is no such place, or if another finder says more.
     """
     place = finder_input.place
-    if not place or ("nearer" in place and finder_input.departure_verdict):
+    if not place or (place.effect == "nearer" and finder_input.departure_verdict):
         return None
-    if "left" in place:
-        _, mistake, is_always = sometimes.find_likeliest_explanation(finder_input)
-        if mistake and mistake.name == place["left"] and not is_always:
+    if place.remaining_mistake:
+        explanation = sometimes.find_likeliest_explanation(finder_input)
+        if explanation and explanation.mistake.name == place.remaining_mistake and not explanation.is_always:
             return None  # one mistake, not two
     exercise = finder_input.exercise
     verdict = finder_input.verdict
-    kind, location, question = make_kind_where_and_question(place, finder_input)
+    kind = "an axis" if place.kind == "a sum" and is_shape_right_if_squeezed(finder_input) else place.kind
+    question = choose_question(kind, place.part, exercise)
+    kind = kind.partition(": ")[0]
+    location = describe_location(place)
     first_line, *_ = verdict.text.split("\n")
-    if "left" in place:
-        remaining = next(mistake for mistake in exercise.known_mistakes if mistake.name == place["left"])
+    if place.remaining_mistake:
+        remaining = next(mistake for mistake in exercise.known_mistakes if mistake.name == place.remaining_mistake)
         other_question = f"{in_words('the other one', name=remaining.name)} {remaining.beside}"
         text = f"{first_line}\n{in_words('one of two', where=capitalise(location))} {question}\n{other_question}"
         whole_question = f"{capitalise(location)}. {question} {other_question}"
         return Verdict(False, f"{kind}, and {remaining.name}", text, drawn=True, question=whole_question)
-    if len(place["lines"]) > 1:
-        description = "a part: of lines, each" if place.get("each") else "a part: of lines"
+    if len(place.lines) > 1:
+        description = "a part: of lines, each" if place.needs_all_lines else "a part: of lines"
     else:
-        description = "a part: of a line, each" if place.get("each") else "a part: of a line"
-    description = in_words("a part" if place["part"] else description)
-    names = place["results"]
-    if "nearer" in place or "more" in place:
-        consequence = in_words("nearer" if "nearer" in place else "right: more")
+        description = "a part: of a line, each" if place.needs_all_lines else "a part: of a line"
+    description = in_words("a part" if place.part else description)
+    if place.effect == "nearer":
+        consequence = in_words("nearer")
+    elif place.effect == "more right":
+        consequence = in_words("right: more")
     elif verdict.name == "changes its input":
         changed_inputs = next(trial["changed"] for trial in finder_input.outcome.notes.trials if trial["changed"])
         kind = "a copy"
         consequence = in_words("unchanged", names=join_texts(changed_inputs))
         question = PLACES["a copy"]
-    elif set(names) == set(exercise.gives):
+    elif set(place.result_names) == set(exercise.gives):
         consequence = in_words("right: all")
     else:
-        consequence = in_words("right", names=join_texts(names))
+        consequence = in_words("right", names=join_texts(place.result_names))
     text = in_words("different", where=capitalise(location), what=description, then=consequence)
-    if "alone" in place:
+    if place.effect == "not nearer":
         text = in_words("look", where=location)
     whole_question = f"{capitalise(location)}. {question}"
     return Verdict(False, kind, f"{first_line}\n{text} {question}", drawn=True, question=whole_question)
@@ -702,21 +729,18 @@ def capitalise(text):
     return text[:1].upper() + text[1:]
 
 
-def make_kind_where_and_question(place, finder_input):
-    """Return (the edit's kind, its location as text, the question about it). place: from `make_place_dict`."""
-    kind = place["kind"]
-    part = place["part"]
-    lines = list(map(str, place["lines"]))
+def describe_location(place):
+    """Return the lines of a `MistakePlace` as text, with the part of the line that it concerns."""
+    lines = list(map(str, place.lines))
     location = in_words("lines" if len(lines) > 1 else "line", lines=join_texts(lines))
-    location = in_words("line: a part", where=location, part=part) if part else location
-    if kind == "a sum" and is_shape_right_if_squeezed(finder_input):
-        kind = "an axis"
-    name = kind.partition(": ")[0]
-    if (
-        kind == "a sum" and not has_sum(finder_input.exercise) and "sum" not in part
-    ):  # do not ask about a sum that is not there
-        kind = "in one place"
-    return name, location, PLACES[kind]
+    return in_words("line: a part", where=location, part=place.part) if place.part else location
+
+
+def choose_question(kind, part, exercise):
+    """Return the question about a place. kind: the kind of the edits there; part: the part of the line."""
+    if kind == "a sum" and not has_sum(exercise) and "sum" not in part:
+        return PLACES["in one place"]  # do not ask about a sum that is not there
+    return PLACES[kind]
 
 
 def is_shape_right_if_squeezed(finder_input):

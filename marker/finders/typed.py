@@ -3,15 +3,14 @@ questions."""
 
 import ast
 
-from marker.finders.edits import find_own_lines
-from marker.finders.edits import iter_typed_slips as parts_typed
+from marker.finders.edits import find_own_lines, iter_typed_slips
 from marker.verdict import TYPED, Verdict, in_words
 
 
 def list_typed_slips(attempt):
-    """Return [(line, name, whether it has no effect)] of mistakes of the table "Typed" in the learner's own lines."""
-    own = find_own_lines(attempt.source, attempt.exercise.stub)
-    return [part for part in parts_typed(ast.parse(attempt.source)) if part[0] in own]
+    """Return the `TypedSlip`s in the learner's own lines."""
+    own_lines = find_own_lines(attempt.source, attempt.exercise.stub)
+    return [slip for slip in iter_typed_slips(ast.parse(attempt.source)) if slip.line in own_lines]
 
 
 def judge_typed_slip(finder_input):
@@ -20,10 +19,11 @@ def judge_typed_slip(finder_input):
     If an edit makes the results right, only the lines of that edit count.
     """
     place = finder_input.place
-    for line, name, _ in list_typed_slips(finder_input.attempt):
-        if name == "only the entries that are on" and finder_input.verdict.name != "wrong shape":
+    for slip in list_typed_slips(finder_input.attempt):
+        if slip.name == "only the entries that are on" and finder_input.verdict.name != "wrong shape":
             continue  # it is right in `a[mask] = b[mask]`, for example
-        if not place or line in place["lines"]:
-            text = f"{in_words('typed', line=line, name=name)}\n{TYPED[name]}"
-            return Verdict(False, name, text, drawn=finder_input.verdict.drawn, question=TYPED[name])
+        if not place or slip.line in place.lines:
+            question = TYPED[slip.name]
+            text = f"{in_words('typed', line=slip.line, name=slip.name)}\n{question}"
+            return Verdict(False, slip.name, text, drawn=finder_input.verdict.drawn, question=question)
     return None

@@ -122,7 +122,7 @@ def test_blocks_run_one_after_the_other_with_the_same_names(tmp_path, monkeypatc
     monkeypatch.setattr(desk, "Path", lambda name: tmp_path / name.rpartition("/")[2])
     for blocks, printed in ((["a = 3", "a\na + 1"], "4\n"), ([""], ""), (["print(1)", "# nothing"], "")):
         assert desk.run_blocks(blocks) == {"printed": printed}
-    monkeypatch.setattr(desk, "make_error_report", lambda error, file: {"text": f"{error}, in {file}"})
+    monkeypatch.setattr(desk, "explain_error_in_file", lambda error, file: f"{error}, in {file}")
     for blocks, said in (
         (["1 / 0", "2"], "In block 1 above: division by zero, in /tmp/block0.py"),
         (["2", "1 / 0"], "division by zero, in /tmp/block1.py"),

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from marker.trial import call_for_results_and_changes, find_right_result_names
+from marker.trial import find_right_result_names, run_trial
 from marker.verdict import Sentences, Verdict
 from marker.words import read_tables_by_heading
 
@@ -23,9 +23,7 @@ def is_so(attempt):
 
 def is_right(exercise, function, g):
     """Whether all results are right, and no input is changed."""
-    return find_right_result_names(exercise, g, *call_for_results_and_changes(exercise, function, g)) == set(
-        exercise.gives
-    )
+    return find_right_result_names(exercise, g, run_trial(exercise, function, g)) == set(exercise.gives)
 
 
 def first_alone(exercise, g):
