@@ -373,13 +373,13 @@ def check_derivatives(evidence):
     """Raise `Wrong` if dx or a gradient differs from central differences of (forward(params, x) * dy).sum()."""
     errors = []
     for x, dy in evidence.batches:
-        place, gradients = make_place_and_gradients(evidence.calls, evidence.params, x, dy)
-        errors.append(find_mismatches_by_path(place, gradients, evidence.rng, thorough=True))
+        local_loss, gradients = make_local_loss_and_gradients(evidence.calls, evidence.params, x, dy)
+        errors.append(find_mismatches_by_path(local_loss, gradients, evidence.rng, thorough=True))
     if any(errors):
         raise make_gradient_error(evidence.calls, evidence.params, evidence.batches, errors, evidence.rng)
 
 
-def make_place_and_gradients(calls, params, x, dy):
+def make_local_loss_and_gradients(calls, params, x, dy):
     """Return (the `LocalLoss` that differentiates (forward(params, x) * dy).sum(), the learner's gradients {path:
     array}).
 
@@ -389,10 +389,10 @@ def make_place_and_gradients(calls, params, x, dy):
     def weighted_output_sum(nest, dy):
         return (calls.forward(nest["params"], nest["x"]) * dy).sum()
 
-    place = LocalLoss(weighted_output_sum, {"x": x, "params": params}, (dy,))
+    local_loss = LocalLoss(weighted_output_sum, {"x": x, "params": params}, (dy,))
     dx, gradients = calls.backward(params, x, dy)
     gradients = {f'["params"]{k}': gradients.get(k, np.zeros(a.shape)) for k, a in copy_floats_by_path(params).items()}
-    return place, {'["x"]': dx} | gradients
+    return local_loss, {'["x"]': dx} | gradients
 
 
 def format_argument_paths(paths):
@@ -412,7 +412,7 @@ def make_gradient_error(calls, params, batches, errors, rng):
     batch_index = next(i for i, bad in enumerate(errors) if bad)
     batch_errors = errors[batch_index]
     factors = list_factors(errors, batch_errors)
-    place, gradients = make_place_and_gradients(calls, params, *batches[batch_index])
+    local_loss, gradients = make_local_loss_and_gradients(calls, params, *batches[batch_index])
     if all(factors) and factors[batch_index] != 1:
         diagnosis = explain_factor(factors, [len(x) for x, _ in batches], QUESTIONS_BY_POWER)
         return wrong(
@@ -423,7 +423,9 @@ def make_gradient_error(calls, params, batches, errors, rng):
         )
     diagnosis = make_scale_or_length_sentence(calls, params, batches, batch_index, batch_errors, rng)
     if not diagnosis:
-        diagnosis = make_missing_term_sentence(calls, params, batches[batch_index], place, gradients, batch_errors, rng)
+        diagnosis = make_missing_term_sentence(
+            calls, params, batches[batch_index], local_loss, gradients, batch_errors, rng
+        )
     diagnosis += describe_smallest_failing_case(calls)
     return wrong(
         "other gradients: of a block",
@@ -450,8 +452,10 @@ def describe_smallest_failing_case(calls):
     for *size, channels, heads in CASES:
         x, dy = np.random.default_rng(0).normal(size=(2, *size, channels)).round(1)
         try:
-            place, gradients = make_place_and_gradients(calls, calls.first_weights(0, (channels, heads)), x, dy)
-            errors = find_mismatches_by_path(place, gradients, np.random.default_rng(0), thorough=True)
+            local_loss, gradients = make_local_loss_and_gradients(
+                calls, calls.first_weights(0, (channels, heads)), x, dy
+            )
+            errors = find_mismatches_by_path(local_loss, gradients, np.random.default_rng(0), thorough=True)
         except Exception:
             continue  # at this size the file has a different error
         entry_errors = {}
@@ -481,35 +485,36 @@ def make_scale_or_length_sentence(calls, params, batches, batch_index, errors, r
     x, dy = batches[batch_index]
     if batch_index < len(SIZES) and not is_slight(errors):
         return ""
-    if is_right_for_single_example(*make_place_and_gradients(calls, params, x / SMALL, dy), rng):
+    if is_right_for_single_example(*make_local_loss_and_gradients(calls, params, x / SMALL, dy), rng):
         return f" With x / {SMALL} they are right. Is the eps under the root of a norm the same in both passes?"
     T = SIZES[0][1]
     if batch_index >= len(SIZES) and is_right_for_single_example(
-        *make_place_and_gradients(calls, params, x[:, :T], dy[:, :T]), rng
+        *make_local_loss_and_gradients(calls, params, x[:, :T], dy[:, :T]), rng
     ):
         return f" With texts of {T} positions they are right. Which line of `backward` depends on the length of a text?"
     return ""
 
 
-def make_missing_term_sentence(calls, params, batch, place, gradients, errors, rng):
+def make_missing_term_sentence(calls, params, batch, local_loss, gradients, errors, rng):
     """Return a sentence on what would make a wrong gradient right, such as a missing term, or "" if unknown."""
     x, dy = batch
 
-    if '["x"]' in errors and place.is_gradient('["x"]', gradients['["x"]'] + dy, rng):
+    if '["x"]' in errors and local_loss.is_gradient('["x"]', gradients['["x"]'] + dy, rng):
         return " dy itself is missing from dx. Along which path does x reach y unchanged?"
-    if '["x"]' in errors and place.is_gradient('["x"]', gradients['["x"]'] - dy, rng):
+    if '["x"]' in errors and local_loss.is_gradient('["x"]', gradients['["x"]'] - dy, rng):
         return " dx contains dy itself once too often. Along how many paths does x reach y unchanged?"
-    sentence = describe_exchange(gradients, errors, place, rng, format_argument_paths)
+    sentence = describe_exchange(gradients, errors, local_loss, rng, format_argument_paths)
     if sentence:
         return sentence
     if all(
-        is_right_for_single_example(*make_place_and_gradients(calls, params, x[i : i + 1], dy[i : i + 1]), rng)
+        is_right_for_single_example(*make_local_loss_and_gradients(calls, params, x[i : i + 1], dy[i : i + 1]), rng)
         for i in range(len(x))
     ):
         return " With a single text they are right. Where do you sum over the texts?"
     positions = [slice(t, t + 1) for t in range(x.shape[1])]
     if all(
-        is_right_for_single_example(*make_place_and_gradients(calls, params, x[:, t], dy[:, t]), rng) for t in positions
+        is_right_for_single_example(*make_local_loss_and_gradients(calls, params, x[:, t], dy[:, t]), rng)
+        for t in positions
     ):
         return " With texts of a single position they are right. What happens between the positions?"
     return ""
@@ -545,12 +550,14 @@ def print_gradient_errors(learner_path):
     with open_learner_module(learner_path) as module:
         calls = BlockCalls(module)
         params, _ = draw_params_and_gradients(calls, (x, dy), 0)
-        place, gradients = make_place_and_gradients(calls, params, x, dy)
+        local_loss, gradients = make_local_loss_and_gradients(calls, params, x, dy)
     print("the largest relative difference from (f(+h) - f(-h)) / 2h, where f is (forward(params, x) * dy).sum()")
     for k, g in gradients.items():
         if g is not None:
-            array = place.arrays[k].copy()
-            slopes = numerical_gradient(lambda k=k, a=array: place.make_loss_along({k: a - place.arrays[k]})(1), array)
+            array = local_loss.arrays[k].copy()
+            slopes = numerical_gradient(
+                lambda k=k, a=array: local_loss.make_loss_along({k: a - local_loss.arrays[k]})(1), array
+            )
             print(f"{format_argument_paths([k]):30} {relative_difference(g, slopes):.1e}")
 
 

@@ -523,7 +523,7 @@ def da1("""
 
 
 TWO_MISTAKES = [
-    ("da1", "da1 = product(dlogits, W2.T) * 3", "not right", "yours is"),
+    ("da1", "da1 = product(dlogits, W2.T) * 3", "in one place", "Lines 17 and 22: with each of them different, all"),
     ("tanh", "dz1 = 10 * da1 * ((1 + a1**2) / 1)", "a factor", "Line 17, `10 * da1`: with this part different, your"),
     # That p is changed, too, is a mistake of its own.
     ("dlogits", "p[range(len(y)), y] += 1; dlogits = (p + 0.3) / len(y)", "a term", "Look at line 19, `p + 0.3`"),

@@ -261,9 +261,11 @@ def make_place(edits, source, result_names):
     enclosing = [span(node) for node in nodes if span(node)[:2] <= start and end <= span(node)[2:]]
     if len(places) == 1:
         (place,) = places
-    else:  # the smallest node around all of them
+    elif enclosing:  # the smallest node around all of them
         place = min(enclosing, key=lambda position: (-position[0], -position[1], position[2:]))
-    is_in_one = not any(isinstance(node, BLOCKS) and span(node) == place for node in nodes)
+    else:  # they are in two functions
+        place = None
+    is_in_one = place is not None and not any(isinstance(node, BLOCKS) and span(node) == place for node in nodes)
     return MistakePlace(
         kinds.pop() if len(kinds) == 1 else "in one place",
         sorted({place[0], place[2]} if is_in_one else {edit.place[0] for edit in inner}),
