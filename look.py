@@ -285,16 +285,16 @@ def get_mlp_weight_images(params, options):
 def get_resnet_weight_images(params, options):
     """Return the `WeightImages` of the stem's kernels, an image for each channel."""
     kernels = np.moveaxis(params["stem.conv.W"][:, :, 0], 2, 0)  # (C, 3, 3)
-    return make_kernel_images(kernels, "the 3 x 3 weights of {} of the stem")
+    return make_kernel_weight_images(kernels, "the 3 x 3 weights of {} of the stem")
 
 
 def get_vit_weight_images(params, options):
     """Return the `WeightImages` of the embedding, an image for each channel."""
     kernels = params["embed.W"].T.reshape(-1, options.run.patch, options.run.patch)  # (C, size, size)
-    return make_kernel_images(kernels, "the weights by which {} of the embedding multiplies a patch")
+    return make_kernel_weight_images(kernels, "the weights by which {} of the embedding multiplies a patch")
 
 
-def make_kernel_images(kernels, note):
+def make_kernel_weight_images(kernels, note):
     """Return the `WeightImages` of the first `MOST` of kernels (n, h, w), one for each channel.
 
     note: the text below them, with {} in place of the channels.

@@ -45,7 +45,7 @@ def main(argv=None):
         n_digits = 0
         for path in arguments.pictures:
             digits = sheet.cut_digit_rows(path)  # (rows, 10, 28, 28)
-            sheet.save_digits(digits, arguments.cut, Path(path).stem)
+            sheet.save_digits_as_dataset(digits, arguments.cut, Path(path).stem)
             n_digits += digits.shape[0] * digits.shape[1]
         print(
             f"{n_digits} digits are in {arguments.cut}: train on them with "
@@ -61,7 +61,7 @@ def main(argv=None):
     if len(arguments.pictures) == 1:
         input_picture = source.read_digit_picture(arguments.pictures[0])
         p = classify_picture(model, options, input_picture)
-        answer = describe_answer(p, source)
+        answer = describe_likeliest_classes(p, source)
         if arguments.show:
             drawing.save(answers.draw_prediction(input_picture, p, answer, source.classes), arguments.show)
         if input_picture.problem:
@@ -78,7 +78,7 @@ def main(argv=None):
             if input_picture.problem:
                 raise UserError(input_picture.problem)
             p = classify_picture(model, options, input_picture)
-            print(f"{path}: {describe_answer(p, source)}")
+            print(f"{path}: {describe_likeliest_classes(p, source)}")
         except UserError as error:
             status = 2
             print(error)
@@ -90,7 +90,7 @@ def classify_picture(model, options, input_picture):
     return softmax(loading.checkpoint.compute_logits(model, options, input_picture.image[np.newaxis]))[0]
 
 
-def describe_answer(p, source):
+def describe_likeliest_classes(p, source):
     """Return the answer for probabilities p (10,) in words: one class, or two if the network is not sure."""
     names = [source.classes[n] for n in p.argsort()[::-1]]
     first, second = [name for name in names if name != NONE][:2]

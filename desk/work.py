@@ -60,7 +60,7 @@ class Work:
             self.progress[key] = value
         whole = {**self.saved_progress, **self.progress}
         whole |= {kind: {**self.saved_progress.get(kind, {}), **self.progress[kind]} for kind in KINDS}
-        with open_writable_folder(self.folder), atomic_write(self.file) as file:
+        with writable_folder_guard(self.folder), atomic_write(self.file) as file:
             file.write((json.dumps(whole, indent=1) + "\n").encode())
 
     @property
@@ -75,7 +75,7 @@ class Work:
         path = self.folder / folder / f"{exercise.name}.py"
         if not path.exists():
             with (
-                open_writable_folder(path.parent),
+                writable_folder_guard(path.parent),
                 atomic_write(path) as file,
             ):  # atomic, so that a full disk does not leave half a file
                 file.write(make_handout(exercise).encode())
@@ -167,7 +167,7 @@ def make_handout(exercise):
 
 
 @contextmanager
-def open_writable_folder(folder):
+def writable_folder_guard(folder):
     """Context manager for code that writes in a folder: create the folder first. Raises UserError if that is not
     permitted."""
     try:

@@ -92,7 +92,7 @@ class Blank:
         except Wrong as error:
             return Grade(False, error.mark, str(error))
         text = "\n".join([self.format_success(evidence), *evidence.remarks])
-        packages = list_third_party_imports(read_source(module.__file__))
+        packages = list_imports_beyond_numpy(read_source(module.__file__))
         if packages:
             question = "Which of its lines need them, and could you write these lines yourself?"
             text = f"{text}\nYour file imports {' and '.join(packages)}. {question}"
@@ -128,7 +128,7 @@ class Evidence:
 # --- Is the file complete? --------------------------------------------------------------------------------------------
 
 
-def list_third_party_imports(source):
+def list_imports_beyond_numpy(source):
     """Return the sorted names of the modules that `source` imports, except NumPy and the standard library."""
     names = []
     for node in ast.walk(ast.parse(source)):

@@ -149,7 +149,7 @@ def check_calls_are_independent(evidence):
         raise wrong("backward of another x")
 
 
-def check_causality(evidence):
+def check_causality_and_reach(evidence):
     """Raise `Wrong` if a position depends on a later one, or does not depend on itself and every earlier one.
 
     The positions of a text are nearly alike, so their attention scores are nearly equal: each has a visible weight,
@@ -524,7 +524,7 @@ CHECKS = (
     add_batches_and_params,
     check_calls_are_independent,
     check_no_numerical_gradient,
-    check_causality,
+    check_causality_and_reach,
     check_attention_sums,
     check_first_weights_use_rng,
     check_residuals,

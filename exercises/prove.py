@@ -334,10 +334,11 @@ def block_backward(block, own_backward, dy, run_exercise):
     return run_exercise("shortcut", {"dy": dy, "x": x, "y": y, "branch": branch})["dx"]
 
 
-def softmax_backward(layer, own_backward, dweights, run_exercise):
+def softmax_backward(layer, original_backward, dweights, run_exercise):
     """Return dscores of a softmax, (B, h, T, T), for dweights of the same shape.
 
-    The exercise has a single head, so images and heads are merged. own_backward, run_exercise: see `norm_backward`.
+    The exercise has a single head, so images and heads are merged. original_backward, run_exercise: see
+    `norm_backward`.
     """
     shape = dweights.shape  # (B, h, T, T)
     arguments = {"dweights": dweights.reshape(-1, *shape[2:]), "weights": layer.last_call[1].reshape(-1, *shape[2:])}

@@ -35,7 +35,7 @@ def main(argv=None):
     parser = Parser(prog="python -m exercises.symptoms", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="a case (default: all that are recorded)")
     for name in parser.parse_args(argv).names or [case.name for case in CASES]:
-        exercise = load_case(name)
+        exercise = load_detective_case(name)
         fixed = exercise.stub.replace(exercise.wrong, exercise.right)
         lines_by_run = {
             "as it is": list_printed_lines(exercise.stub),
@@ -48,7 +48,7 @@ def main(argv=None):
         print(name, flush=True)
 
 
-def load_case(name):
+def load_detective_case(name):
     """Return the case `name`, even if it is not recorded yet. (The catalogue has only recorded cases.)
 
     Raises UserError if there is no such case, or its file cannot be used.

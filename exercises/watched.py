@@ -37,7 +37,7 @@ def list_arguments(bound_arguments):
     return arguments
 
 
-def negate_gradients(gradients):
+def negate_in_place(gradients):
     """Return the gradients with the opposite sign.
 
     Writable arrays are negated in place, because the learner's file may hold other references to them.
@@ -160,7 +160,7 @@ class Trace:
             return restore_and_copy_gradients(*self.repeated_gradients)
         gradients = function(*bound_arguments.args, **bound_arguments.kwargs)
         if self.negates_gradients and self.n_calls > 1:
-            gradients = negate_gradients(gradients)
+            gradients = negate_in_place(gradients)
             if self.n_calls == FIRST:
                 self.repeated_gradients = replace_leaves(gradients), get_writable_arrays(gradients)
         if self.n_calls <= FIRST or self.open_snapshot:

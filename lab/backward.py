@@ -14,7 +14,7 @@ with program.import_guard("requirements-np.txt"):
 
     import data
     from lab import film
-    from lab.figures import FRAME, GREY, Page
+    from lab.figures import FRAME, GREY, FigurePage
     from lab.results import ROOT
     from loading.options import parse_options
     from main_np import update
@@ -107,7 +107,7 @@ def list_stages(values):
 @plot_style()
 def render_frame(image, stage):
     """Return the frame of the animation with a `Stage`, as an RGB image. image (28, 28): the network's input."""
-    page = Page(HEIGHT, "")
+    page = FigurePage(HEIGHT, "")
     heading_color = TEST if stage.heading == "Backward" else INK
     page.draw_text((26, 36, stage.heading), size=27, weight="bold", ha="left", color=heading_color)
     page.draw_text((774, 36, stage.formula.replace("-", "−")), size=24, family=MONO, ha="right")
@@ -124,7 +124,7 @@ def render_frame(image, stage):
     page.draw_box(400, TOP, 148, BOTTOM - TOP, fill="none", edge=FRAME, corner=0)
     draw_bars(page, stage.hidden_bars.array, 300, 68)
     draw_bars(page, stage.answer_bars.array, 690, 84, has_names=True)
-    return film.render_page(page)
+    return film.render_page_as_image(page)
 
 
 def draw_bars(page, values, x, max_length, has_names=False):

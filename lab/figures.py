@@ -44,7 +44,7 @@ HEAD = {"size": 18, "weight": "bold"}
 CODE = {"family": MONO}
 
 
-class Page:
+class FigurePage:
     """A white figure: x runs from 0 at the left to 800, y from 0 at the top to `height`.
 
     Later shapes cover earlier ones.
@@ -209,7 +209,7 @@ def load_page_network_and_facts():
     facts: what `data_file.make_facts` returns.
     """
     arrays = data_file.load_arrays(ROOT / "page" / "data.npz")
-    model = data_file.build_network(arrays)
+    model = data_file.build_mlp(arrays)
     model.params = {name: p.astype(np.float64) for name, p in model.params.items()}
     return model, data_file.make_facts(arrays)
 
@@ -277,7 +277,7 @@ HEIGHTS = {draw_mnist: 480, draw_augmentation: 472, draw_convolution: 528, draw_
 @plot_style()
 def draw_page_figure(function):
     """Return the figure of a page that `function` draws."""
-    page = Page(HEIGHTS[function], function.__doc__)
+    page = FigurePage(HEIGHTS[function], function.__doc__)
     function(page)
     return page.figure
 

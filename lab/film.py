@@ -17,7 +17,7 @@ with program.import_guard("requirements-np.txt"):
 
     import data
     import main_np
-    from lab.figures import FRAME, GREY, NOTE, Page
+    from lab.figures import FRAME, GREY, NOTE, FigurePage
     from lab.results import ROOT
     from loading.options import parse_options
     from support.drawing import GRID, INK, TEST, TRAIN, plot_style
@@ -74,7 +74,7 @@ def render_frame(state, dataset, limit, n_steps):
 
     limit: the weight whose colour is the darkest; n_steps: the number of steps of the run.
     """
-    page = Page(HEIGHT, "")
+    page = FigurePage(HEIGHT, "")
     large_text = {"size": 21}
     losses = state.losses
     accuracy = np.mean(state.predictions == dataset.test_labels)
@@ -109,7 +109,7 @@ def render_frame(state, dataset, limit, n_steps):
     page.draw_text((26, 504, f"It reads {accuracy:.0%} of 10,000 test images right."), ha="left", **large_text)
     page.draw_box(26, 524, 748, 20, fill="white", edge=FRAME, corner=0)
     page.draw_box(26, 524, max(748 * accuracy, 1), 20, fill=TRAIN, edge="none", corner=0)
-    return render_page(page)
+    return render_page_as_image(page)
 
 
 def draw_weights(page, array, x, y, size, limit):
@@ -129,7 +129,7 @@ def compute_x(step, n_steps):
     return 424 + 350 * np.log(step) / np.log(n_steps)
 
 
-def render_page(page):
+def render_page_as_image(page):
     """Return a page as an RGB image."""
     content = io.BytesIO()
     page.figure.savefig(content, format="png", dpi=PIXELS / page.figure.get_figwidth())

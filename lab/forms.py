@@ -14,7 +14,7 @@ import numpy as np
 import main_np
 from support.checkpoint import describe_misfit
 from support.errors import UserError
-from support.threads import get_model
+from support.threads import get_inner_model
 
 
 class RecordedNetwork:
@@ -33,7 +33,7 @@ class RecordedNetwork:
         self.changes_params = ""
         logits = self.network.forward(x)
         if not isinstance(logits, np.ndarray):
-            place = locate_method(get_model(self.network), "forward")
+            place = locate_method(get_inner_model(self.network), "forward")
             raise UserError(f"{place}: it does not return an array of logits, but {type(logits).__name__}")
         self.logits = logits.copy()
         self.record_first_changed_param("forward")
@@ -45,7 +45,7 @@ class RecordedNetwork:
         grads = self.network.backward(dlogits)
         message = describe_misfit(self.network.params, grads)
         if message:
-            raise UserError(f"{locate_method(get_model(self.network), 'backward')}: {message}")
+            raise UserError(f"{locate_method(get_inner_model(self.network), 'backward')}: {message}")
         self.grads = copy_arrays(grads)
         self.record_first_changed_param("backward")
         return grads
@@ -96,7 +96,7 @@ class InNumPy:
         optimizer = RecordedOptimizer(self.optimizer)
         loss, _ = main_np.train_step(network, optimizer, x.copy(), y.copy(), lr)
         if self.is_by_hand:
-            check_gradient_dtypes(get_model(self.network), network.grads)
+            check_gradient_dtypes(get_inner_model(self.network), network.grads)
         # The parameters before and after the optimizer's step, and its learning rate. Then two texts: on parameters
         # that the network changed itself, and on anything else that `train_step` should not do.
         self.params_before = optimizer.params_before

@@ -229,7 +229,7 @@ class Twin:
             self.vote = make_vote(values, self.slope, error)
 
     @property
-    def values(self):
+    def values_by_judge(self):
         """{judge: its number at the first entry that differs}"""
         values = {HAND: self.first.one, self.file or "in other parts": self.first.other}
         if self.differs_in_gradients and self.vote:
@@ -244,7 +244,7 @@ class Twin:
         if self.is_another_network:
             return Row(self.judge, f"{self.file} is another network: its logits differ before any backward pass")
         if self.first:
-            return Row(self.judge, describe_departure(self.step, self.first, self.values), False)
+            return Row(self.judge, describe_departure(self.step, self.first, self.values_by_judge), False)
         suffix = (
             f" (it shares the lines of {' and '.join(map(format_array_name, self.shared_groups))})"
             if self.shared_groups
@@ -467,10 +467,10 @@ def make_parts_check_row(parts, by_hand, options):
     if parts.fails:
         return Row("in parts", parts.fails, False)
     if parts.first:
-        return Row("in parts", describe_departure(parts.step, parts.first, parts.values), False)
+        return Row("in parts", describe_departure(parts.step, parts.first, parts.values_by_judge), False)
     n = max(options.run.parts, 2)
     split_network = by_hand.network if options.run.parts > 1 else parts.form.network
-    if split_network.is_whole:
+    if split_network.gets_whole_batches:
         return Row("in parts", f"not used: in {n} parts, logits or gradients differ from those of the whole batch")
     return Row(
         "in parts",

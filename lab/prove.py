@@ -384,7 +384,7 @@ def conclude_from_central_differences(findings, options):
         else f"its gradient of {join_first_four_names(wrong_names)} is"
     )
     if "dlogits" in wrong_names:
-        file = find_loss_file_name()
+        file = find_loss_source_file()
         subject = "its dlogits, and each gradient that follows from it, is"
     other_files = [twin.file for twin in findings.twins if twin.differs_in_gradients and twin.blames_hand]
     verb = "have" if len(other_files) > 1 else "has"
@@ -398,7 +398,7 @@ def iter_vote_conclusions(twin, findings, options):
     departure = twin.first
     vote = twin.vote
     if twin.blames_hand and not findings.has_wrong_gradients:
-        culprit = file if departure.group == "gradient" else find_loss_file_name()
+        culprit = file if departure.group == "gradient" else find_loss_source_file()
         agreeing = {judge for judge in vote.values if judge not in vote.outvoted}
         slope = ["central differences"] if SLOPE in agreeing else []
         agreeing = join_names(sorted(agreeing - {SLOPE}) + slope)
@@ -438,7 +438,7 @@ def get_network_file_name(options, framework="np"):
     return f"{options.network.classes.split('.')[0]}_{framework}.py"
 
 
-def find_loss_file_name():
+def find_loss_source_file():
     """Return the name of the file that computes the loss and dlogits.
 
     Return "main_np.compute_loss" if that function changes the numbers of the file's function.

@@ -21,7 +21,7 @@ with program.import_guard("requirements-np.txt"):
     import data
     from exercises.catalogue import BY_NAME
     from lab import film
-    from lab.figures import FRAME, GREY, GREYISH, Page
+    from lab.figures import FRAME, GREY, GREYISH, FigurePage
     from lab.results import ROOT
     from loading.options import parse_options
     from mlp_np import MLP, softmax_cross_entropy
@@ -71,7 +71,7 @@ def draw_scene_image(line, verdict=None, is_passed=False):
 
     verdict: its `VerdictText`, or None while the line is being written.
     """
-    page = Page(HEIGHT, "")
+    page = FigurePage(HEIGHT, "")
     large = {"size": 25, "ha": "left"}
     page.draw_text((26, 38, "You know da1. Find dz1."), weight="bold", size=30, ha="left")
     page.draw_text((26, 88, "The ReLU: a1 = max(z1, 0)"), color=GREY, **large)
@@ -84,7 +84,7 @@ def draw_scene_image(line, verdict=None, is_passed=False):
         color = TRAIN if is_passed else TEST
         page.draw_text((26, 306, verdict.first_sentence), weight="bold", color=color, size=30, ha="left")
         page.draw_text((26, 358, textwrap.fill(verdict.rest, 50)), size=29, ha="left")
-    return film.render_page(page)
+    return film.render_page_as_image(page)
 
 
 class UnitValues(NamedTuple):
@@ -100,7 +100,7 @@ class UnitValues(NamedTuple):
 @plot_style()
 def draw_network_image(values):
     """Return an RGB image of the `UnitValues` of a digit."""
-    page = Page(HEIGHT, "")
+    page = FigurePage(HEIGHT, "")
     page.draw_text((26, 38, "Your line, in a network"), weight="bold", size=30, ha="left")
     page.draw_text((26, 84, "a digit"), (262, 84, "four of the hidden units"), size=22, color=GREY, ha="left")
     page.draw_pixels(values.image, 26, 104, 150)
@@ -118,7 +118,7 @@ def draw_network_image(values):
             style = {"color": color, "weight": "bold"} if row == 2 else {}
             page.draw_text((x + 58, 282 + 48 * row, number), size=27, family=MONO, **style)
     page.draw_text((26, 426, "A unit that is off passes nothing back."), size=29, ha="left")
-    return film.render_page(page)
+    return film.render_page_as_image(page)
 
 
 def compute_unit_values():

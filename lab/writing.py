@@ -86,7 +86,7 @@ def find_nearest_images(images, candidates):
     return candidates[indices]
 
 
-def compute_distances(images, other_images):
+def compute_pair_distances(images, other_images):
     """Return the root mean squared difference of the pixels, from 0 to 255, of each pair of images: (B,)."""
     return np.sqrt(((images.astype(float) - other_images) ** 2).mean(axis=(1, 2)))
 
@@ -96,7 +96,7 @@ def summarise_nearest_distances(images, candidates):
 
     Return {"median": the median distance, "equal": the fraction of images that equal a candidate}.
     """
-    distances = compute_distances(images, find_nearest_images(images, candidates))
+    distances = compute_pair_distances(images, find_nearest_images(images, candidates))
     return {"median": round(float(np.median(distances)), 3), "equal": float((distances == 0).mean())}
 
 
@@ -218,7 +218,7 @@ def get_text_runs(result):
 @plot_style()
 def draw_digits(image_rows):
     """Digits that the GPT wrote, asked for 0 to 9"""
-    page = figures.Page(62 + 76 * len(image_rows), draw_digits.__doc__)
+    page = figures.FigurePage(62 + 76 * len(image_rows), draw_digits.__doc__)
     for row, row_images in enumerate(image_rows):
         for digit, image in enumerate(row_images):
             page.draw_pixels(image, 26 + 75.6 * digit, 62 + 76 * row, 68)
@@ -228,7 +228,7 @@ def draw_digits(image_rows):
 @plot_style()
 def draw_nearest(images, neighbours):
     """Above, digits that the GPT wrote; below, the training image nearest to each"""
-    page = figures.Page(62 + 2 * 76 * len(images) // 10 + 20 * (len(images) // 10 - 1), draw_nearest.__doc__)
+    page = figures.FigurePage(62 + 2 * 76 * len(images) // 10 + 20 * (len(images) // 10 - 1), draw_nearest.__doc__)
     for i, pair in enumerate(zip(images, neighbours, strict=True)):
         row, column = divmod(i, 10)
         for is_below, image in enumerate(pair):
@@ -239,7 +239,7 @@ def draw_nearest(images, neighbours):
 @plot_style()
 def draw_temperatures(images_by_temperature, digit):
     """Draw a digit that was written ten times at each temperature. images_by_temperature: {temperature: images}."""
-    page = figures.Page(62 + 76 * len(images_by_temperature), f"A {digit}, written ten times at each temperature")
+    page = figures.FigurePage(62 + 76 * len(images_by_temperature), f"A {digit}, written ten times at each temperature")
     for row, (t, images) in enumerate(images_by_temperature.items()):
         page.draw_text((62, 100 + 76 * row, f"{t}"), size=18)
         for column, image in enumerate(images):
@@ -271,7 +271,7 @@ def draw_temperature_curve(result):
 @plot_style()
 def draw_patches(words):
     """The 128 words: patches of 4 × 4 pixels, from no ink to much"""
-    page = figures.Page(440, draw_patches.__doc__)
+    page = figures.FigurePage(440, draw_patches.__doc__)
     for word, pixels in enumerate(words):
         page.draw_pixels(pixels.reshape(texts.PATCH, -1), 26 + 47 * (word % 16), 62 + 47 * (word // 16), 40)
     return page.figure
@@ -302,7 +302,7 @@ def draw_and_save_pictures(writer, train_images):
         figures.save_figure(figure, results.ROOT / "png" / f"{name}.png")
 
 
-def train_digit_runs():
+def train_and_save_digit_runs():
     """Train and measure the missing runs of networks that write digits, and draw the pictures."""
     classifier = load_or_train_run("")
     dataset = data.load()
@@ -324,7 +324,7 @@ def train_digit_runs():
     save_as_float16(first_run.model, results.ROOT / "page" / f"{WRITER}.npz")
 
 
-def train_name_runs():
+def train_and_save_name_runs():
     """Train and measure the missing runs of networks that write names, and save the weights of the first run."""
     for seed in map(str, NAME_SEEDS):
         result = results.load_results().get("names", {"command": "python -m lab.writing", "runs": {}})
@@ -338,7 +338,7 @@ def train_name_runs():
     save_as_float16(first_run.model, results.ROOT / "page" / "names.npz")
 
 
-def train_text_runs():
+def train_and_save_text_runs():
     """Train and measure the missing runs of networks that learn a text, and save the weights of the first run."""
     for recipe, seeds in TEXT_SEEDS.items():
         for seed in map(str, seeds):
@@ -374,9 +374,9 @@ def get_last_test_metrics(history):
 
 def main():
     Parser(description=__doc__).parse_args()
-    train_text_runs()
-    train_name_runs()
-    train_digit_runs()
+    train_and_save_text_runs()
+    train_and_save_name_runs()
+    train_and_save_digit_runs()
     result = results.load_results()
     tables = (
         make_table(result["writing"]),

@@ -75,10 +75,10 @@ class Catalogue:
             if path.name not in named_folders and any(CUT in read_text(file) for file in path.glob("[!_.]*.py")):
                 yield path.name
 
-    def read_part_exercises(self, subfolder, exercise_names, includes_unnamed):
-        """Return the exercises of a subfolder with these names. includes_unnamed: also those that no part names."""
+    def read_part_exercises(self, subfolder, exercise_names, includes_unlisted):
+        """Return the exercises of a subfolder with these names. includes_unlisted: also those that no part names."""
         folder = self.path / subfolder
-        if includes_unnamed:
+        if includes_unlisted:
             listed_names = set()
             for _, other_subfolder, part_names in self.order:
                 if other_subfolder == subfolder:

@@ -99,7 +99,7 @@ def iter_problems(exercise, seed=0, n_draws=DRAWS):
     if not exercise.inputs:
         yield from exercise.kind.iter_problems(exercise, partial(mark_text, exercise, seed))
         return
-    text = find_draw_error(exercise, seed)
+    text = describe_draw_error(exercise, seed)
     if text:
         yield text
         return
@@ -123,7 +123,7 @@ def mark_text(exercise, seed, text):
 
 
 # ---- inputs ----------------------------------------------------------------------------------------------------------
-def find_draw_error(exercise, seed, seconds=SECONDS):
+def describe_draw_error(exercise, seed, seconds=SECONDS):
     """Return why the inputs cannot be drawn, with the line that raises or never ends; "" if they can be drawn."""
     errors = []
     began = time.process_time()
@@ -201,7 +201,7 @@ def find_axis_problem(exercise, name, axis, draws_and_arrays):
         return None
     matching_sizes = []
     for key in sizes(draws_and_arrays[0][0]):
-        if all(sizes(g).get(key) == a.shape[axis] for g, a in draws_and_arrays):
+        if all(sizes(draw).get(key) == a.shape[axis] for draw, a in draws_and_arrays):
             matching_sizes.append(key)
     is_named = bool(size or matching_sizes or is_first)
     size = size or (matching_sizes[0] if matching_sizes else "")
@@ -260,10 +260,10 @@ def explain_wrong_answer(exercise, code, seed):
     trials = []
     try:
         with limited_function(exercise, code) as function:
-            for g in exercise.draw_trials(seed):
-                trial_result = run_trial(exercise, function, g)
+            for draw in exercise.draw_trials(seed):
+                trial_result = run_trial(exercise, function, draw)
                 for name, result in zip(exercise.gives, trial_result.results, strict=False):
-                    text = explain_wrong_result(exercise, g, name, result)
+                    text = explain_wrong_result(exercise, draw, name, result)
                     if text:
                         return text
                 trials.append(make_trial_notes(trial_result))
@@ -275,20 +275,20 @@ def explain_wrong_answer(exercise, code, seed):
     return " ".join(verdict.text.split()) or "one call gives other results than another"
 
 
-def explain_wrong_result(exercise, g, name, result):
+def explain_wrong_result(exercise, draw, name, result):
     """Return why a result is wrong, as text; "" if it is right, or if the marker has its own message for the mistake.
 
-    g: a draw, whose attribute `name` is the right result.
+    draw: the inputs and right results; its attribute `name` is the right result.
     """
     if result is None:
         return explain_none(name, exercise.answer)
     actual = convert_number_to_array(result)
-    expected = np.asarray(getattr(g, name))
+    expected = np.asarray(getattr(draw, name))
     if type(actual) is not np.ndarray:
         kind = "an array of numbers" if expected.ndim or isinstance(result, (list, tuple)) else "a number"
         return f"{name} should be {kind}; yours is of type {type(result).__name__}"
     if expected.dtype.kind not in "biuf":
-        kind = type(getattr(g, name)).__name__
+        kind = type(getattr(draw, name)).__name__
         return f"{name} should be a number or an array of numbers; the function that draws the inputs has a {kind}"
     if actual.shape != expected.shape or actual.dtype.kind != expected.dtype.kind or agree(actual, expected):
         return ""
@@ -326,10 +326,10 @@ def iter_wrong_slopes(exercise, seed, n_seeds=SEEDS):
     wrong = {}
     compared_names = set()
     for draw_seed in range(seed, seed + n_seeds):
-        for g in exercise.iter_uncached_trials(draw_seed):
-            for name in (name for name in exercise.gives if name[1:] in vars(g).get("losses", {})):
+        for draw in exercise.iter_uncached_trials(draw_seed):
+            for name in (name for name in exercise.gives if name[1:] in vars(draw).get("losses", {})):
                 try:
-                    text, entries = find_slope_error_and_count(g, name, np.random.default_rng(draw_seed))
+                    text, entries = find_slope_error_and_count(draw, name, np.random.default_rng(draw_seed))
                 except Exception as error:
                     text = f"the loss of {name[1:]}: {type(error).__name__}: {error}"
                     entries = 0
@@ -341,15 +341,15 @@ def iter_wrong_slopes(exercise, seed, n_seeds=SEEDS):
         yield f"nothing proves {name}: its loss has a kink at each entry that was tried"
 
 
-def find_slope_error_and_count(g, name, rng, max_entries=ENTRIES, h=1e-6):
+def find_slope_error_and_count(draw, name, rng, max_entries=ENTRIES, h=1e-6):
     """Compare some entries of a gradient with central differences of its loss.
 
-    Return (the first difference as text, or ""; the number of entries compared). g: a draw; name: the gradient's name;
+    Return (the first difference as text, or ""; the number of entries compared). name: the gradient's name;
     h: the step of the differences. Entries near a kink, where the slopes on both sides differ, are skipped.
     """
-    loss = g.losses[name[1:]]
-    array = getattr(g, name[1:])
-    gradient = np.asarray(getattr(g, name))
+    loss = draw.losses[name[1:]]
+    array = getattr(draw, name[1:])
+    gradient = np.asarray(getattr(draw, name))
     if gradient.shape != array.shape:
         return f"{name} has the shape {gradient.shape}, and {name[1:]} has {array.shape}", 0
     entries = [np.unravel_index(i, array.shape) for i in rng.permutation(array.size)[:max_entries]]
@@ -394,9 +394,9 @@ def iter_misnamed_mistakes(exercise, seed, n_seeds=SEEDS):
 
 def find_raised_error(exercise, mistake, seed):
     """Return, as text, the error that a mistake's code raises on some draw; "" if it raises none."""
-    for g in exercise.draw_trials(seed):
+    for draw in exercise.draw_trials(seed):
         try:
-            exercise.run_code_for_variables(mistake.code, g, Budget(LINES))
+            exercise.run_code_for_variables(mistake.code, draw, Budget(LINES))
         except Stopped:
             return f"an error: it runs more than {LINES:,} lines"
         except Exception as error:
@@ -414,10 +414,11 @@ def iter_misnamed_written_mistakes(exercise, seed):
 
 @np.errstate(all="ignore")  # some mistakes overflow
 def judge_values(exercise, seed, compute_values):
-    """Return the `Verdict` on a function whose results are right except those in compute_values(g), {output: value}."""
+    """Return the `Verdict` on a function whose results are right except those in compute_values(draw), {output:
+    value}."""
     trials = []
-    for g in exercise.draw_trials(seed):
-        results = {name: getattr(g, name) for name in exercise.gives} | compute_values(g)
+    for draw in exercise.draw_trials(seed):
+        results = {name: getattr(draw, name) for name in exercise.gives} | compute_values(draw)
         trials.append(make_trial_notes(TrialResult([*results.values()])))
     return exercise.kind.judge(exercise, seed, Outcome(Notes(trials, follows=True)))
 
@@ -435,7 +436,7 @@ def iter_mistakes_found_by_edits(exercise, seed):
         with suppress(Exception), suppress_side_effects():
             exec(compile(source, "a mistake", "exec"), vars(module))
             function = getattr(module, exercise.function.name)
-            results = [run_trial(exercise, function, g) for g in first_draws]
+            results = [run_trial(exercise, function, draw) for draw in first_draws]
             rights = [find_right_result_names(exercise, *pair) for pair in zip(first_draws, results, strict=True)]
             search_inputs = repair.SearchInputs(first_draws, rights, further_draws)
             place = repair.search_edits_for_place(exercise, module, source, search_inputs, may_be_two=False)
@@ -466,7 +467,7 @@ def iter_survivors(exercise, seed=0, n_draws=DRAWS):
     tree = parse_counting_lines(source)
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     all_draws = [list(exercise.iter_uncached_trials(seed + i)) for i in range(n_draws)]
-    names = sorted(set.intersection(*(set(sizes(g)) for g in all_draws[0])) - set(exercise.takes))
+    names = sorted(set.intersection(*(set(sizes(draw)) for draw in all_draws[0])) - set(exercise.takes))
     edits = []
     for function in functions:
         edits += iter_edits(function, source, exercise.stub, exercise.takes, names)
@@ -543,8 +544,8 @@ def is_always_right(exercise, code, draws_by_seed):
     draws_by_seed: a list of lists of draws, one draw for each trial.
     """
     with suppress(Exception, Stopped), limited_function(exercise, code) as function:
-        for g in chain.from_iterable(draws_by_seed):
-            if find_right_result_names(exercise, g, run_trial(exercise, function, g)) != set(exercise.gives):
+        for draw in chain.from_iterable(draws_by_seed):
+            if find_right_result_names(exercise, draw, run_trial(exercise, function, draw)) != set(exercise.gives):
                 return False
         return True
     return False
@@ -559,18 +560,18 @@ class ArbitraryInputs:
         rng = np.random.default_rng(0)
         trials = [*chain.from_iterable(draws)]
         self.draws = [draw_arbitrary(trials[i % len(trials)], exercise, rng) for i in range(n_draws)]
-        self.results = [self.run_code(self.right, g) for g in self.draws]
+        self.results = [self.run_code(self.right, draw) for draw in self.draws]
 
     def find_equality_reason(self, code):
         """Return a reason if `code` gives the answer's results on all these inputs; "" if it does not."""
-        pairs = [(g, right) for g, right in zip(self.draws, self.results, strict=True) if right is not None]
-        alike = all(is_equal_to_rounding(self.run_code(code, g), right) for g, right in pairs)
+        pairs = [(draw, right) for draw, right in zip(self.draws, self.results, strict=True) if right is not None]
+        alike = all(is_equal_to_rounding(self.run_code(code, draw), right) for draw, right in pairs)
         return "it is the same whatever is given" if len(pairs) > len(self.draws) / 4 and alike else ""
 
-    def run_code(self, code, g):
+    def run_code(self, code, draw):
         """Return the results of the function in `code` on one draw, as a list; None if it fails."""
         with suppress(Exception, Stopped), limited_function(self.exercise, code) as function:
-            results = function(*self.exercise.copy_arguments_by_name(g).values())
+            results = function(*self.exercise.copy_arguments_by_name(draw).values())
             return [
                 convert_number_to_array(result) for result in (results if isinstance(results, tuple) else [results])
             ]
@@ -585,9 +586,9 @@ def is_equal_to_rounding(results, expected_results):
     return False
 
 
-def draw_arbitrary(g, exercise, rng):
-    """Return a copy of the draw g in which random values of the same type and shape replace all inputs."""
-    inputs = dict(vars(g))
+def draw_arbitrary(draw, exercise, rng):
+    """Return a copy of the draw in which random values of the same type and shape replace all inputs."""
+    inputs = dict(vars(draw))
     for name in inputs.keys() - set(exercise.gives):
         value = inputs[name]
         if isinstance(value, np.ndarray) and value.dtype.kind == "f":

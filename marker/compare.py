@@ -53,7 +53,7 @@ def judge_trials(exercise, seed, outcome):
     if outcome.notes.remembers:
         return wrong_verdict("remembers an earlier call")
     if outcome.notes.at_zero:
-        kinks = join_texts(next(g.kinks for g in draws if hasattr(g, "kinks")), "or")
+        kinks = join_texts(next(draw.kinks for draw in draws if hasattr(draw, "kinks")), "or")
         return wrong_verdict("not finite: at a kink", name=str(outcome.notes.at_zero[0]), kinks=kinks)
     return Verdict(True, "passed", "")
 
@@ -140,9 +140,9 @@ def judge_result(answer, t, name, result):
     first, then type, then values.
     """
     exercise = answer.exercise
-    g = answer.draws[t]
+    draw = answer.draws[t]
     kind = result["type"]
-    reference = np.asarray(getattr(g, name))
+    reference = np.asarray(getattr(draw, name))
     if kind == "NoneType" and exercise.needs_torch:
         return wrong_verdict("no gradient kept", name=name)
     if kind == "NoneType":
@@ -208,12 +208,12 @@ def judge_known_mistake(answer, t, name):
             continue
         if not is_value_in_all_trials(answer, name, value) or not is_mistake_in_other_results(answer, mistake, name):
             continue
-        if is_always_0 and any(np.any(value(g)) for g in draws):
+        if is_always_0 and any(np.any(value(draw)) for draw in draws):
             continue  # its result is 0 here by chance: its last row may have no entry, for example
         n_explained = 0
-        for g, trial in zip(draws, (*trials, *answer.further), strict=False):
+        for draw, trial in zip(draws, (*trials, *answer.further), strict=False):
             for output, numbers in trial["numbers"].items():
-                n_explained += agree(numbers, value_with_mistake(exercise, mistake, output, g))
+                n_explained += agree(numbers, value_with_mistake(exercise, mistake, output, draw))
         if n_explained > max_explained:
             best = mistake
             max_explained = n_explained
@@ -267,7 +267,7 @@ def is_mistake_in_other_results(answer, mistake, name):
 def is_value_in_all_trials(answer, name, get_value):
     """Return True if the result `name` equals get_value(draw) in all trials in which it has numbers."""
     pairs = zip(answer.draws, (*answer.trials, *answer.further), strict=False)
-    return all(agree(trial["numbers"][name], get_value(g)) for g, trial in pairs if name in trial["numbers"])
+    return all(agree(trial["numbers"][name], get_value(draw)) for draw, trial in pairs if name in trial["numbers"])
 
 
 def is_value_in_both_sizes(answer, t, name, get_value):
@@ -279,9 +279,9 @@ def is_value_in_both_sizes(answer, t, name, get_value):
     return t in pair and all(agree(answer.trials[i]["numbers"][name], get_value(answer.draws[i])) for i in pair)
 
 
-def value_with_mistake(exercise, mistake, output, g):
-    """Return the value of the result `output`, for the draw g, of a function with this mistake."""
-    return exercise.wrong_results_with_mistake(mistake, g).get(output, getattr(g, output))
+def value_with_mistake(exercise, mistake, output, draw):
+    """Return the value of the result `output`, for a draw, of a function with this mistake."""
+    return exercise.wrong_results_with_mistake(mistake, draw).get(output, getattr(draw, output))
 
 
 def describe_shapes(name, expected_shape, actual_shape):
@@ -323,11 +323,11 @@ def judge_unknown_mistake(answer, t, name):
     Its text gives numbers that help to find it.
     """
     exercise = answer.exercise
-    g = answer.draws[t]
+    draw = answer.draws[t]
     actual = answer.trials[t]["numbers"][name]
-    reference = np.asarray(getattr(g, name), np.float64)
+    reference = np.asarray(getattr(draw, name), np.float64)
     for argument in exercise.takes:
-        is_array = isinstance(vars(g).get(argument), np.ndarray)
+        is_array = isinstance(vars(draw).get(argument), np.ndarray)
         value = attrgetter(argument)
         if is_array and is_value_in_both_sizes(answer, t, name, value) and is_value_in_all_trials(answer, name, value):
             return Verdict(False, f"{argument} returned", said("returned", name=name, other=argument), drawn=True)
@@ -352,23 +352,23 @@ def judge_unknown_mistake(answer, t, name):
     if mark == "not right" and agree(actual, factor * reference) and factor:
         size_factor = find_size_factor(answer, name)
         size_names = size_factor.powers if size_factor else exercise.units_by_size
-        values = {size: vars(g).get(size) for size in size_names}
+        values = {size: vars(draw).get(size) for size in size_names}
         scalars = {size: value for size, value in values.items() if np.isscalar(value)}
         sizes_here = ", ".join(said("here: a size", size=size, value=value) for size, value in scalars.items())
         text += f" {said('times: a size' if size_factor else 'times', factor=factor, made=size_factor)}"
         text += f" {said('here', sizes=sizes_here)}" if sizes_here else ""
-    counts = np.asarray(getattr(g, name)).dtype.kind == "i"  # among token ids, none is further off than another
+    counts = np.asarray(getattr(draw, name)).dtype.kind == "i"  # among token ids, none is further off than another
     worst = np.unravel_index((~is_right if counts else error).argmax(), error.shape)
     number_texts = {
         "mine": format_distinct_from(actual[worst], reference[worst]),
         "right": format_distinct_from(reference[worst], actual[worst]),
     }
     text += "\n" + said("first off" if counts else "furthest off", entry=f"{name}{format_index(worst)}", **number_texts)
-    entries = vars(g).get(name[1:])
+    entries = vars(draw).get(name[1:])
     if np.shape(entries) == actual.shape and 0 < abs(entries[worst]) < 1e-6:
         text += f" {said('there', name=name[1:], value=entries[worst])}"
-    if name[1:] in vars(g).get("losses", {}):
-        text += describe_nudge(g, name, worst, actual[worst])
+    if name[1:] in vars(draw).get("losses", {}):
+        text += describe_nudge(draw, name, worst, actual[worst])
     return Verdict(False, mark, text, drawn=True)
 
 
@@ -376,15 +376,15 @@ def find_size_factor(answer, name):
     """Return the `SizeProduct` by which the result `name` is off in all trials; None if there is none."""
     factors = []
     all_sizes = []
-    for g, trial in zip(answer.draws, (*answer.trials, *answer.further), strict=False):
+    for draw, trial in zip(answer.draws, (*answer.trials, *answer.further), strict=False):
         actual = trial["numbers"].get(name)
-        reference = np.asarray(getattr(g, name))
+        reference = np.asarray(getattr(draw, name))
         if actual is None or actual.shape != reference.shape:
             return None
         if not reference.any():
             continue
         factors.append((actual * reference).sum() / (reference * reference).sum())
-        all_sizes.append(sizes(g))
+        all_sizes.append(sizes(draw))
         if not agree(actual, factors[-1] * reference):
             return None
     named_sizes = [
@@ -405,15 +405,15 @@ def format_distinct_from(a, b):
     return f"{a:.{digits}g}"
 
 
-def describe_nudge(g, name, index, actual, h=1e-3):
+def describe_nudge(draw, name, index, actual, h=1e-3):
     """Return a line that says how the loss changes if one entry of an array grows by h.
 
-    g: a draw; name: the gradient with respect to that array; index: the entry; actual: the learner's gradient there.
+    name: the gradient with respect to that array; index: the entry; actual: the learner's gradient there.
     Return "" if the loss has a kink within this step, because the difference quotient is then not the derivative.
     """
-    array = getattr(g, name[1:]).copy()
-    loss = g.losses[name[1:]]
-    gradient = getattr(g, name)
+    array = getattr(draw, name[1:]).copy()
+    loss = draw.losses[name[1:]]
+    gradient = getattr(draw, name)
     before = loss(array)
     array[index] += h
     after = loss(array)

@@ -21,6 +21,6 @@ def agree(a, b, rounding=ROUNDING):
         return bool(((a == b) | np.isnan(a) & np.isnan(b) | (error <= rounding * scale)).all())
 
 
-def sizes(g):
-    """Return {name: value} of the integers among the attributes of a draw g: the sizes of its arrays."""
-    return {name: value for name, value in vars(g).items() if type(value) is int}
+def sizes(draw):
+    """Return {name: value} of the integers among the attributes of a draw: the sizes of its arrays."""
+    return {name: value for name, value in vars(draw).items() if type(value) is int}

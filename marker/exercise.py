@@ -91,8 +91,8 @@ class Tool(NamedTuple):
 
     mark: str  # the mark of a file that did not use the tool
     text: str  # the verdict's text then
-    doubled: Callable  # doubled(module, g): a context manager in which the tool computes doubled gradients
-    then: Callable  # then(g): {name: array}, the right results in that context
+    doubled: Callable  # doubled(module, draw): a context manager in which the tool computes doubled gradients
+    then: Callable  # then(draw): {name: array}, the right results in that context
 
 
 # Earlier names of methods and properties, which a folder of exercises may use.
@@ -121,7 +121,7 @@ class Exercise:
     # The same, for unusual inputs, such as rows far from 0. These trials are run only if all results of the trials
     # before them are right, so that they do not hide a more specific mistake.
     further = ()
-    arguments = None  # arguments(g): {name: argument}, if the arguments are not simply attributes of g
+    arguments = None  # arguments(draw): {name: argument}, if the arguments are not simply attributes of the draw
     entrywise = ""  # the array whose shape the result has, if the function works entry by entry and sums nothing
     counts = {}  # noqa: RUF012  {a size: what it counts}, for sizes that the folder does not name
     may_change = ()  # the arguments that the function may change in place
@@ -298,15 +298,15 @@ class Exercise:
                 first_draw, second_draw = draw_distinct_pair(draw, rng, first_draw)
             yield from map(self.complete_draw, (first_draw, second_draw))
 
-    def complete_draw(self, g):
+    def complete_draw(self, draw):
         """Add to a draw its missing results, computed by the answer, and `losses`. Return the draw.
 
         losses: {array's name: the loss as a function of that array}. Raises ValueError if the answer does not set a
         result or runs too many lines.
         """
-        missing = [name for name in self.gives if not hasattr(g, name)]
+        missing = [name for name in self.gives if not hasattr(draw, name)]
         if missing:
-            names = {"np": np, **vars(g), **self.copy_arguments_by_name(g), SPEND: Budget(LINES).spend}
+            names = {"np": np, **vars(draw), **self.copy_arguments_by_name(draw), SPEND: Budget(LINES).spend}
             try:
                 with np.errstate(all="ignore"):
                     exec(compile_with_budget(self.formula), names)
@@ -315,17 +315,17 @@ class Exercise:
             unset = [name for name in missing if name not in names]
             if unset:
                 raise ValueError(f"the answer does not set {unset[0]}, which `{self.function.name}` returns")
-            vars(g).update({name: names[name] for name in missing})
+            vars(draw).update({name: names[name] for name in missing})
         if self.loss:
-            loss_names = self.loss.keys() - set(vars(g).get("constants", ()))
-            g.losses = {name: partial(self.compute_loss, g, name) for name in loss_names}
-        return g
+            loss_names = self.loss.keys() - set(vars(draw).get("constants", ()))
+            draw.losses = {name: partial(self.compute_loss, draw, name) for name in loss_names}
+        return draw
 
-    def compute_loss(self, g, name, array):
-        """Return the loss that belongs to the array `name` of the draw g, computed with `array` in its place."""
+    def compute_loss(self, draw, name, array):
+        """Return the loss that belongs to the array `name` of the draw, computed with `array` in its place."""
         function = self.loss[name]
         return function(
-            **{argument: getattr(g, argument) for argument in get_parameter_names(function)} | {name: array}
+            **{argument: getattr(draw, argument) for argument in get_parameter_names(function)} | {name: array}
         )
 
     def draw_by_shapes(self, rng):
@@ -360,12 +360,12 @@ class Exercise:
         text = inspect.cleandoc(self.stub.split('"""', 2)[1])
         return parse_blocks(text.partition("\n")[2], self.takes)
 
-    def copy_arguments_by_name(self, g):
-        """Return {name: argument} for one call with the draw g. Arrays and lists are copies, which may be modified."""
+    def copy_arguments_by_name(self, draw):
+        """Return {name: argument} for one call with the draw. Arrays and lists are copies, which may be modified."""
         if self.arguments:
-            arguments = self.arguments(g)
+            arguments = self.arguments(draw)
             return {name: arguments[name] for name in self.takes}
-        return {name: copy.copy(getattr(g, name)) for name in self.takes}
+        return {name: copy.copy(getattr(draw, name)) for name in self.takes}
 
     @cached_property
     def known_mistakes(self):
@@ -391,10 +391,10 @@ class Exercise:
         by_numbers = {}
         for mistake in self.known_mistakes:
             numbers = []
-            for t, g in enumerate(self.draw_trials(0)):
+            for t, draw in enumerate(self.draw_trials(0)):
                 numbers += [
                     (t, name, format_entries_with_8_digits(a))
-                    for name, a in self.wrong_results_with_mistake(mistake, g).items()
+                    for name, a in self.wrong_results_with_mistake(mistake, draw).items()
                 ]
             by_numbers.setdefault(tuple(numbers), mistake)
         by_numbers.pop((), None)
@@ -415,33 +415,33 @@ class Exercise:
         """Return the answer's code with these changes, applied one after the other."""
         return reduce(lambda formula, text: apply_change(formula, text, self.gives[0]), changes, self.formula)
 
-    def wrong_results_with_mistake(self, mistake, g):
-        """Return {output: value} of the results that a function with this mistake gets wrong in the draw g.
+    def wrong_results_with_mistake(self, mistake, draw):
+        """Return {output: value} of the results that a function with this mistake gets wrong in the draw.
 
-        The result is cached in g.
+        The result is cached in the draw.
         """
-        values_by_mistake = vars(g).setdefault("computed", {})
+        values_by_mistake = vars(draw).setdefault("computed", {})
         if mistake not in values_by_mistake:
-            values_by_mistake[mistake] = self.wrong_results_of_code(mistake.code, g, Budget(LINES))
+            values_by_mistake[mistake] = self.wrong_results_of_code(mistake.code, draw, Budget(LINES))
         return values_by_mistake[mistake]
 
-    def wrong_results_of_code(self, code, g, budget):
-        """Return {output: value} of the results that `code` gets wrong in the draw g.
+    def wrong_results_of_code(self, code, draw, budget):
+        """Return {output: value} of the results that `code` gets wrong in the draw.
 
         Return {} if the code fails or exceeds its budget.
         """
         with suppress(Exception, Stopped):
-            names = self.run_code_for_variables(code, g, budget)
+            names = self.run_code_for_variables(code, draw, budget)
             with np.errstate(all="ignore"):
-                return {o: names[o] for o in self.gives if not agree(names[o], getattr(g, o))}
+                return {o: names[o] for o in self.gives if not agree(names[o], getattr(draw, o))}
         return {}
 
-    def run_code_for_variables(self, code, g, budget):
-        """Run the code of a change on the draw g, and return {name: value} of its variables.
+    def run_code_for_variables(self, code, draw, budget):
+        """Run the code of a change on the draw, and return {name: value} of its variables.
 
         Raises what the code raises.
         """
-        names = {"np": np, **vars(g), **self.copy_arguments_by_name(g), SPEND: budget.spend}
+        names = {"np": np, **vars(draw), **self.copy_arguments_by_name(draw), SPEND: budget.spend}
         with np.errstate(all="ignore"):
             exec(code, names)
         return names
@@ -514,7 +514,7 @@ def draw_distinct_pair(draw, rng, first_draw):
     Raises ValueError if there is no such draw among DRAWS.
     """
     draws = [draw(rng) for _ in range(DRAWS)]
-    constant = set.intersection(*({*sizes(g).items()} for g in (first_draw, *draws)))
+    constant = set.intersection(*({*sizes(draw).items()} for draw in (first_draw, *draws)))
     for second_draw in draws:
         if not (sizes(first_draw).items() & sizes(second_draw).items()) - constant:
             return first_draw, second_draw

@@ -54,7 +54,7 @@ FINDERS = {
     "typed": typed.judge_typed_slip,
     "pairs": pairs.judge_pair,
     "unread": unread.judge_unread_argument,
-    "place": repair.judge_place,
+    "place": repair.judge_mistake_place,
     "sometimes": sometimes.judge_likeliest_mistake,
     "values": values.judge_array,
     "depart": lambda finder_input: finder_input.departure_verdict,

@@ -58,10 +58,10 @@ class Function(Kind):
             return
         draws = exercise.draw_trials(attempt.seed)
         n_first = 2 * len(exercise.inputs)
-        for g in draws:
+        for draw in draws:
             if len(right_names_by_trial) == n_first and not is_right_in_all_trials(exercise, right_names_by_trial):
                 break
-            trial = run_and_note_trial(exercise, function, g)
+            trial = run_and_note_trial(exercise, function, draw)
             right_names_by_trial.append(trial["right"])
             notes.trials.append(trial)
         if is_right_in_all_trials(exercise, right_names_by_trial):
@@ -84,8 +84,11 @@ class Function(Kind):
             outcome.keep(verdict)
             function = getattr(attempt.module, exercise.function.name)
             with suppress(Exception), suppress_side_effects():  # the calls before have printed and written enough
-                for g in (*exercise.draw_trials(seed)[len(notes.trials) :], *exercise.draw_trials_of_next_seed(seed)):
-                    notes.further.append(run_and_note_trial(exercise, function, g))
+                for draw in (
+                    *exercise.draw_trials(seed)[len(notes.trials) :],
+                    *exercise.draw_trials_of_next_seed(seed),
+                ):
+                    notes.further.append(run_and_note_trial(exercise, function, draw))
             verdict = judge_trials(exercise, seed, outcome)
         if is_vague(verdict):
             outcome.keep(verdict)
@@ -101,17 +104,17 @@ class Function(Kind):
         Others, such as functions, cannot be sent to a process.
         """
         with suppress(NotKept):
-            for g in exercise.draw_trials(0):
-                make_plan_and_arrays(list(exercise.copy_arguments_by_name(g).values()))
+            for draw in exercise.draw_trials(0):
+                make_plan_and_arrays(list(exercise.copy_arguments_by_name(draw).values()))
             return True
         return False
 
     def check_by_calls(self, exercise, functions, seed):
         function = getattr(functions, exercise.function.name)
-        for g in exercise.iter_uncached_trials(seed):
-            shapes = [np.shape(getattr(g, name)) for name in exercise.gives]
-            results = list_results(function(*exercise.copy_arguments_by_name(g).values()), shapes)
-            if find_right_result_names(exercise, g, TrialResult(results)) != set(exercise.gives):
+        for draw in exercise.iter_uncached_trials(seed):
+            shapes = [np.shape(getattr(draw, name)) for name in exercise.gives]
+            results = list_results(function(*exercise.copy_arguments_by_name(draw).values()), shapes)
+            if find_right_result_names(exercise, draw, TrialResult(results)) != set(exercise.gives):
                 raise Wrong("not as reported", said("not right there", names=join_texts(exercise.gives)))
 
 
@@ -126,10 +129,10 @@ def ask_finders(finder_input):
     return None
 
 
-def run_and_note_trial(exercise, function, g):
-    """Run one trial, with the draw g, and return its notes, a dict: see `Notes.trials`."""
-    result = run_trial(exercise, function, g)
-    return make_trial_notes(result) | {"right": sorted(find_right_result_names(exercise, g, result))}
+def run_and_note_trial(exercise, function, draw):
+    """Run one trial, with the draw, and return its notes, a dict: see `Notes.trials`."""
+    result = run_trial(exercise, function, draw)
+    return make_trial_notes(result) | {"right": sorted(find_right_result_names(exercise, draw, result))}
 
 
 def is_right_in_all_trials(exercise, right_names_by_trial):
@@ -154,29 +157,29 @@ def note_further_checks(exercise, module, function, seed, notes):
         find_right_result_names(exercise, first_draw, run_trial(exercise, function, first_draw)) for _ in range(2)
     ]
     notes.remembers = not is_right_in_all_trials(exercise, repeated_rights)
-    for g in exercise.draw_trials(seed):
-        if hasattr(g, "kinks"):  # exactly at a kink any finite slope is right
-            results = run_trial(exercise, function, make_draw_at_kinks(g)).results
+    for draw in exercise.draw_trials(seed):
+        if hasattr(draw, "kinks"):  # exactly at a kink any finite slope is right
+            results = run_trial(exercise, function, make_draw_at_kinks(draw)).results
             pairs = zip(exercise.gives, results, strict=True)
             notes.at_zero = notes.at_zero or [name for name, a in pairs if not np.isfinite(a).all()]
 
 
-def make_draw_at_kinks(g):
+def make_draw_at_kinks(draw):
     """Return a copy of a draw in which the entries that are close to a kink, at 0, are exactly 0."""
     arrays = {}
-    for name in g.kinks:
-        a = getattr(g, name)
+    for name in draw.kinks:
+        a = getattr(draw, name)
         arrays[name] = np.where(abs(a) < 2 * BESIDE, 0, a)
-    return SimpleNamespace(**vars(g) | arrays)
+    return SimpleNamespace(**vars(draw) | arrays)
 
 
-def is_computed_with_required_tool(exercise, module, function, g):
+def is_computed_with_required_tool(exercise, module, function, draw):
     """Return True if the results come from the exercise's tool: they double when its gradients are doubled.
 
     An error counts as True as well, since the function may compare its results with something.
     """
-    with suppress(Exception), redirect_stdout(io.StringIO()), exercise.tool.doubled(module, g):
-        results = run_trial(exercise, function, g).results
-        expected = exercise.tool.then(g)
+    with suppress(Exception), redirect_stdout(io.StringIO()), exercise.tool.doubled(module, draw):
+        results = run_trial(exercise, function, draw).results
+        expected = exercise.tool.then(draw)
         return all(agree(result, expected[name]) for name, result in zip(exercise.gives, results, strict=True))
     return True

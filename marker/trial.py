@@ -37,11 +37,11 @@ class TrialResult(NamedTuple):
     changed_inputs: Collection = ()  # the names of inputs that it changed although it must not
 
 
-def run_trial(exercise, function, g):
-    """Call a function with the inputs of the draw g and return the `TrialResult`."""
-    arguments = exercise.copy_arguments_by_name(g)
+def run_trial(exercise, function, draw):
+    """Call a function with the inputs of the draw, and return the `TrialResult`."""
+    arguments = exercise.copy_arguments_by_name(draw)
     old_arrays = {name: a for name, a in copy_arrays_by_name(arguments).items() if name not in exercise.may_change}
-    results = list_results(function(*arguments.values()), [np.shape(getattr(g, name)) for name in exercise.gives])
+    results = list_results(function(*arguments.values()), [np.shape(getattr(draw, name)) for name in exercise.gives])
     # Compared to rounding: an entry that was increased by h and reset may have lost its last digit.
     return TrialResult(results, list_changed_names(arguments, old_arrays))
 
@@ -111,15 +111,17 @@ def make_trial_notes(trial_result):
     }
 
 
-def find_right_result_names(exercise, g, trial_result, rounding=ROUNDING):
+def find_right_result_names(exercise, draw, trial_result, rounding=ROUNDING):
     """Return the set of names of the right results; empty if their number is wrong or an input was changed.
 
-    g: the draw, whose attributes are the right results. rounding: the relative tolerance.
+    draw: the draw, whose attributes are the right results. rounding: the relative tolerance.
     """
     results = [convert_number_to_array(result) for result in trial_result.results]
     if len(results) != len(exercise.gives) or trial_result.changed_inputs:
         return set()
-    pairs = [(name, result, np.asarray(getattr(g, name))) for name, result in zip(exercise.gives, results, strict=True)]
+    pairs = [
+        (name, result, np.asarray(getattr(draw, name))) for name, result in zip(exercise.gives, results, strict=True)
+    ]
     return {name for name, result, right in pairs if has_right_dtype(result, right) and agree(result, right, rounding)}
 
 

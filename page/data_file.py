@@ -100,10 +100,10 @@ def unpack_weights(arrays):
     return {name: (arrays[name] * arrays[f"{name}_scale"].astype(np.float64)).astype(np.float32) for name in LARGEST}
 
 
-def build_network(arrays):
+def build_mlp(quantised_arrays):
     """Return the MLP in a data file."""
-    model = MLP(len(arrays["b1"]))
-    model.params = unpack_weights(arrays)
+    model = MLP(len(quantised_arrays["b1"]))
+    model.params = unpack_weights(quantised_arrays)
     return model
 
 

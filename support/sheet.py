@@ -59,7 +59,7 @@ def find_run_slices(mask, gap):
     return [slice(a, b + 1) for a, b in zip(indices[[0, *(ends + 1)]], indices[[*ends, -1]], strict=True)]
 
 
-def save_digits(images, folder, name):
+def save_digits_as_dataset(images, folder, name_stem):
     """Save images (rows, 10, 28, 28) as folder/train/0/NAME-1.png and so on, for `--dataset`.
 
     The folder also gets a file that says how the images were made, so that networks trained on them process pictures
@@ -69,7 +69,7 @@ def save_digits(images, folder, name):
         place = Path(folder) / "train" / str(digit)
         place.mkdir(parents=True, exist_ok=True)
         for row, image in enumerate(images[:, digit], 1):
-            with atomic_write(place / f"{name}-{row}.png") as file:
+            with atomic_write(place / f"{name_stem}-{row}.png") as file:
                 Image.fromarray(image).save(file, "PNG")
     with atomic_write(Path(folder) / CUT) as file:
         file.write(b"Cut from sheets by predict.py --cut: the ink of each digit, in the form of MNIST's images.\n")

@@ -137,12 +137,12 @@ class InParts:
             )
 
     @property
-    def is_whole(self):
+    def gets_whole_batches(self):
         """True if the model gets whole batches, because its results would differ if a batch were split."""
         return self.copies == [self.model]
 
 
-def get_model(network):
+def get_inner_model(network):
     """Return the model inside an `InParts`. Any other network is returned as it is."""
     return network.model if isinstance(network, InParts) else network
 

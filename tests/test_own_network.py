@@ -875,14 +875,14 @@ def test_what_is_missing_is_shown_as_the_stub_has_it():
 
 def test_what_a_file_imports_is_named_but_for_numpy_and_python():
     source = "import math, numpy as np\nfrom torch.nn import functional\ndef f():\n    import mlp_np\nfrom . import x\n"
-    assert blank.list_third_party_imports(source) == ["mlp_np", "torch"]
-    assert blank.list_third_party_imports("import tqdm as np, os.path as torch\nfrom jax import numpy\n") == [
+    assert blank.list_imports_beyond_numpy(source) == ["mlp_np", "torch"]
+    assert blank.list_imports_beyond_numpy("import tqdm as np, os.path as torch\nfrom jax import numpy\n") == [
         "jax",
         "tqdm",
     ]
-    assert blank.list_third_party_imports('__import__("jax.numpy")\nimportlib.import_module("math")\nf("torch")\n') == [
-        "jax"
-    ]
+    assert blank.list_imports_beyond_numpy(
+        '__import__("jax.numpy")\nimportlib.import_module("math")\nf("torch")\n'
+    ) == ["jax"]
 
 
 @pytest.mark.slow(one_in=2)

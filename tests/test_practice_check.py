@@ -332,7 +332,7 @@ WITH_PLAY = "tape_relu", "tape_max", "tape_matmul", "tape_order"
 def problems_of(exercise, answer):
     """What `check` says of the author of another answer."""
     other = without_its_mistakes(exercise, answer)
-    said = check.find_draw_error(other, 0)
+    said = check.describe_draw_error(other, 0)
     problems = [said] if said else [*check.iter_wrong_results(other, 0)]
     assert not any("kink" in text for text in problems)
     return problems

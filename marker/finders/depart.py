@@ -103,7 +103,7 @@ def trace_answer(finder_input):
         *(list(exercise.iter_uncached_trials(attempt.seed + i)) for i in range(1, DRAWS)),
     ]
     first_draw = all_draws[0][t]
-    draws = [first_draw, *(g for g in chain.from_iterable(all_draws) if g is not first_draw)]
+    draws = [first_draw, *(draw for draw in chain.from_iterable(all_draws) if draw is not first_draw)]
     name = exercise.function.name
     answer = make_right_function(exercise)
     if not isinstance(last_function(attempt.source, name).body[-1], ast.Return):
@@ -111,10 +111,10 @@ def trace_answer(finder_input):
     own_steps = list_statement_steps(last_function(attempt.source, name), exercise.gives)
     right_steps = list_statement_steps(last_function(exercise.fill_stub(exercise.formula), name), exercise.gives)
     states = []
-    for g in draws:
+    for draw in draws:
         with suppress(Exception):  # some trials may raise an error
-            own_states = trace_states(getattr(attempt.module, name), own_steps, exercise, g)
-            states.append(TrialStates(own_states, trace_states(answer, right_steps, exercise, g), g))
+            own_states = trace_states(getattr(attempt.module, name), own_steps, exercise, draw)
+            states.append(TrialStates(own_states, trace_states(answer, right_steps, exercise, draw), draw))
     if len(states) < DRAWS or states[0].draw is not draws[0]:
         return None
     written_names = []
@@ -162,8 +162,8 @@ def list_statement_steps(function, gives):
     return result
 
 
-def trace_states(function, steps, exercise, g):
-    """Run the function on the draw g, and return [{name: array}], its variables after each step.
+def trace_states(function, steps, exercise, draw):
+    """Run the function on the draw, and return [{name: array}], its variables after each step.
 
     steps: the `Step`s of the function.
     """
@@ -187,7 +187,7 @@ def trace_states(function, steps, exercise, g):
     before = sys.gettrace()
     sys.settrace(trace)
     try:
-        results = function(*exercise.copy_arguments_by_name(g).values())
+        results = function(*exercise.copy_arguments_by_name(draw).values())
     finally:
         sys.settrace(before)
     values = results if isinstance(results, (tuple, list)) else [results]
@@ -212,9 +212,9 @@ def is_right_in_all(states, i, name, exercise):
     see `AnswerTrace`.
     """
     common_matches = None
-    for own_states, right_states, g in states:
+    for own_states, right_states, draw in states:
         a = own_states[i].get(name)
-        if a is None or a.dtype.kind != "f" or (common_matches is None and may_be_right_by_chance(a, exercise, g)):
+        if a is None or a.dtype.kind != "f" or (common_matches is None and may_be_right_by_chance(a, exercise, draw)):
             return False
         names = set().union(*right_states)
         names = {name} & names or {n for n in names if n.startswith(name) or name.startswith(n)} or names
@@ -226,9 +226,9 @@ def is_right_in_all(states, i, name, exercise):
     return bool(common_matches)
 
 
-def may_be_right_by_chance(a, exercise, g):
+def may_be_right_by_chance(a, exercise, draw):
     """Return True if an array may equal another by chance, or is only an argument."""
-    arguments = [np.asarray(v, np.float64) for v in exercise.copy_arguments_by_name(g).values() if is_number(v)]
+    arguments = [np.asarray(v, np.float64) for v in exercise.copy_arguments_by_name(draw).values() if is_number(v)]
     finite = a[~np.isinf(a)]  # masked scores are -inf
     is_poor = finite.size < FEW or np.ptp(finite) == 0 if a.ndim else not np.isfinite(a) or a == np.round(a)
     return is_poor or np.isnan(finite).any() or any(is_equal_if_squeezed(a, argument) for argument in arguments)
@@ -239,14 +239,14 @@ def is_given_in_all(states, i, name, exercise):
 
     The shape may differ from the argument's. states: see `AnswerTrace`.
     """
-    for own_states, _, g in states:
+    for own_states, _, draw in states:
         a = own_states[i].get(name)
         if a is None:
             return False
-        arguments = [np.asarray(v) for v in exercise.copy_arguments_by_name(g).values() if is_number(v, "fi")]
+        arguments = [np.asarray(v) for v in exercise.copy_arguments_by_name(draw).values() if is_number(v, "fi")]
         if not any(
             a.size == argument.size and np.array_equal(a.ravel(), argument.ravel()) for argument in arguments
-        ) and (a.ndim or vars(g).get(name) != a):
+        ) and (a.ndim or vars(draw).get(name) != a):
             return False
     return True
 

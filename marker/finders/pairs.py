@@ -61,9 +61,9 @@ def judge_pair(finder_input):
     return Verdict(False, names, f"{text}\n{questions}", drawn=True, question=questions)
 
 
-def are_results_explained(results, wrong_values, g):
-    """Return True if a trial's results are those in `wrong_values`, and right where it has none. g: the draw."""
-    return all(agree(a, wrong_values.get(name, getattr(g, name))) for name, a in results.items())
+def are_results_explained(results, wrong_values, draw):
+    """Return True if a trial's results are those in `wrong_values`, and right where it has none."""
+    return all(agree(a, wrong_values.get(name, getattr(draw, name))) for name, a in results.items())
 
 
 def may_be_present(exercise, mistake, trials, draws):
@@ -71,10 +71,10 @@ def may_be_present(exercise, mistake, trials, draws):
 
     They may not if, in some trial, most of the entries that the mistake makes wrong are right.
     """
-    for g, trial in zip(draws, trials, strict=False):
-        for name, wrong in exercise.wrong_results_with_mistake(mistake, g).items():
+    for draw, trial in zip(draws, trials, strict=False):
+        for name, wrong in exercise.wrong_results_with_mistake(mistake, draw).items():
             actual = trial["numbers"].get(name)
-            right = np.asarray(getattr(g, name), np.float64)
+            right = np.asarray(getattr(draw, name), np.float64)
             if actual is not None and actual.shape == right.shape == np.shape(wrong):
                 tolerance = ROUNDING * np.abs(right).max(initial=0)
                 is_wrong = ~(np.abs(wrong - right) <= tolerance)

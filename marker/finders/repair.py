@@ -508,16 +508,16 @@ class EditSearch:
 
     def run_codes(self, t, codes):
         """Run `codes` on trial t and return the `CodeRun`."""
-        g = self.draws[t]
+        draw = self.draws[t]
         self.turns = 0
-        names = {**vars(self.module), SPEND: self.spend, **{make_hidden_name(n): vars(g)[n] for n in self.sizes}}
+        names = {**vars(self.module), SPEND: self.spend, **{make_hidden_name(n): vars(draw)[n] for n in self.sizes}}
         names |= self.values_by_trial.get(t, {})
         try:
             for code in codes:
                 exec(code, names)
-            result = run_trial(self.exercise, names[self.exercise.function.name], g)
+            result = run_trial(self.exercise, names[self.exercise.function.name], draw)
             result = result._replace(changed_inputs={*result.changed_inputs} - self.changed_inputs)
-            right_names = find_right_result_names(self.exercise, g, result, CLOSE)
+            right_names = find_right_result_names(self.exercise, draw, result, CLOSE)
             return CodeRun(right_names, [] if result.changed_inputs else result.results)
         except BaseException:  # Stopped, too
             return CodeRun(set(), [])
@@ -677,7 +677,7 @@ def collect_search_inputs(finder_input):
     return SearchInputs(draws[:n_seen], right_names_by_trial, further_draws, changed_inputs)
 
 
-def judge_place(finder_input):
+def judge_mistake_place(finder_input):
     """Return the `Verdict` that points to the place where an edit makes results right.
 
     Return None if there is no such place, or if another finder says more.
@@ -747,12 +747,12 @@ def choose_question(kind, part, exercise):
 
 def is_shape_right_if_squeezed(finder_input):
     """Return True if the first result with a wrong shape differs from the right shape only by axes of length 1."""
-    for g, trial in zip(
+    for draw, trial in zip(
         finder_input.exercise.draw_trials(finder_input.seed), finder_input.outcome.notes.trials, strict=False
     ):
         for name, result in zip(finder_input.exercise.gives, trial["results"], strict=False):
             shape = result.get("shape", ())
-            expected_shape = np.shape(getattr(g, name))
+            expected_shape = np.shape(getattr(draw, name))
             if tuple(shape) != expected_shape:
                 return [n for n in shape if n != 1] == [n for n in expected_shape if n != 1]
     return False

@@ -85,11 +85,11 @@ def list_right_arrays(edit_search, answer_trace):
     first_trial = edit_search.order[0]
     right_arrays = []
     function = depart.make_right_function(exercise)
-    states = [depart.trace_states(function, answer_trace.right, exercise, g) for g in edit_search.draws]
-    g = edit_search.draws[first_trial]
+    states = [depart.trace_states(function, answer_trace.right, exercise, draw) for draw in edit_search.draws]
+    draw = edit_search.draws[first_trial]
     known_arrays = [
         np.asarray(array)
-        for array in (*exercise.copy_arguments_by_name(g).values(), *sizes(g).values())
+        for array in (*exercise.copy_arguments_by_name(draw).values(), *sizes(draw).values())
         if depart.is_number(array, "fi")
     ]
     known_arrays += edit_search.list_expected_results(first_trial)

@@ -99,11 +99,11 @@ def test_tables_that_count(small, monkeypatch):
 def test_the_nearest_image(small):
     images = small.train_images[:30]
     found = writing.find_nearest_images(images[[7, 3]], images)
-    assert (found == images[[7, 3]]).all() and writing.compute_distances(images[[7, 3]], found).tolist() == [0, 0]
+    assert (found == images[[7, 3]]).all() and writing.compute_pair_distances(images[[7, 3]], found).tolist() == [0, 0]
     changed = images[7:8].copy()
     changed[0, 0, 0] = 28 * 3  # the root of the mean square of one difference of 84 among 784 pixels is 3
     found = writing.find_nearest_images(changed, images)
-    assert (found == images[7]).all() and writing.compute_distances(changed, found) == pytest.approx(3)
+    assert (found == images[7]).all() and writing.compute_pair_distances(changed, found) == pytest.approx(3)
     assert writing.summarise_nearest_distances(np.concatenate([images[:1], changed]), images) == {
         "median": 1.5,
         "equal": 0.5,

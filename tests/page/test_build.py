@@ -84,7 +84,7 @@ def test_the_data_file_has_the_run_of_the_readme_and_its_images(arrays, mnist):
 @pytest.mark.slow(one_in=2)
 def test_the_page_has_the_weights_of_the_data_file_and_says_how_well_they_read(arrays, committed, mnist):
     """W1 has 8 bits. The weights in the page are those that NumPy computes, bit for bit."""
-    facts, model = data_file.make_facts(arrays), data_file.build_network(arrays)
+    facts, model = data_file.make_facts(arrays), data_file.build_mlp(arrays)
     assert arrays["W1"].dtype == np.int8 and arrays["W1_scale"].shape == (512,)
     for name, p in weights(committed).items():
         assert np.array_equal(p, model.params[name]), name

@@ -48,7 +48,7 @@ def test_the_front_page_is_there_with_few_bytes_and_loads_the_images_to_learn_fr
         assert {"index.html", network} == {*asked} and network.startswith("data/network-")
         assert sent(site, ["index.html"]) < MOVES
         assert sent(site, asked) < DRAWS
-        model = data_file.build_network(data_file.load_arrays(DATA))
+        model = data_file.build_mlp(data_file.load_arrays(DATA))
         for name, p in weights(page).items():
             assert np.array_equal(p, model.params[name]), name
         page.evaluate("lab.goTo('learn')")

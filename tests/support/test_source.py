@@ -497,7 +497,7 @@ def test_a_folder_of_pictures_is_read_as_it_was_trained(tmp_path, monkeypatch):
 @pytest.mark.slow(one_in=2)
 def test_what_comes_in_the_form_of_mnist_is_read_by_its_ink(tmp_path, small, monkeypatch):
     as_idx(tmp_path / "idx", small)
-    sheet.save_digits(small.train_images[:20].reshape(2, 10, 28, 28), tmp_path / "cut", "sheet")
+    sheet.save_digits_as_dataset(small.train_images[:20].reshape(2, 10, 28, 28), tmp_path / "cut", "sheet")
     picture = ROOT / "png" / "photo.jpg"
     right = ink.read_digit_picture(picture).image
     for source in (data.SOURCES["mnist"], data.SOURCES[str(tmp_path / "idx")], data.SOURCES[str(tmp_path / "cut")]):
