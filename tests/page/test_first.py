@@ -238,7 +238,7 @@ FAKE_PYTHON = """window.Worker = class {
         if (call !== "judge_written_report") return reply({ ended: { status: 0, files: {} } });
         const { name } = JSON.parse(request);
         const passed = !run.files[`${name}.py`].includes("...");
-        const answer = { passed, printed: "", files: {}, said: passed ? SAID : ["Nothing is written yet."],
+        const answer = { passed, printed: "", files: {}, sentences: passed ? SAID : ["Nothing is written yet."],
             progress: { passed: passed ? { [name]: "2026-01-01" } : {} } };
         reply({ ended: { status: 0, files: { "answer.json": bytes(JSON.stringify(answer)) } } });
     }

@@ -76,8 +76,8 @@ def mark(page, name, lines):
         """async ([name, lines]) => {
             const { judge, byName, python } = lessons, exercise = byName.get(name);
             const file = exercise.stub.replace(/(\\w+ = \\.\\.\\.\\s*)+/, lines);
-            const { passed, said } = await judge(python, exercise, file, 5);
-            return [passed, said.join("\\n")];
+            const { passed, sentences } = await judge(python, exercise, file, 5);
+            return [passed, sentences.join("\\n")];
         }""",
         [name, lines],
     )
