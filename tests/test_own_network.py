@@ -16,7 +16,7 @@ from own_evidence import EXAMPLES, make_evidence, make_file, make_trace
 
 import data
 import practice
-from conftest import ROOT, schedule
+from conftest import PATIENCE, ROOT, schedule
 from exercises import blank, block, digits, network, own, watched, writer
 from exercises.catalogue import BY_NAME
 from exercises.words import TABLES
@@ -131,6 +131,107 @@ def test_what_smooth_labels_add_to_a_bias_is_seen_in_the_batch_of_the_check():
         onehot = np.eye(10)[found.mini_batch[1]]
         assert onehot.any(axis=0).all()
         assert abs((0.9 * onehot + 0.01 - onehot).mean(axis=0)).max() > 1e-3
+
+
+def test_the_images_of_the_small_batch_are_images_of_the_training_with_their_labels():
+    own.add_data(found := make_evidence())
+    images, labels = found.examples
+    for image, label in zip(*found.mini_batch, strict=True):
+        assert label in labels[(images == image).all(axis=1)]
+    assert [*np.bincount(found.mini_batch[1])] == [3, 2, *[1] * 8]
+
+
+def test_relabelled_digits_are_the_same_digits_with_other_names_and_hardly_another_ink():
+    """One exchange of the ten names for all of them: in training, in the small batch, and where they are held out."""
+    own.add_data(before := make_evidence())
+    own.add_relabelled_data(after := make_evidence())
+    pairs = set()
+    for images, labels, old_images, old_labels in (
+        (*after.examples, *before.examples),
+        (*after.mini_batch, *before.mini_batch),
+        (after.held_out, after.held_out_labels, before.held_out, before.held_out_labels),
+    ):
+        assert images.dtype == np.uint8 and np.array_equal(images > 0, old_images > 0)
+        moves = (images.astype(int) - old_images)[(old_images > 3) & (old_images < 252)]
+        assert [*np.unique(moves[:9999])] == [*range(-3, 4)] and abs(moves).max() == 3
+        pairs |= {*zip(old_labels.tolist(), labels.tolist(), strict=True)}
+    old, new = zip(*sorted(pairs), strict=True)
+    assert [*old] == sorted(new) == [*range(10)] and old != new
+
+
+TRIVIAL = """
+import numpy as np
+
+def train(images, labels, rng):
+    print("trains with", images.shape, images.dtype, labels.dtype)
+    return [{"off": labels[0] + 0.0}], 0.25
+
+def read(params, images):
+    return (images[:, 33] + params[0]["off"]) % 10
+"""
+
+
+@pytest.fixture
+def trivial(tmp_path, monkeypatch):
+    """The path of a file that reads the digit off pixel (1, 5), and takes the first label of its training for 0."""
+    images = np.zeros((4001, 28, 28), np.uint8)
+    test_images, test_labels = images[:8].copy(), np.array([4, 5, 6, 7, 0, 0, 1, 0], np.uint8)
+    test_images[:, 1, 5] = np.arange(8)
+    labels = np.full(4001, 4, np.uint8)
+    monkeypatch.setattr(data, "load", lambda: data.Images(images, labels, test_images, test_labels))
+    (path := tmp_path / "own_network.py").write_text(TRIVIAL)
+    return path
+
+
+def test_a_network_of_ones_own_is_trained_with_few_images_first_and_then_with_all(trivial, monkeypatch, capfd):
+    """And the bar goes on for as long as the few have taken, times the number of the others."""
+    bars, clock = [], iter([10.0, 14.0])
+    monkeypatch.setattr(own, "progress_bar", lambda seconds: bars.append(seconds) or nullcontext())
+    monkeypatch.setattr(own.time, "perf_counter", lambda: next(clock))
+    own.main(trivial)
+    assert capfd.readouterr().out.splitlines() == [
+        "trains with (4000, 784) uint8 int64",
+        "It trains on 4,001 images.",
+        "trains with (4001, 784) uint8 int64",
+        "You claim 0.2500. On 8 new images, its accuracy is 0.5000.",
+    ]
+    assert bars == [pytest.approx(4.001)]
+    few = data.Images(*(array[:4000] for array in data.load()))
+    clock = iter([10.0, 10.0])
+    monkeypatch.setattr(data, "load", lambda: few)
+    own.main(trivial)
+    assert capfd.readouterr().out.count("trains with") == 1
+
+
+def test_a_picture_is_read_with_what_was_kept_beside_the_file(trivial, monkeypatch, capfd):
+    image = np.zeros((28, 28), np.uint8)
+    image[1, 5] = 3
+    monkeypatch.setattr("support.ink.read_picture_and_digit_image", lambda path: (path, image))
+    kept = trivial.with_suffix(".npz")
+    kept.write_bytes(blank.pack_params([{"off": 4.0}]))
+    own.main(trivial, "photo.png")
+    assert capfd.readouterr().out == "digit: 7\n"
+    for line, words in (("1 / 0", r"^own_network\.py: .*1 / 0"), ("exit(3)", r"^own_network\.py: .*exit")):
+        trivial.write_text(f"def read(params, images):\n    {line}\n")
+        with pytest.raises(UserError, match=f"(?s){words}"):
+            own.main(trivial, "photo.png")
+    for content in (b"", b"no", kept.read_bytes()[:-40]):
+        kept.write_bytes(content)
+        with pytest.raises(UserError, match=f"^{re.escape(str(kept))} is damaged: delete it; the next call"):
+            own.main(trivial, "photo.png")
+
+
+def test_a_bar_goes_on_until_its_time_is_over_or_the_work_is_done(monkeypatch):
+    shown = Mock(n=0.0)
+    shown.update = lambda n: setattr(shown, "n", shown.n + n)
+    monkeypatch.setattr("tqdm.tqdm", Mock(side_effect=lambda total, **how: setattr(shown, "total", total) or shown))
+    bar = own.progress_bar(0.54)
+    bar.ended.wait = Mock(side_effect=[False] * 4 + [True])  # four times a fifth of a second
+    with bar:
+        bar.thread.join(timeout=PATIENCE)
+        assert not bar.thread.is_alive() and shown.n == shown.total == 0.5
+        assert not shown.close.called and not bar.ended.is_set()
+    assert shown.close.called and bar.ended.is_set()
 
 
 @pytest.mark.slow(one_in=2)
@@ -369,14 +470,16 @@ def test_weights_whose_gradient_is_0_tell_a_decay():
     """Shrunk to less than 0.3 of what they were, on either side of 0."""
     w, zero = np.arange(1.0, 41), np.arange(40) < 20
     calls = make_file(loss=lambda *_: 2.0, compute_losses=lambda *_: np.full((5, 10), np.log(10)))
-    for share, is_decay in ((0.1, True), (-0.1, True), (0.5, False), (-2.0, False)):
-        after = np.where(zero, share * w, w)
+    for share, rest, is_decay in (
+        (0.1, 0, True), (-0.1, 0, True), (0.5, 0, False), (-2.0, 0, False), (0.1, 1.8, True), (0.1, 2.2, False),
+    ):  # fmt: skip
+        after = np.where(zero, share * w + rest * (-1) ** np.arange(40), w)
         trace = make_trace(first_params={"w": w}, always_zero={'["w"]': zero})
         diagnostics = own.Diagnostics(
             make_evidence(calls, trace=trace, params={"w": after}), (w,), {"result": ""}, 1, 1
         )
         diagnostics.make_error = lambda mark, **_: mark
-        assert own.diagnose_weight_decay(diagnostics) == ("decay too strong" if is_decay else None), share
+        assert own.diagnose_weight_decay(diagnostics) == ("decay too strong" if is_decay else None), (share, rest)
 
 
 def test_a_claim_that_was_measured_on_other_images_too_is_no_claim_of_the_training():
@@ -453,12 +556,28 @@ CAUSES = [
     ('The gradient of params["W1"] is 0', {"always_zero": {'["W1"]': np.ones((784, 32), bool)}}),
     ('With params["b1"] of 0', {"first": {"b1": lambda b: b + 300}}),
     ("With images / 255 it", {"loss": lambda file: lambda p, x, y: file.loss(p, x * 255.0, y)}),
-    ("first loss is 1 ... With smaller params", {"first": {"W1": lambda W: 30 * W}}),
+    (
+        'first loss is 1 ... With smaller params["W1"], params["W2"] it ... the largest is params["W1"], with a '
+        "standard deviation of 1.5",
+        {"first": {"W1": lambda W: 30 * W}},
+    ),
+    (
+        "With smaller params",  # with images / 255, too, but then the sums of such weights would still be large
+        {"loss": lambda file: lambda p, x, y: file.loss(p, x * 255.0, y), "first": {"W1": lambda W: 4 * W}},
+    ),
+    ("20 of the loss of 2", {"loss": lambda file: lambda p, x, y: file.loss(p, x, y) + 20}),
     ("first loss is inf; ... With smaller params", {"first": {"W1": lambda W: 1000 * W}}),
     ("Which params does it return", {"at": (0, 0.5, 1, 1, 1, -0.1)}),
     ("1 of the loss of 1. ... is the same", {"loss": lambda file: lambda p, x, y: file.loss(p, x, y) + 1}),
     ("are 40 times as long as the first", {"by": (1, 1, 1, 1, 40)}),
-    ("At first, the standard deviation", STAYS | {k: {"W1": lambda W: 1e-9 * W} for k in ("first", "last")}),
+    (
+        'At first, the standard deviation of params["W1"] is 5',
+        STAYS | {k: {"W1": lambda W: 1e-9 * W} for k in ("first", "last")},
+    ),
+    (
+        'At first, the standard deviation of params["W1"], params["W2"] is 5',
+        STAYS | {k: {"W1": lambda W: 1e-9 * W, "W2": lambda W: 1e-7 * W} for k in ("first", "last")},
+    ),
     ("5 of 5 inspected steps went too far", STAYS | {"by": [1000] * 5}),
     ('training, params["b1"]: inf or nan', STAYS | {"last": {"b1": lambda b: b * np.nan}}),
     ("only 150 of its 600 images", {"was_used": np.arange(600) < 150}),
@@ -492,6 +611,11 @@ def added(n):
     return read | {"loss": lambda file: lambda params, x, y: file.loss(params, x + n, y)}
 
 
+def without_images(file):
+    """A `loss` of the biases alone."""
+    return lambda params, x, y: file.loss(params, 0 * x, y)
+
+
 def linear(*names):
     """A `loss` of a network that multiplies the pixels by these arrays, and does nothing else."""
 
@@ -500,6 +624,11 @@ def linear(*names):
         return (np.logaddexp.reduce(logits, axis=1) - logits[range(len(y)), y]).mean()
 
     return lambda file: loss
+
+
+def read_otherwise_in_floats(n):
+    """A `read` that returns the next digit for the first n images, if their pixels are no whole numbers."""
+    return lambda file: lambda params, x: (file.read(params, x) + (x.dtype.kind == "f") * (np.arange(len(x)) < n)) % 10
 
 
 ROWS = np.arange(7840.0).reshape(784, 10)
@@ -523,11 +652,20 @@ DIFFERENT = [
     (own.check_pixels_do_not_overflow, "between pixels of 205 and 206", added(np.uint8(50))),
     (own.check_pixels_do_not_overflow, "every pixel below 255 is set to 0",
      {"read": lambda file: lambda p, x: file.read(p, (x == 255) * 2550)}),
+    (own.check_pixels_do_not_overflow, "returns a different digit for 7 of 20; and between pixels of 205 and 206",
+     {"read": read_otherwise_in_floats(7), "loss": added(np.uint8(50))["loss"]}),
+    (own.check_pixels_do_not_overflow, "", {"loss": added(np.uint8(50))["loss"]}),
+    (own.check_pixels_do_not_overflow, "", {"read": read_otherwise_in_floats(7)}),
+    (own.check_pixels_do_not_overflow, "",
+     {"loss": added(np.uint8(50))["loss"], "read": lambda file: lambda p, x: file.read(p, x & 255)}),
+    (own.check_hidden_layer, "", {"loss": linear("W1", "W2"), "uses_batch_mean": True}),
     (own.check_hidden_layer, "", {}),
     (own.check_hidden_layer, "It has no hidden layer", {"loss": linear("W1"), "params": {"W1": ROWS}}),
     (own.check_hidden_layer, "What is between the layers", {"loss": linear("W1", "W2")}),
     (own.check_hidden_layer_trained, "", {}),
     (own.check_hidden_layer_trained, 'Only params["W2"], params["b2"] learn', {"trained_paths": ['["W2"]', '["b2"]']}),
+    (own.check_hidden_layer_trained, "", {"trained_paths": ['["W2"]', '["b2"]'], "uses_batch_mean": True}),
+    (own.check_hidden_layer_trained, "", {"trained_paths": ['["W2"]', '["b2"]'], "loss": without_images}),
 ]  # fmt: skip
 
 
@@ -557,11 +695,11 @@ def has_begun(params):
 
 
 def write_into(array):
-    """Return a function of a `loss` or a `read` that writes into one of its arrays: "b2", "images"."""
+    """Return a function of a `loss` or a `read` that writes into one of its arrays: "b2", "images", "labels"."""
 
     def write(function):
         def called(params, images, *labels):
-            (params["b2"] if array == "b2" else images)[:1] += 1
+            {"b2": params["b2"], "images": images, "labels": labels and labels[0]}[array][:1] += 1
             return function(params, images, *labels)
 
         return called
@@ -587,6 +725,12 @@ GRADIENTS = [
     (check_first_gradients, '`loss` changes params["b2"] in place',
      {"loss": lambda file: write_into("b2")(file.loss)}),
     (check_first_gradients, "`loss` changes images in place", {"loss": lambda file: write_into("images")(file.loss)}),
+    (check_first_gradients, "`loss` changes labels in place", {"loss": lambda file: write_into("labels")(file.loss)}),
+    (check_first_gradients, "or something left over from an earlier call",
+     {"loss": lambda file: lambda p, x, y: LEFT.update(params=p) or file.loss(p, x, y),
+      "gradients": lambda file: lambda p, x, y: file.gradients(LEFT["params"], x, y)}),
+    (check_first_gradients, "",
+     {"gradients": lambda file: lambda p, x, y: file.gradients(p, x, y) | {"b1": None}}),
     (check_first_gradients, '`gradients` changes params["b2"]',
      {"gradients": lambda file: write_into("b2")(file.gradients)}),
     (own.check_reads_least_loss, "`read` changes images in place",
@@ -600,16 +744,27 @@ GRADIENTS = [
      more(lambda right, params, images: (abs(params["b2"]).max() > 0.9 * LAST["b2"]) * right)),
 ]  # fmt: skip
 DIFFERENT += GRADIENTS
-CHANCE, LAST = np.random.default_rng(1), {}
+CHANCE, LAST, LEFT = np.random.default_rng(1), {}, {}
 
 
 @np.errstate(all="ignore")
-@pytest.mark.parametrize(("consequence", "words", "how"), DIFFERENT, ids=[f"{f.__name__} {w}" for f, w, _ in DIFFERENT])
+@pytest.mark.parametrize(
+    ("consequence", "words", "how"), DIFFERENT, ids=[f"{f.__name__} {w} {' '.join(how)}" for f, w, how in DIFFERENT]
+)
 def test_what_a_network_does_otherwise_is_said(consequence, words, how, learned):
     LAST["b2"] = abs(learned.params["b2"]).max()
     pattern = "|".join(map(re.escape, words.split("|")))
     with pytest.raises(Wrong, match=pattern) if words else nullcontext():
         consequence(but(learned, **how))
+
+
+def test_where_nothing_jumps_or_a_jump_is_meant_no_pixel_wraps_round(learned):
+    """Whatever `read` says of images.astype(float)."""
+    for loss in (
+        lambda file: lambda params, x, y: file.loss(params, 255.0 * (x > 205), y),  # the same for all types of pixels
+        lambda file: lambda params, x, y: file.loss(params, x if x.dtype == np.uint8 else 0 * x, y),
+    ):
+        own.check_pixels_do_not_overflow(but(learned, read=read_otherwise_in_floats(7), loss=loss))
 
 
 REMARKS = [
@@ -757,6 +912,12 @@ RETURNS = [
     ("train", ({}, 93.5), "Is it in percent?"),
     ("train", ({}, -0.5), "should be a number from 0 to 1; it is -0.5."),
     ("train", ({}, 1.04), "That is close to your `loss`, 1.000."),
+    ("train", ({}, "0.5"), "it is of type str."),
+    ("train", ({}, 1.3), "should be a number from 0 to 1; it is 1.3."),
+    ("train", ({}, 100), "Is it in percent?"),
+    ("train", ({}, 250.0), "should be a number from 0 to 1; it is 250."),
+    ("train", ({}, np.nan), "should be a number from 0 to 1; it is nan."),
+    ("train", ({}, 0.5, 1), "your `train` returns 3."),
     ("train", {}, "your `train` returns one, of type dict."),
     ("train", ..., "`train` returns None. Does it end with a `return`"),
 ]
@@ -771,6 +932,12 @@ def test_what_a_function_should_return_is_said(name, returned, words):
     images = np.zeros((3, 784), np.uint8)
     with pytest.raises(Wrong, match=re.escape(words)):
         calls.read({}, images) if name == "read" else calls.train((images, np.arange(3)), 0, watched_names=())
+
+
+def test_an_accuracy_may_be_any_number_from_0_to_1():
+    for results in (({}, 0), [{}, 1], ({}, 0.5), ({}, np.float32(0.5)), ({}, np.int64(1)), ({}, np.array(0.25))):
+        calls = own.ReaderCalls(make_file(train=lambda *_, results=results: results))
+        assert calls.train(EXAMPLES, 0, watched_names=()).claim == results[1]
 
 
 def test_of_few_images_that_were_tested_it_is_said_how_many():
@@ -810,10 +977,119 @@ def test_a_loss_has_diverged_that_has_risen_by_three_tenths_of_its_way():
 
 
 def test_another_training_may_claim_a_little_more_or_less_than_it_reads():
-    for accuracy, claim, is_right in ((0.93, 0.93, True), (0.81, 0.95, True), (0.93, 0.77, False), (0.79, 0.79, False)):
+    for accuracy, claim, is_right in (
+        (0.93, 0.93, True), (0.81, 0.95, True), (0.81, 0.97, False), (0.93, 0.79, True), (0.93, 0.77, False),
+        (0.79, 0.79, False),
+    ):  # fmt: skip
         found = make_evidence(held_out=range(100), accuracy=accuracy, trace=make_trace(claim=claim))
         with nullcontext() if is_right else pytest.raises(Wrong, match="each digit had a different label"):
             own.check_retrained_accuracy(found)
+
+
+def test_an_accuracy_has_to_be_0_88(monkeypatch):
+    monkeypatch.setattr(own, "make_accuracy_error", lambda found: Wrong("too low", "It reads few."))
+    for accuracy, is_right in ((0.95, True), (0.88, True), (0.879, False)):
+        with nullcontext() if is_right else pytest.raises(Wrong, match="It reads few"):
+            own.check_accuracy(make_evidence(accuracy=accuracy))
+
+
+def test_a_loss_that_is_inf_in_the_end_is_named_unless_few_are_read_right(learned):
+    """If few are, that is said, and why."""
+    infinite = {"loss": lambda file: lambda params, x, y: np.inf}
+    with pytest.raises(Wrong, match="the `loss` of an image is inf for each label"):
+        own.check_reads_least_loss(but(learned, **infinite, held_out_labels=learned.predictions))
+    others = (learned.predictions + 1) % 10
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(
+            Wrong, match=r"^On 20 images that it has not learned from, its accuracy is 0\.000; at least 0\.88 is"
+        ),
+    ):
+        own.check_reads_least_loss(but(learned, **infinite, held_out_labels=others))
+    with pytest.raises(Wrong, match="is inf for each label"):
+        own.check_reads_least_loss(but(learned, **infinite, held_out_labels=others, trace=make_trace()))
+
+
+def test_why_few_are_read_right_is_seen_with_the_first_images_of_the_training(learned, monkeypatch):
+    seen = []
+    monkeypatch.setattr(own, "Diagnostics", lambda found, batch, values, **shares: seen.append((batch, values, shares)))
+    monkeypatch.setattr(own, "iter_cause_errors", lambda diagnostics: iter([None, False, Wrong("a", "A cause."), 1]))
+    assert str(own.make_accuracy_error(but(learned, accuracy=0.5))) == "A cause."
+    (((images, labels), values, shares),) = seen
+    assert all(np.array_equal(a[:300], b) for a, b in zip(learned.examples, (images, labels), strict=True))
+    assert values["result"] == "On 20 digits that it has never seen, its accuracy is 0.500; 0.88 is needed."
+    assert shares == {"max_loss_ratio": 0.3, "flat_ratio": 0.95}
+
+
+def make_claim(claim, seconds, train, **values):
+    """The `Evidence` on a training that took so long, with such a claim. Its network reads 9 of 10 digits right."""
+    images, labels = np.zeros((10, 784), np.uint8), np.arange(10)
+    images[:, 0] = labels
+    calls = make_file(
+        loss=lambda *_: 9.0, train=train, read=lambda params, x: np.maximum(x[:, 0], params.get("least", 1))
+    )
+    trace = make_trace((images, labels), {}, claim=claim, seconds=seconds, n_calls=7)
+    found = make_evidence(calls, trace=trace, params={}, examples=(images, labels), held_out=images)
+    vars(found).update(held_out_labels=labels, accuracy=0.9)
+    vars(trace).update(values)
+    return found
+
+
+def test_a_claim_that_is_a_little_off_may_be_luck_and_trainings_are_repeated_within_24_seconds():
+    """The mean counts. Each of them gets the same images in another order."""
+    for claims, seconds, n_trainings, is_right in (  # the first network reads 0.9 of the digits, the others 0.8
+        ([0.92], 1, 0, True), ([0.95, 0.76], 1, 1, True), ([0.85, 0.84], 1, 1, True), ([0.95, 0.8], 1, 1, True),
+        ([0.95, 0.85, 0.85, 0.85], 1, 3, False), ([0.95, 0.85, 0.72], 1, 2, True), ([0.95, 0.85], 8, 1, False),
+        ([0.95], 12, 0, False), ([0.95], 30, 0, False), ([0.77], 1, 0, False),
+    ):  # fmt: skip
+        orders, seeds, later = [(*range(10),)], set(), iter(claims[1:])
+
+        def train(examples, seed, *_, orders=orders, seeds=seeds, later=later, **__):
+            if seed == [0, 2]:  # with random labels
+                return make_trace(params={}, claim=0.1)
+            images, labels = examples
+            assert np.array_equal(images[:, 0], labels) and sorted(labels) == [*range(10)]
+            orders.append((*labels,))
+            seeds.add((*seed,))
+            return make_trace(params={"least": 2}, claim=next(later))
+
+        with nullcontext() if is_right else pytest.raises(Wrong, match="You claim"):
+            own.check_claim(make_claim(claims[0], seconds, train))
+        assert len(orders) == len({*orders}) == len(seeds) + 1 == n_trainings + 1
+
+
+def test_of_a_training_that_used_none_of_its_images_the_share_that_is_read_right_is_0():
+    train = Mock(return_value=make_trace(params={}, claim=0.1))
+    with pytest.raises(Wrong, match=r"0\.900; on the images that `gradients` was given, 0\.000\."):
+        own.check_claim(make_claim(0.99, 30, train))
+    was_used = np.arange(10) < 4
+    with pytest.raises(Wrong, match=r"0\.900; on the images that `gradients` was given, 0\.750\."):
+        own.check_claim(make_claim(0.99, 30, train, was_used=was_used))
+
+
+def test_with_random_labels_a_training_may_take_three_times_as_long_and_a_slow_one_gets_half_of_the_images():
+    for seconds, n in ((7, 10), (8, 5)):
+        train = Mock(return_value=make_trace(params={}, claim=0.1))
+        own.check_claim(make_claim(0.9, seconds, train))
+        (images, labels), seed, _, told, on_first_call, max_calls, watched_names = train.call_args.args
+        assert (len(images), len(labels), seed, max_calls) == (n, n, [0, 2], 3 * 7 + 100)
+        assert {*labels} <= {*range(10)} and len({*labels}) == n and not np.array_equal(labels, images[:, 0])
+        assert told == "It trains again, with random labels" and on_first_call is None
+        assert watched_names == ("gradients", "read")
+
+
+def test_what_a_training_with_random_labels_shows_is_said_unless_it_is_an_error_of_its_own():
+    """It begins with weights of its own, too."""
+    w = np.random.default_rng(0).normal(size=30)
+    again = make_trace(first_params={"w": w}, params={}, claim=0.1)
+    for train, words in (
+        (Mock(side_effect=Wrong("other", "Another mistake.")), "Another mistake"),
+        (Mock(side_effect=ValueError), None),
+        (Mock(return_value=again), 'gave the same first params["w"]'),
+    ):
+        found = make_claim(0.9, 1, train, always_zero={'["w"]': w == 0}, snapshots=again.snapshots)
+        with pytest.raises(Wrong, match=re.escape(words)) if words else nullcontext():
+            own.check_claim(found)
 
 
 def test_images_that_are_kept_are_found_in_rows_and_in_columns():
@@ -823,8 +1099,11 @@ def test_images_that_are_kept_are_found_in_rows_and_in_columns():
     for rows, is_kept in ((images[:120], True), (scaled, True), (others, False), (images[:80], False)):
         with_ones = np.c_[rows, np.ones(len(rows))]  # for a bias
         for shown in (rows, rows.T, rows.reshape(-1, 28, 28), with_ones, with_ones.T):
-            with pytest.raises(Wrong, match="images") if is_kept else nullcontext():
+            with pytest.raises(Wrong, match=f"{len(rows)} of those") if is_kept else nullcontext():
                 own.check_no_stored_images(make_evidence(params={"W": shown}, examples=(images,)))
+    for n, is_kept in ((49, False), (50, True)):  # of 100, a quarter may be anything, and so may up to 50
+        with pytest.raises(Wrong, match="contains images: 50") if is_kept else nullcontext():
+            own.check_no_stored_images(make_evidence(params={"W": images[:n]}, examples=(images[:100],)))
 
 
 @pytest.mark.slow(one_in=2)
