@@ -2,10 +2,11 @@
 wrong."""
 
 import copy
+import itertools
 import re
 from contextlib import nullcontext
 from functools import partial
-from unittest.mock import Mock
+from unittest.mock import Mock, patch
 
 import numpy as np
 import own_programs
@@ -315,6 +316,12 @@ def test_what_logits_returns_has_to_be_an_array_of_scores():
             assert np.array_equal(calls.logits({}, np.ones((2, 12), np.uint8)), rows)
 
 
+def test_the_claim_should_be_a_loss():
+    calls = writer.WriterCalls(make_file(train=lambda *_: ({}, "low")))
+    with pytest.raises(Wrong, match="should be a number, a loss; it is of type str"):
+        calls.train((np.zeros((2, 12), np.uint8),), 0, watched_names=())
+
+
 def test_it_is_run_on_all_names(tmp_path, monkeypatch, capfd):
     few = data.load("names")
     few = data.Tokens(few.train_tokens[:500], few.test_tokens[:100])
@@ -490,6 +497,14 @@ def sharpen(p, is_other):
     return p ** np.where(is_other, 1.6, 0.6)[:, None]
 
 
+def check_first_gradients(evidence):
+    """As at the first call of `gradients`; and a loss is slow."""
+    evidence.seed = 0
+    with patch("time.process_time", side_effect=itertools.count()):
+        params = evidence.trace.snapshots[0].params
+        writer.check_derivatives(evidence, evidence.calls, params, [evidence.mini_batch])
+
+
 def check_first_weights(evidence):
     """As for one whose seed is 0."""
     evidence.seed = 0
@@ -539,6 +554,18 @@ WRITES = [
      {"write": write_by(lambda p, rng, t: draw(sharpen(p, np.arange(len(p)) > len(p) / 2), rng))}),
     (writer.check_samples_match_logits, "chose in every other position are likelier",
      {"write": write_by(lambda p, rng, t: draw(sharpen(p, np.full(len(p), t % 2)), rng))}),
+    (check_first_gradients, "", {}),
+    (check_first_gradients, "with the same texts twice, it is",
+     {"loss": changed("loss", lambda params, texts, right: len(texts) * right)}),
+    (check_first_gradients, "is it divided by the number of texts instead of that of letters",
+     {"gradients": changed("gradients", lambda params, texts, right:
+                           {k: g * writer.make_loss_mask(texts).sum() / len(texts) for k, g in right.items()})}),
+    (check_first_gradients, "`gradients` returns None",
+     {"gradients": changed("gradients", lambda params, texts, right: right if len(texts) != 67 else None)}),
+    (check_first_gradients, "The difference is also 1 for other texts",
+     {"loss": changed("loss", lambda params, texts, right: right + 1)}),
+    (check_first_gradients, "`loss` changes texts in place",
+     {"loss": changed("loss", lambda params, texts, right: texts.fill(1) or right)}),
     (check_first_weights, "", {}),
     (check_first_weights, "gave the same first params",
      {"train": lambda file: lambda texts, rng: file.train(texts, np.random.default_rng([0, 1]))}),

@@ -7,6 +7,7 @@ import zlib
 from collections import namedtuple
 from contextlib import nullcontext
 from functools import partial, reduce
+from inspect import signature
 from unittest.mock import Mock, patch
 
 import numpy as np
@@ -405,6 +406,7 @@ def test_weights_that_were_not_drawn_are_no_sign_that_rng_is_ignored():
         trace = make_trace(first_params={"w": w}, always_zero={'["w"]': w == 0})
         with nullcontext() if is_right else pytest.raises(Wrong, match="gave the same first"):
             blank.check_start_depends_on_rng(trace, trace)
+        blank.check_start_depends_on_rng(trace, make_trace())  # the other one never came to its first step
 
 
 def test_a_search_along_a_line_is_ended_where_gradients_are_turned_round():
@@ -590,6 +592,12 @@ CAUSES = [
     ),
     ("It is still falling at the end", {"at": (0, 0.1, 0.2, 0.3, 0.4, 0.6)}),
     ("2 of 5 inspected steps went too far", STAYS | {"by": (1000, 1000, 1, 1, 1)}),
+    ("2 of 2 inspected steps went too far", STAYS | {"by": (0, 1000, 1000, 0, 0)}),  # and 3 moved nothing
+    # Here 0.3 are the same for all labels, but that is little of such a loss.
+    (
+        "still falling",
+        {"at": (0, 0, 0, 0, 0, 0.2), "by": NONE, "loss": lambda file: lambda p, x, y: file.loss(p, x, y) + 0.3},
+    ),
     ("The marker sees no mistake", {"by": (0, 1, 1, 1, 1)}),
 ]
 
@@ -722,6 +730,8 @@ GRADIENTS = [
     (check_first_gradients,
      'With 13 images, `gradients` is 2 times the derivative of your `loss` with respect to params["b2"]',
      more(lambda right, params, images: right)),
+    (check_first_gradients, "`gradients` is 0.1 times the derivative ... Is there also a mean over the ten scores?",
+     {"gradients": lambda file: lambda p, x, y: {k: g / 10 for k, g in file.gradients(p, x, y).items()}}),
     (check_first_gradients, '`loss` changes params["b2"] in place',
      {"loss": lambda file: write_into("b2")(file.loss)}),
     (check_first_gradients, "`loss` changes images in place", {"loss": lambda file: write_into("images")(file.loss)}),
@@ -753,7 +763,7 @@ CHANCE, LAST, LEFT = np.random.default_rng(1), {}, {}
 )
 def test_what_a_network_does_otherwise_is_said(consequence, words, how, learned):
     LAST["b2"] = abs(learned.params["b2"]).max()
-    pattern = "|".join(map(re.escape, words.split("|")))
+    pattern = ".*".join(map(re.escape, words.split(" ... ")))
     with pytest.raises(Wrong, match=pattern) if words else nullcontext():
         consequence(but(learned, **how))
 
@@ -1150,6 +1160,24 @@ def test_what_is_missing_is_shown_as_the_stub_has_it():
             assert shown == f"def {missing}"
         file = make_file(**dict.fromkeys(judge.functions, np.ones))
         blank.check_complete(file, judge.functions, judge.stub)
+
+
+@pytest.mark.parametrize("module", [own, writer, block], ids=lambda module: module.__name__)
+def test_each_check_that_is_written_is_made(module):
+    """In the process of the file, or when it is asked again; and so is each that all trainings have in common."""
+    made = {getattr(check, "func", check) for check in (*module.JUDGE.checks, *module.JUDGE.rechecks)}
+    written = {
+        function
+        for name, function in vars(module).items()
+        if re.match("check_|add_", name) and [*signature(function).parameters] == ["evidence"]
+    }
+    if module is not block:
+        written |= {
+            function
+            for name, function in vars(blank).items()
+            if re.match("check_|retrain_", name) and next(iter(signature(function).parameters)) == "evidence"
+        }
+    assert made == written
 
 
 def test_what_a_file_imports_is_named_but_for_numpy_and_python():
