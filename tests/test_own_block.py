@@ -122,6 +122,19 @@ def round_large_numbers(params, x):
     return 1e12 * (x + 1e-13 * x.shape[1])
 
 
+def overlook(params, x):
+    """A `forward` in which position 3 does not see position 1."""
+    y = mean_so_far(params, x)
+    if x.shape[1] > 3:
+        y[:, 3] -= x[:, 1] / 4
+    return y
+
+
+def see_itself_and_round(params, x):
+    """A `forward` of large numbers, in which no position sees another, but for its last digits."""
+    return 1e6 * x + 1e-9 * mean_so_far(params, x)
+
+
 def bump(at, of, by=1.0):
     """A `forward` that adds a number in one position of texts of one length."""
     return lambda params, x: by * (x + (np.arange(x.shape[1]) == at)[:, np.newaxis] * (x.shape[1] == of))
@@ -135,6 +148,16 @@ PARTS = [
     (block.check_causality, mean_so_far, ""),
     (block.check_causality, round_a_little, ""),
     (block.check_causality, look_ahead, "at position 3 of a text of 5 positions, y changes at position 2. But"),
+    (
+        block.check_causality,
+        see_itself_and_round,
+        "at position 0 of a text of 5 positions, y changes at no later position",
+    ),
+    (
+        block.check_causality,
+        overlook,
+        "at position 1 of a text of 5 positions, y stays the same at the later position 3",
+    ),
     (block.check_causality, fail_at(5), "With 5 positions, your block fails: "),
     (block.check_causality, fail_at(33), "With 33 positions, your block fails: "),
     (block.check_attention_sums, mean_so_far, ""),
@@ -315,6 +338,35 @@ def test_what_makes_gradients_right_has_to_do_so_for_each_text_and_each_position
         assert [*errors] == ['["params"]["w"]']
         said = block.make_missing_term_sentence(calls, params, (x, dy), place, gradients, errors, rng)
         assert said.startswith(words) and bool(said) == bool(words)
+
+
+def test_what_makes_gradients_of_the_third_batch_right_is_its_scale_or_its_length_or_neither():
+    """It has one long text of small numbers. What is slightly off in another batch may be a matter of scale, too."""
+    found = make_evidence(squares(lambda x, h: 0), rng=np.random.default_rng(0))
+    block.add_batches_and_params(found)
+    assert [x.shape for x, _ in found.batches] == [(3, 5, 12), (2, 4, 12), (1, 33, 12)]
+    rng, params = np.random.default_rng(1), {"w": np.ones(12), "h": 1}
+    for is_wrong, index, words in (
+        (
+            lambda x, h: abs(x).max() < 1,
+            2,
+            " With x / 0.003 they are right. Is the eps under the root of a norm the same",
+        ),
+        (
+            lambda x, h: x.shape[1] > 5,
+            2,
+            " With texts of 5 positions they are right. Which line of `backward` depends on",
+        ),
+        (lambda x, h: len(x) < 2, 2, ""),
+        (lambda x, h: abs(x).max() < 9, 0, ""),
+        (lambda x, h: 0.005 * (abs(x).max() < 9), 0, " With x / 0.003 they are right."),
+        (lambda x, h: 0.005, 0, ""),
+    ):
+        calls = squares(is_wrong)
+        place, gradients = block.make_place_and_gradients(calls, params, *found.batches[index])
+        errors = find_mismatches_by_path(place, gradients, rng, thorough=True)
+        said = block.make_scale_or_length_sentence(calls, params, found.batches, index, errors, rng)
+        assert errors and said.startswith(words) and bool(said) == bool(words)
 
 
 def test_asked_from_outside_a_block_goes_through_all_checks_but_the_one_that_counts_calls():

@@ -202,8 +202,8 @@ LOSSES = [
     ),
     (mean, lambda params, texts: table(params, texts) + table(params, texts).mean(), "together with 40 texts"),
     (mean, lambda params, texts: table(params, texts)[:, [*range(1, 12), 11]], "at position 0, too"),
-    (lambda each, counts, texts: np.inf, table, ""),  # which is said where its number is asked for
     (lambda *_: 3.3, nan_in_one_place, r"`logits` contains nan, although `loss` is 3\.3\."),
+    (lambda *_: 3.1, lambda params, texts: table(params, texts) + 10, r"is [\d.]+\d\. Which positions"),
     (lambda *_: 3.1, probabilities, "adds up to 1. These are probabilities, but they should be scores"),
     (mean, end_ruled_out, "at position 1 of the texts change, `logits` changes at position 0. But"),
 ]
@@ -215,6 +215,13 @@ def test_of_which_words_a_loss_is_is_said(of, logits, words):
     params = {"E": np.random.default_rng(1).normal(size=(28, 27))}
     with pytest.raises(Wrong, match=words) if words else nullcontext():
         writer.check_loss_and_causality(with_table(of, logits), params, texts, seed=0)
+
+
+def test_a_loss_that_is_inf_is_no_loss_of_other_words():
+    """It is named where all else is right."""
+    texts = writer.draw_train_and_held_out_texts(np.random.default_rng(0))[0][:40]
+    params = {"E": np.random.default_rng(1).normal(size=(28, 27))}
+    writer.check_loss_and_causality(with_table(lambda *_: np.inf), params, texts, seed=0)
 
 
 def test_each_place_is_given_another_letter_in_all_texts_and_nothing_else_changes():
@@ -264,6 +271,11 @@ def test_a_loss_has_to_be_lower_than_that_of_counting_by_two_hundredths(monkeypa
         assert words in str(writer.make_sampling_error(off, 2.0, 2.1))
 
 
+def keywords_of(check):
+    """Return the keywords of a check that several judges have in common, or none."""
+    return getattr(check, "keywords", {})
+
+
 def test_with_other_letters_a_loss_may_be_a_little_higher_and_the_claim_a_little_off(monkeypatch):
     monkeypatch.setattr(writer, "compute_loss", lambda calls, params, texts: params["loss"])
     for loss, claim, is_right in (
@@ -276,8 +288,9 @@ def test_with_other_letters_a_loss_may_be_a_little_higher_and_the_claim_a_little
         words = rf"On 9 new names, .* is {loss:.3f} per letter; .* has 2\.500\. It claims {claim:.3f}\."
         with nullcontext() if is_right else pytest.raises(Wrong, match=words):
             writer.check_loss_after_retraining(found)
-        assert writer.is_better_than_bigrams(found, {"loss": loss}, max_excess=0.05) == (loss < 2.55)
-        assert writer.is_better_than_bigrams(found, {"loss": loss}) == (loss < 2.5)
+        for checks, most in ((writer.JUDGE.checks, 2.5), (writer.JUDGE.rechecks, 2.55)):
+            (has_learned,) = (check.keywords["has_learned"] for check in checks if "has_learned" in keywords_of(check))
+            assert has_learned(found, {"loss": loss}) == (loss < most)
 
 
 def test_what_write_returns_has_to_be_names_that_begin_so():

@@ -400,6 +400,15 @@ def test_who_goes_against_most_of_a_gradient_in_one_step_of_three_does_not_go_up
             blank.check_arrays_move_downhill(make_evidence(trace=trace, trained_paths=[*moves]))
 
 
+def test_weights_are_replaced_that_are_a_multiple_of_the_gradient_after_the_first_step():
+    w = np.arange(3.0)
+    for are_multiples, is_right in (([False, True], True), ([True, False], False)):
+        moves = {'["w"]': [watched.Move(1.0, 1.0, 1.0, is_multiple) for is_multiple in are_multiples]}
+        trace = make_trace(first_params={"w": w}, params={"w": w + 1}, moves=moves)
+        with nullcontext() if is_right else pytest.raises(Wrong, match="only a multiple of the gradient"):
+            blank.check_arrays_move_downhill(make_evidence(trace=trace, trained_paths=[*moves]))
+
+
 def test_weights_that_were_not_drawn_are_no_sign_that_rng_is_ignored():
     """Those of a table, or of a mixture, may begin as anything that a learner likes."""
     for w, is_right in ((np.tile([1.0, 0.0, -1.0], (12, 1)), True), (np.random.default_rng(0).normal(size=30), False)):
@@ -475,7 +484,7 @@ def test_weights_whose_gradient_is_0_tell_a_decay():
     for share, rest, is_decay in (
         (0.1, 0, True), (-0.1, 0, True), (0.5, 0, False), (-2.0, 0, False), (0.1, 1.8, True), (0.1, 2.2, False),
     ):  # fmt: skip
-        after = np.where(zero, share * w + rest * (-1) ** np.arange(40), w)
+        after = np.where(zero, share * w + rest * np.tile([0, 1, 0, -1], 10), w)
         trace = make_trace(first_params={"w": w}, always_zero={'["w"]': zero})
         diagnostics = own.Diagnostics(
             make_evidence(calls, trace=trace, params={"w": after}), (w,), {"result": ""}, 1, 1
@@ -599,6 +608,7 @@ CAUSES = [
         {"at": (0, 0, 0, 0, 0, 0.2), "by": NONE, "loss": lambda file: lambda p, x, y: file.loss(p, x, y) + 0.3},
     ),
     ("The marker sees no mistake", {"by": (0, 1, 1, 1, 1)}),
+    ("The marker sees no mistake", {k: {"b1": lambda b: b[np.newaxis]} for k in ("first", "last")}),  # of shape (1, 32)
 ]
 
 
@@ -668,7 +678,8 @@ DIFFERENT = [
      {"loss": added(np.uint8(50))["loss"], "read": lambda file: lambda p, x: file.read(p, x & 255)}),
     (own.check_hidden_layer, "", {"loss": linear("W1", "W2"), "uses_batch_mean": True}),
     (own.check_hidden_layer, "", {}),
-    (own.check_hidden_layer, "It has no hidden layer", {"loss": linear("W1"), "params": {"W1": ROWS}}),
+    (own.check_hidden_layer, "It has no hidden layer",
+     {"loss": linear("W1"), "params": {"W1": ROWS, "b": np.zeros(10), "c": np.zeros((1, 10))}}),
     (own.check_hidden_layer, "What is between the layers", {"loss": linear("W1", "W2")}),
     (own.check_hidden_layer_trained, "", {}),
     (own.check_hidden_layer_trained, 'Only params["W2"], params["b2"] learn', {"trained_paths": ['["W2"]', '["b2"]']}),
@@ -898,7 +909,13 @@ def test_a_claim_is_the_measured_share_that_is_read_right(accuracy, claim, loss,
 
     trace = make_trace((images, labels), {}, claim=claim, seconds=1, n_calls=9, was_used=np.ones(4, bool))
     trace.read_results = [(share, 100, 0) for share in shares]
-    calls = make_file(loss=lambda *_: loss, train=train, read=lambda params, images: params)
+    calls = make_file(train=train, read=lambda params, images: params)
+
+    def held_out_loss(params, x, y):
+        assert params is found.params and x.shape == (4, 784) and y.tolist() == [0, 1, 2, 3]
+        return loss
+
+    calls.loss = held_out_loss
     found = make_evidence(calls, trace=trace, params=np.zeros(4), examples=(images, labels), held_out=images)
     vars(found).update(held_out_labels=labels, accuracy=accuracy)
     with pytest.raises(Wrong, match=re.escape(words)) if words else nullcontext():
@@ -1178,6 +1195,31 @@ def test_each_check_that_is_written_is_made(module):
             if re.match("check_|retrain_", name) and next(iter(signature(function).parameters)) == "evidence"
         }
     assert made == written
+
+
+def keywords_of(checks, function):
+    """Return the keywords with which a judge makes a check that several judges have in common."""
+    return next(check for check in checks if getattr(check, "func", check) is function).keywords
+
+
+def test_a_network_has_learned_that_reads_more_than_half_of_the_digits_or_eight_of_ten_in_a_repeated_training():
+    for checks, function, least in (
+        (own.JUDGE.checks, blank.check_rng_and_gradients_used, 0.5),
+        (own.JUDGE.rechecks, blank.retrain_and_check_derivatives, 0.8),
+    ):
+        for n in range(11):
+            calls = own.ReaderCalls(make_file(read=lambda params, images, n=n: np.arange(10) < n))
+            found = make_evidence(calls, held_out=np.zeros((10, 784), np.uint8), held_out_labels=np.ones(10))
+            assert keywords_of(checks, function)["has_learned"](found, {}) == (n / 10 > least)
+
+
+def test_each_judge_has_its_own_check_of_derivatives_and_watches_what_it_asks_for():
+    for module, watched_names in ((own, ("gradients", "read")), (writer, None)):
+        keywords = keywords_of(module.JUDGE.checks, blank.check_training)
+        assert keywords["check_derivatives"] is module.check_derivatives
+        assert keywords.get("watched_names") == watched_names  # without them, only `gradients`
+        keywords = keywords_of(module.JUDGE.rechecks, blank.retrain_and_check_derivatives)
+        assert keywords["check_derivatives"] is module.check_derivatives
 
 
 def test_what_a_file_imports_is_named_but_for_numpy_and_python():

@@ -130,6 +130,36 @@ def give_one_back(file, rng):
     return params | {"V": first["V"]}
 
 
+def go_up_later(file, rng):
+    params = first_weights(rng)
+    for i in range(40):
+        g = file.gradients(params, IMAGES[:3], LABELS[:3])
+        params = {k: a - (0.3 if i < 5 else -0.01) * g[k] for k, a in params.items()}
+    return params
+
+
+def return_only_one(file, rng):
+    return {"W": train_well(file, rng)["W"]}
+
+
+def have_only_one_when_repeated(file, rng):
+    params = first_weights(rng)
+    if KEPT.setdefault("trainings", []):
+        del params["V"]
+    KEPT["trainings"].append(1)
+    for batch in batches_of(rng):
+        params = descend(file, params, batch)
+    return params
+
+
+def draw_images_of_the_same_digits_elsewhere(file, rng):
+    params = first_weights(rng)
+    for _ in range(12):
+        batch = np.arange(10) + 10 * OWN_CHANCE.integers(4, size=10)
+        params = descend(file, params, (IMAGES[batch], LABELS[batch]))
+    return params
+
+
 def never_call(file, rng):
     return first_weights(rng)
 
@@ -267,6 +297,11 @@ TRAININGS = [
     (keep_weights_but_not_the_biases, check_again, "the second run started with the weights that the first had"),
     (round_otherwise_each_time, check_again, ""),
     (train_only_once, check_again, ""),
+    (have_only_one_when_repeated, check_again, ""),
+    (have_only_one_when_repeated, check_others, ""),
+    (draw_images_of_the_same_digits_elsewhere, check_again, "do not start with the same batch."),
+    (go_up_later, blank.check_arrays_move_downhill, ""),
+    (return_only_one, blank.check_arrays_move_downhill, ""),
     (stand_still, check_again, ""),  # there is nothing that the first run has learned
     (give_one_back, blank.check_arrays_move_downhill, ""),
     (give_images_in_half_of_the_calls, blank.check_arrays_move_downhill, ""),
@@ -520,7 +555,7 @@ def test_the_best_length_of_a_step_is_the_one_with_the_least_loss_of_its_own_bat
         (0.1, lambda w: abs(w - 0.2)),
         (0.01, lambda w: w),
         (1, lambda w: 0.0),
-        (0.1, lambda w: np.nan if w > 0.5 else -w),
+        (0.1, lambda w: np.nan if w > 0.5 else 2 - w),
     ):
         snapshot = watched.Snapshot({"W": np.zeros(1)}, (IMAGES[:2], LABELS[:2]))
         snapshot.arrays_after = {'["W"]': np.ones(1)}
