@@ -195,6 +195,7 @@ def test_texts_do_not_see_each_other_and_no_call_sees_another():
 
     for forward, back, words in (
         (see_no_text_but_this, backward, ""),
+        (round_a_little, backward, ""),
         (mix, backward, "The first of 3 texts gets a different y if it is processed alone"),
         (lambda params, x: x + NOISE.normal(size=x.shape), backward, "the same params and the same x differ"),
         (keep, lambda params, x, dy: (2 * last["x"][:1, :1] * dy, {}), "what does it take from that call"),
@@ -404,6 +405,26 @@ def test_it_is_run_beside_central_differences(tmp_path, capfd, monkeypatch):
     first, *rows = capfd.readouterr().out.splitlines()
     assert "(f(+h) - f(-h)) / 2h" in first and len(rows) == 7
     assert all(float(re.search(r" (\S+)$", row)[1]) < 1e-8 for row in rows)
+    path.write_text(DOUBLED)
+    block.print_gradient_errors(path)
+    _, of_x, of_w = capfd.readouterr().out.splitlines()
+    assert re.match(r"x +\d\.\de-", of_x) and float(of_x.split()[1]) < 1e-8
+    assert of_w.startswith('params["w"] ') and 0.1 < float(of_w.split()[1]) <= 1
     path.write_text("1 / 0\n")
     assert practice.main(["--folder", str(tmp_path), "run", "own_block"]) == 2
     assert "1 / 0" in capfd.readouterr().err
+
+
+# A block of squares, whose gradients of w are twice as large as they should be.
+DOUBLED = """
+import numpy as np
+
+def first_weights(C, h, rng):
+    return {"w": rng.normal(size=C), "h": h}
+
+def forward(params, x):
+    return x**2 * params["w"]
+
+def backward(params, x, dy):
+    return 2 * x * dy * params["w"], {"w": 2 * (x**2 * dy).sum(axis=(0, 1)), "h": None}
+"""

@@ -340,11 +340,11 @@ def test_it_is_run_on_all_names(tmp_path, monkeypatch, capfd):
     few = data.Tokens(few.train_tokens[:500], few.test_tokens[:100])
     monkeypatch.setattr(data, "load", lambda name: few)
     path = tmp_path / "own_gpt.py"
-    path.write_text(own_writers.BASE)
+    path.write_text(own_writers.BASE.replace("    t = 0\n", '    t = 0\n    print("a line")\n'))
     writer.train_and_save(path)
     said = capfd.readouterr().out.splitlines()
-    assert said[0] == "It trains on 500 names." and len(said) == 12
-    assert re.fullmatch(r"You claim 2\.\d\d per letter. On 100 new names it is 2\.\d\d\.", said[1])
+    assert said[:2] == ["It trains on 500 names.", "a line"] and len(said) == 13
+    assert re.fullmatch(r"You claim 2\.\d\d per letter. On 100 new names it is 2\.\d\d\.", said[2])
     assert path.with_suffix(".npz").exists()
     (tmp_path / "own_gpt.py").write_text("1 / 0\n")
     assert practice.main(["--folder", str(tmp_path), "run", "own_gpt"]) == 2
@@ -556,6 +556,8 @@ WRITES = [
     (writer.add_held_out_loss, "", {}),
     (writer.add_held_out_loss, "(These are 1,000 names. For 250 of them, the two agree.)",
      {"loss": changed("loss", at(1000, lambda right: right + 0.1))}),
+    (writer.add_held_out_loss, "of your `logits`, the mean of -log p",
+     {"loss": changed("loss", at(1000, lambda right: right - 0.1))}),
     (writer.check_writes_in_fresh_module, "", {}),
     (writer.check_writes_in_fresh_module, "instead of a, ma, scha. It may use `params`",
      {"write": lambda file: lambda params, prompts, rng: [f"{prompt}a" for prompt in prompts]}),
@@ -607,6 +609,38 @@ def test_its_numbers_are_those_of_its_names(learned):
     assert writer.is_better_than_bigrams(learned, learned.params) and not writer.is_better_than_bigrams(
         learned, learned.trace.snapshots[0].params
     )
+
+
+def test_only_what_write_has_chosen_is_counted_and_an_end_is_chosen_too(monkeypatch):
+    """Not the letters that were given, nor what follows an end."""
+    prompts = writer.PROMPTS[-82:]
+    added = ["", "a", "bc", "def", "ghij", "zzz", "klmno", "q", "rst", "uvw", "xy", "z", "w"] * 7
+    names = [(prompt + letters)[:12] for prompt, letters in zip(prompts, added, strict=False)]
+    calls = writer.WriterCalls(make_file(write=lambda *_: names))
+    evidence = make_evidence(calls, params={}, prompts=prompts)
+    seen = []
+
+    def keep(log_p, texts, mask):
+        seen.append((texts, mask))
+        raise Wrong("seen", "Seen.")
+
+    monkeypatch.setattr(writer, "check_known_names", lambda *_: None)
+    monkeypatch.setattr(writer, "compute_log_probs", lambda *_: None)
+    monkeypatch.setattr(writer, "compute_sampling_statistics", keep)
+    with pytest.raises(Wrong, match="Seen"):
+        writer.check_samples_match_logits(evidence)
+    ((texts, mask),) = seen
+    assert decode_names(texts) == names and evidence.generated_names == names[:4]
+    for name, prompt, row in zip(names, prompts, mask, strict=True):
+        assert row.nonzero()[0].tolist() == [*range(len(prompt), min(len(name) + 1, 12))]
+
+
+def test_the_logarithm_of_a_probability_of_0_is_a_number():
+    logits = np.zeros((1, 12, 27))
+    logits[0, 0, :25] = -np.inf
+    log_p = writer.compute_log_probs(writer.WriterCalls(make_file(logits=lambda *_: logits)), {}, np.ones((1, 12), int))
+    assert (log_p[0, 0, :25] == -1000).all() and log_p[0, 0, 25:] == pytest.approx(-np.log(2))
+    assert log_p[0, 1:] == pytest.approx(-np.log(27))
 
 
 def test_how_far_words_are_from_chance_is_counted_in_standard_deviations():

@@ -409,6 +409,13 @@ def test_weights_are_replaced_that_are_a_multiple_of_the_gradient_after_the_firs
             blank.check_arrays_move_downhill(make_evidence(trace=trace, trained_paths=[*moves]))
 
 
+def test_of_arrays_that_do_not_learn_or_whose_steps_are_not_known_nothing_is_said():
+    w = np.arange(3.0)
+    for last, paths in ((w, []), (w + 1, ['["w"]'])):
+        trace = make_trace(first_params={"w": w}, params={"w": last})
+        blank.check_arrays_move_downhill(make_evidence(trace=trace, trained_paths=paths))
+
+
 def test_weights_that_were_not_drawn_are_no_sign_that_rng_is_ignored():
     """Those of a table, or of a mixture, may begin as anything that a learner likes."""
     for w, is_right in ((np.tile([1.0, 0.0, -1.0], (12, 1)), True), (np.random.default_rng(0).normal(size=30), False)):
@@ -491,6 +498,9 @@ def test_weights_whose_gradient_is_0_tell_a_decay():
         )
         diagnostics.make_error = lambda mark, **_: mark
         assert own.diagnose_weight_decay(diagnostics) == ("decay too strong" if is_decay else None), (share, rest)
+        for others in ({}, {'["w"]': after[1:]}):  # it is gone, or has another shape
+            diagnostics.last_arrays = others
+            assert own.diagnose_weight_decay(diagnostics) is None
 
 
 def test_a_claim_that_was_measured_on_other_images_too_is_no_claim_of_the_training():
@@ -1175,6 +1185,11 @@ def test_what_is_missing_is_shown_as_the_stub_has_it():
                 blank.check_complete(file, judge.functions, judge.stub)
             (shown,) = re.findall(r"^def \w+", str(error.value), re.MULTILINE)
             assert shown == f"def {missing}"
+        first, *_, last = judge.functions
+        file = make_file(**{name: np.ones for name in judge.functions if name not in (first, last)})
+        with pytest.raises(Wrong, match=f"has no function `{first}` and no `{last}`. ") as error:
+            blank.check_complete(file, judge.functions, judge.stub)
+        assert re.findall(r"^def (\w+)", str(error.value), re.MULTILINE) == [first, last]
         file = make_file(**dict.fromkeys(judge.functions, np.ones))
         blank.check_complete(file, judge.functions, judge.stub)
 

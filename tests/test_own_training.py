@@ -483,6 +483,7 @@ def test_a_training_is_repeated_with_its_signs_turned_round_for_twice_its_steps_
         asked = []
 
         def train(examples, seed, on_progress, activity, on_first_call, max_calls, watched, asked=asked, **options):
+            assert (activity, on_first_call, watched) == ("It begins again", None, ("gradients", "loss"))
             asked.append((seed, max_calls, options))
             return make_trace()
 
@@ -624,6 +625,11 @@ WRITTEN = "def double(x): return 2 * x\ndef halve(x): return x / 2\ndef third(x)
 def test_what_cannot_be_kept_in_a_file_is_named_with_its_place():
     with pytest.raises(Wrong, match=r"`params\[\"a\"\]\[1\]` is of type set"):
         blank.pack_params({"a": [1.0, {2}]})
+
+
+def test_a_sentence_ends_with_one_mark():
+    for sentence, ended in (("1 / 0", "1 / 0."), ("No.", "No."), ("Why?", "Why?"), ("So!", "So!"), ("a, b", "a, b.")):
+        assert blank.end_sentence(sentence) == ended
 
 
 def test_of_functions_that_are_empty_the_first_is_named(tmp_path):
