@@ -415,16 +415,16 @@ def test_it_is_run_beside_central_differences(tmp_path, capfd, monkeypatch):
     assert "1 / 0" in capfd.readouterr().err
 
 
-# A block of squares, whose gradients of w are twice as large as they should be.
+# A block of squares, whose gradients of w are twice as large as they should be, and none of a constant.
 DOUBLED = """
 import numpy as np
 
 def first_weights(C, h, rng):
-    return {"w": rng.normal(size=C), "h": h}
+    return {"w": rng.normal(size=C), "h": h, "one": np.ones(1)}
 
 def forward(params, x):
     return x**2 * params["w"]
 
 def backward(params, x, dy):
-    return 2 * x * dy * params["w"], {"w": 2 * (x**2 * dy).sum(axis=(0, 1)), "h": None}
+    return 2 * x * dy * params["w"], {"w": 2 * (x**2 * dy).sum(axis=(0, 1)), "h": None, "one": None}
 """
