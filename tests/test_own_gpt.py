@@ -217,6 +217,15 @@ def test_of_which_words_a_loss_is_is_said(of, logits, words):
         writer.check_loss_and_causality(with_table(of, logits), params, texts, seed=0)
 
 
+def test_logits_may_be_logarithms_of_probabilities():
+    """All of them are below 0."""
+    texts = writer.draw_train_and_held_out_texts(np.random.default_rng(0))[0][:250]
+    params = {"E": np.random.default_rng(1).normal(size=(28, 27))}
+    calls = with_table(mean, lambda params, texts: writer.log_softmax(table(params, texts)))
+    writer.check_logits_ignore_batch_size(make_evidence(calls, params=params, held_out=texts))
+    assert writer.is_bigram_model(make_evidence(calls, mini_batch=(texts[:20],)), params)
+
+
 def test_a_loss_that_is_inf_is_no_loss_of_other_words():
     """It is named where all else is right."""
     texts = writer.draw_train_and_held_out_texts(np.random.default_rng(0))[0][:40]
@@ -577,6 +586,8 @@ WRITES = [
                            {k: g * writer.make_loss_mask(texts).sum() / len(texts) for k, g in right.items()})}),
     (check_first_gradients, "`gradients` returns None",
      {"gradients": changed("gradients", lambda params, texts, right: right if len(texts) != 67 else None)}),
+    (check_first_gradients, "returns None. Does it end with a `return`",
+     {"gradients": changed("gradients", lambda params, texts, right: right if len(texts) == 67 else None)}),
     (check_first_gradients, "The difference is also 1 for other texts",
      {"loss": changed("loss", lambda params, texts, right: right + 1)}),
     (check_first_gradients, "`loss` changes texts in place",
@@ -676,7 +687,7 @@ def end_at(place, times):
 
 
 COUNTED = [
-    ("", EVEN, draw_evenly(200, EVEN)),
+    ("", EVEN, draw_evenly(199, EVEN)),
     ("", STEEP, draw_evenly(201, STEEP)),
     ("", EVEN, draw_evenly(9, EVEN, never=[5])),  # too few words to say so
     (

@@ -586,8 +586,11 @@ CAUSES = [
         "With smaller params",  # with images / 255, too, but then the sums of such weights would still be large
         {"loss": lambda file: lambda p, x, y: file.loss(p, x * 255.0, y), "first": {"W1": lambda W: 4 * W}},
     ),
-    ("20 of the loss of 2", {"loss": lambda file: lambda p, x, y: file.loss(p, x, y) + 20}),
-    ("first loss is inf; ... With smaller params", {"first": {"W1": lambda W: 1000 * W}}),
+    (
+        "20 of the loss of 2",  # and what is rounded otherwise in floats has not wrapped round
+        {"loss": lambda file: lambda p, x, y: file.loss(p, x, y) + 20 + 0.02 * (x.dtype == np.uint8)},
+    ),
+    ("first loss is inf; ... With smaller params ... it would be 2.", {"first": {"W1": lambda W: 1000 * W}}),
     ("Which params does it return", {"at": (0, 0.5, 1, 1, 1, -0.1)}),
     ("1 of the loss of 1. ... is the same", {"loss": lambda file: lambda p, x, y: file.loss(p, x, y) + 1}),
     ("are 40 times as long as the first", {"by": (1, 1, 1, 1, 40)}),
@@ -1235,6 +1238,29 @@ def test_each_judge_has_its_own_check_of_derivatives_and_watches_what_it_asks_fo
         assert keywords.get("watched_names") == watched_names  # without them, only `gradients`
         keywords = keywords_of(module.JUDGE.rechecks, blank.retrain_and_check_derivatives)
         assert keywords["check_derivatives"] is module.check_derivatives
+
+
+def test_what_is_asked_again_is_a_training_with_other_data_and_what_shows_in_its_results():
+    for module, first, others in (
+        (own, own.add_relabelled_data, "no_stored_images reads_least_loss hidden_layer retrained_accuracy"),
+        (writer, writer.add_relettered_data,
+         "logits_ignore_batch_size loss_after_retraining writes_by_rng samples_match_logits"),
+    ):  # fmt: skip
+        assert module.JUDGE.checks[0] is module.add_data and module.JUDGE.checks[1].func is blank.check_training
+        data_check, training, *rest = module.JUDGE.rechecks
+        assert data_check is first and training.func is blank.retrain_and_check_derivatives
+        assert {getattr(module, f"check_{name}") for name in others.split()} == {*rest}
+
+
+def test_a_judge_says_what_is_run_and_which_results_are_params_or_gradients():
+    train = {"train": ("params", ""), "gradients": ("gradients",)}  # `train` returns its claim, too
+    block_functions = {"first_weights": ("params",), "backward": ("", "gradients")}  # and `backward` dx
+    for module, viewer, gives in (
+        (own, "exercises.looked", train), (writer, "exercises.looked", train), (block, "", block_functions),
+    ):  # fmt: skip
+        judge = module.JUDGE
+        assert (judge.module, judge.viewer_module, judge.gives) == (module.__name__, viewer, gives)
+        assert {*gives} <= {*judge.functions} and judge.stub.read_text(encoding="utf-8").count("\ndef ") >= len(gives)
 
 
 def test_what_a_file_imports_is_named_but_for_numpy_and_python():
