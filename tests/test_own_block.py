@@ -203,6 +203,7 @@ def test_texts_do_not_see_each_other_and_no_call_sees_another():
     for forward, back, words in (
         (see_no_text_but_this, backward, ""),
         (round_a_little, backward, ""),
+        (lambda params, x: x + len(x), backward, "The first of 3 texts gets a different y if it is processed alone"),
         (mix, backward, "The first of 3 texts gets a different y if it is processed alone"),
         (lambda params, x: x + NOISE.normal(size=x.shape), backward, "the same params and the same x differ"),
         (keep, lambda params, x, dy: (2 * last["x"][:1, :1] * dy, {}), "what does it take from that call"),
@@ -227,6 +228,42 @@ def test_a_norm_behind_the_sum_may_have_its_gammas_and_a_sum_is_missed_where_the
     judge(block.check_residuals, lambda params, x: norm(x + x @ params["W"]) * params["gamma"], first_weights)
     with pytest.raises(Wrong, match=r'^If params\["W"\] are 0, y is the same whatever x is'):
         judge(block.check_residuals, lambda params, x: x @ params["W"] + params["gamma"], first_weights)
+
+
+def test_of_weights_that_are_the_same_for_another_generator_only_those_are_named_that_look_drawn():
+    def with_seed(seed):
+        def first_weights(C, h, rng):
+            W = (rng if seed is None else np.random.default_rng(seed)).normal(size=(C, C))
+            return {"gamma": np.ones(C), "W": W, "mask": np.zeros((0, 3))}
+
+        return first_weights
+
+    judge(block.check_first_weights_use_rng, None, with_seed(None))
+    judge(block.check_first_weights_use_rng, None, lambda C, h, rng: {"gamma": np.ones(C)})
+    with pytest.raises(Wrong, match=r'gave the same first params\["W"\]\.'):
+        judge(block.check_first_weights_use_rng, None, with_seed(7))
+
+
+def test_weights_are_as_in_mid_training_whatever_they_are_at_first():
+    """Large ones are made smaller, to 0.5 on average, and all but constants are moved a little."""
+    for size, expected in ((5.0, 0.5), (0.5, 0.5), (0.01, 0.01)):
+
+        def first_weights(C, h, rng, size=size):
+            return {"w": np.tile([-size, size], C // 2), "one": np.ones(1), "h": h}
+
+        calls = block.BlockCalls(
+            make_file(
+                first_weights=first_weights,
+                forward=lambda params, x: x * params["w"],
+                backward=lambda params, x, dy: (dy * params["w"], {"w": (x * dy).sum((0, 1)), "one": None, "h": None}),
+            )
+        )
+        x, dy = np.random.default_rng(0).normal(size=(2, 2, 3, 8))
+        params, gradients = block.draw_params_and_gradients(calls, (x, dy), 0, (8, 2))
+        moves = params["w"] - np.tile([-expected, expected], 4)
+        assert moves == pytest.approx(0.15 * block.draw_seeded_by_path('["w"]', (8,)))
+        assert [*gradients] == ['["w"]'] and gradients['["w"]'] == pytest.approx((x * dy).sum((0, 1)))
+        assert params["one"].tolist() == [1] and params["h"] == 2
 
 
 def test_heads_may_choose_the_same_now_and_then():

@@ -285,6 +285,12 @@ def keywords_of(check):
     return getattr(check, "keywords", {})
 
 
+def test_a_write_may_take_the_given_letters_off_its_list():
+    prompts = ["m", "sch"]
+    calls = writer.WriterCalls(make_file(write=lambda params, begun, rng: [begun.pop(0) + "a" for _ in range(2)]))
+    assert calls.write({}, prompts, None) == ["ma", "scha"] and prompts == ["m", "sch"]
+
+
 def test_with_other_letters_a_loss_may_be_a_little_higher_and_the_claim_a_little_off(monkeypatch):
     monkeypatch.setattr(writer, "compute_loss", lambda calls, params, texts: params["loss"])
     for loss, claim, is_right in (

@@ -576,6 +576,7 @@ CAUSES = [
     ("with images.astype(float) instead", {"loss": lambda file: lambda p, x, y: file.loss(p, x + np.uint8(200), y)}),
     ('The gradient of params["W1"] is 0', {"always_zero": {'["W1"]': np.ones((784, 32), bool)}}),
     ('With params["b1"] of 0', {"first": {"b1": lambda b: b + 300}}),
+    ('With params["b1"] of 0 it would be 2.', {"first": {"b1": lambda b: b[np.newaxis] + 300}}),  # of shape (1, 32)
     ("With images / 255 it", {"loss": lambda file: lambda p, x, y: file.loss(p, x * 255.0, y)}),
     (
         'first loss is 1 ... With smaller params["W1"], params["W2"] it ... the largest is params["W1"], with a '
@@ -972,6 +973,11 @@ def test_what_a_function_should_return_is_said(name, returned, words):
     images = np.zeros((3, 784), np.uint8)
     with pytest.raises(Wrong, match=re.escape(words)):
         calls.read({}, images) if name == "read" else calls.train((images, np.arange(3)), 0, watched_names=())
+
+
+def test_a_table_of_digits_is_no_single_digit():
+    with pytest.raises(Wrong, match=r"of shape \(3,\); it returns the shape \(3, 2\)\. *$"):
+        own.parse_digits(np.zeros((3, 2)), 3)
 
 
 def test_an_accuracy_may_be_any_number_from_0_to_1():
