@@ -864,6 +864,32 @@ def test_of_a_hundred_images_ten_may_be_read_otherwise_alone_or_in_a_new_run(mon
             own.check_reads_in_fresh_module(found)
 
 
+def test_of_a_hundred_images_three_may_be_read_otherwise_than_the_loss_says():
+    """Where the mean of the batch counts, four of forty: there a loss is asked for with all hundred images."""
+    images = np.arange(100, dtype=np.uint8)[:, np.newaxis]  # of 0 to 8
+    for uses_batch_mean, n, words in (
+        (False, 3, ""), (False, 4, "For 4 of 100 images"), (True, 4, ""), (True, 5, "For 5 of 40 images"),
+    ):  # fmt: skip
+
+        def loss(params, x, y, uses_batch_mean=uses_batch_mean):
+            assert len(x) in (1, 100)
+            return 2.3 if uses_batch_mean and len(x) == 1 else 1 + (y != x[:, 0] % 9).mean()
+
+        def read(params, x, n=n):
+            return (x[:, 0] + 3 * (x[:, 0] < n)) % 9
+
+        labels = np.arange(100) % 9
+        found = make_evidence(own.ReaderCalls(make_file(loss=loss, read=read)), params={}, held_out=images)
+        found.held_out_labels = labels
+        with (
+            patch("time.process_time", return_value=0.0),  # of a slow one fewer images are taken
+            pytest.raises(Wrong, match=words) if words else nullcontext(),
+        ):
+            own.check_reads_least_loss(found)
+        assert found.accuracy == 1 - n / 100 and found.uses_batch_mean == uses_batch_mean
+        assert np.array_equal(found.loss_table.argmin(axis=1), labels[: 40 if uses_batch_mean else 100])
+
+
 def test_in_a_new_run_a_file_has_its_params_and_nothing_else(tmp_path):
     path = tmp_path / "own_network.py"
     for line, words in {
