@@ -1173,6 +1173,14 @@ def test_images_that_are_kept_are_found_in_rows_and_in_columns():
         for shown in (rows, rows.T, rows.reshape(-1, 28, 28), with_ones, with_ones.T):
             with pytest.raises(Wrong, match=f"{len(rows)} of those") if is_kept else nullcontext():
                 own.check_no_stored_images(make_evidence(params={"W": shown}, examples=(images,)))
+    others = {
+        "b": np.ones(3),
+        "c": None,
+        "n": 2.0,
+        "empty": np.zeros((0, 28, 28)),
+        "few": images[:5].reshape(5, 28, 28),
+    }
+    own.check_no_stored_images(make_evidence(params=others, examples=(images,)))
     for n, is_kept in ((49, False), (50, True)):  # of 100, a quarter may be anything, and so may up to 50
         with pytest.raises(Wrong, match="contains images: 50") if is_kept else nullcontext():
             own.check_no_stored_images(make_evidence(params={"W": images[:n]}, examples=(images[:100],)))
