@@ -2,10 +2,11 @@
 wrong."""
 
 import copy
+import itertools
 import re
 from contextlib import nullcontext
 from functools import partial
-from unittest.mock import Mock
+from unittest.mock import Mock, patch
 
 import numpy as np
 import own_programs
@@ -101,6 +102,37 @@ def test_what_it_has_to_beat_is_what_counting_gives():
     assert evidence.bigram_loss == writer.compute_bigram_loss(texts, others)
 
 
+def test_a_table_of_counts_is_smoothed_by_one_more_letter_for_each_row():
+    """Counted by hand in "ab" and "b": of 5 tokens 2 are ends, 1 is an a, and 2 are b."""
+    texts = encode_names(["ab", "b"])
+    shares = {word: (n + 1) / (5 + 27) for word, n in {0: 2, 1: 1, 2: 2, 3: 0}.items()}
+    pairs = [(1, 2, 1), (1, 2, 2), (1, 1, 2), (2, 2, 0)]  # (count, count of the row, word): ^a, ^b, ab, b$
+    for names, of in (("ab", (0, 2, 3)), ("b", (1, 3)), (["ab", "b"], (0, 2, 3, 1, 3))):
+        p = [(n + shares[word]) / (n_row + 1) for n, n_row, word in (pairs[i] for i in of)]
+        held_out = encode_names([names] if isinstance(names, str) else names)
+        assert writer.compute_bigram_loss(texts, held_out) == pytest.approx(-np.mean(np.log(p)))
+    never = [shares[3] / (2 + 1), shares[0] / 1]  # a c, and after it an end
+    assert writer.compute_bigram_loss(texts, encode_names(["c"])) == pytest.approx(-np.mean(np.log(never)))
+
+
+def test_names_in_other_letters_are_the_same_names_but_for_one_exchange_of_the_letters():
+    writer.add_data(before := make_evidence(rng=np.random.default_rng(0)))
+    writer.add_relettered_data(after := make_evidence(rng=np.random.default_rng(0)))
+    pairs = set()
+    for old, new in (
+        (before.examples[0], after.examples[0]),
+        (before.mini_batch[0], after.mini_batch[0]),
+        (before.held_out, after.held_out),
+    ):
+        assert new.dtype == np.uint8
+        pairs |= {*zip(old.ravel().tolist(), new.ravel().tolist(), strict=True)}
+    letters, others = zip(*sorted(pairs), strict=True)
+    assert [*letters] == sorted(others) == [*range(27)] and others[0] == 0 and letters != others
+    assert after.bigram_loss == before.bigram_loss
+    assert after.prompts == [*["", "m", "sch", "wil"] * 20, "schwarzenber", "hildebrandt"]
+    assert before.prompts == [*["", "m", "sch", "wil"] * 100, "schwarzenber", "hildebrandt"]
+
+
 def test_the_texts_of_the_check_have_all_letters_and_all_lengths():
     texts, _ = writer.split_texts(np.random.default_rng(0))
     chosen = texts[writer.choose_varied_indices(texts)]
@@ -139,6 +171,14 @@ def with_table(of, logits=table):
     return calls
 
 
+def nan_in_one_place(params, texts):
+    return table(params, texts) + np.where(np.arange(27) == 3, np.nan, 0) * (np.arange(12) == 5)[:, None]
+
+
+def probabilities(params, texts):
+    return np.exp(writer.log_softmax(table(params, texts)))
+
+
 def mean(each, counts, texts):
     return each[counts].mean()
 
@@ -160,6 +200,9 @@ LOSSES = [
     ),
     (mean, lambda params, texts: table(params, texts) + table(params, texts).mean(), "together with 40 texts"),
     (mean, lambda params, texts: table(params, texts)[:, [*range(1, 12), 11]], "at position 0, too"),
+    (lambda *_: 3.3, nan_in_one_place, r"`logits` contains nan, although `loss` is 3\.3\."),
+    (lambda *_: 3.1, lambda params, texts: table(params, texts) + 10, r"is [\d.]+\d\. Which positions"),
+    (lambda *_: 3.1, probabilities, "adds up to 1. These are probabilities, but they should be scores"),
     (mean, end_ruled_out, "at position 1 of the texts change, `logits` changes at position 0. But"),
 ]
 
@@ -172,6 +215,54 @@ def test_of_which_words_a_loss_is_is_said(of, logits, words):
         writer.check_loss_and_causality(with_table(of, logits), params, texts, seed=0)
 
 
+def test_logits_may_be_logarithms_of_probabilities():
+    """All of them are below 0."""
+    texts = writer.draw_train_and_held_out_texts(np.random.default_rng(0))[0][:250]
+    params = {"E": np.random.default_rng(1).normal(size=(28, 27))}
+    calls = with_table(mean, lambda params, texts: writer.log_softmax(table(params, texts)))
+    writer.check_logits_ignore_batch_size(make_evidence(calls, params=params, held_out=texts))
+    assert writer.is_bigram_model(make_evidence(calls, mini_batch=(texts[:20],)), params)
+
+
+def test_a_loss_that_is_inf_is_no_loss_of_other_words():
+    """It is named where all else is right."""
+    texts = writer.draw_train_and_held_out_texts(np.random.default_rng(0))[0][:40]
+    params = {"E": np.random.default_rng(1).normal(size=(28, 27))}
+    writer.check_loss_and_causality(with_table(lambda *_: np.inf), params, texts, seed=0)
+
+
+def test_each_place_is_given_another_letter_in_all_texts_and_nothing_else_changes():
+    texts = writer.draw_train_and_held_out_texts(np.random.default_rng(0))[0][:40]
+    params, asked = {"E": np.random.default_rng(1).normal(size=(28, 27))}, []
+    calls = with_table(mean, lambda params, texts: asked.append(texts) or table(params, texts))
+    writer.check_loss_and_causality(calls, params, texts, seed=0)
+    check_changed_places(texts, asked, range(12))
+    asked.clear()
+    calls = writer.WriterCalls(make_file(logits=lambda params, texts: asked.append(texts) or table(params, texts)))
+    assert writer.is_bigram_model(make_evidence(calls, mini_batch=(texts,)), params)
+    check_changed_places(texts, asked, range(10))
+
+
+def check_changed_places(texts, asked, places):
+    """Check that in each of these places there was a question about other letters, and for each letter another one."""
+    changes = [(others, others != texts) for others in asked if others.shape == texts.shape]
+    changes = [(others, *changed.any(axis=0).nonzero()) for others, changed in changes if changed.any()]
+    assert [place.tolist() for _, place in changes] == [[place] for place in places]
+    for others, (place,) in changes:
+        assert (others[:, place] != texts[:, place]).all()
+        assert others[:, place].min() > 0 and others[:, place].max() < 27
+
+
+def test_logits_depend_on_no_more_than_the_letter_before_or_on_more():
+    texts = writer.draw_train_and_held_out_texts(np.random.default_rng(0))[0][:9]
+    rng = np.random.default_rng(1)
+    params = {"E": rng.normal(size=(28, 27)), "F": rng.normal(size=(28, 27))}
+    calls = writer.WriterCalls(make_file(logits=two_letters))
+    for size, is_bigram in ((1, False), (1e-3, False), (1e-8, True), (0, True)):
+        nest = params | {"F": size * params["F"]}
+        assert writer.is_bigram_model(make_evidence(calls, mini_batch=(texts,)), nest) == is_bigram
+
+
 def test_a_loss_has_to_be_lower_than_that_of_counting_by_two_hundredths(monkeypatch):
     monkeypatch.setattr(writer, "make_high_loss_error", lambda found: Wrong("too high", "It is too high."))
     calls = make_file(loss=lambda *_: 2.0)
@@ -179,8 +270,40 @@ def test_a_loss_has_to_be_lower_than_that_of_counting_by_two_hundredths(monkeypa
         found = make_evidence(calls, held_out_loss=loss, bigram_loss=2.05, params={}, held_out=np.zeros((3, 12)))
         with nullcontext() if is_right else pytest.raises(Wrong, match="too high"):
             writer.check_beats_bigrams(found)
+    found = make_evidence(make_file(loss=lambda *_: np.inf), held_out_loss=2.02, bigram_loss=2.05, params={})
+    found.held_out = np.zeros((60, 12))
+    with pytest.raises(Wrong, match=r"the `loss` of new names is inf; from your `logits`, it is 2\.020\."):
+        writer.check_beats_bigrams(found)
     for off, words in ((-6, " likelier"), (6, "less likely")):
         assert words in str(writer.make_sampling_error(writer.SamplingStatistics(off, 2.0, 2.1)))
+
+
+def keywords_of(check):
+    """Return the keywords of a check that several judges have in common, or none."""
+    return getattr(check, "keywords", {})
+
+
+def test_a_write_may_take_the_given_letters_off_its_list():
+    prompts = ["m", "sch"]
+    calls = writer.WriterCalls(make_file(write=lambda params, begun, rng: [begun.pop(0) + "a" for _ in range(2)]))
+    assert calls.write({}, prompts, None) == ["ma", "scha"] and prompts == ["m", "sch"]
+
+
+def test_with_other_letters_a_loss_may_be_a_little_higher_and_the_claim_a_little_off(monkeypatch):
+    monkeypatch.setattr(writer, "compute_loss", lambda calls, params, texts: params["loss"])
+    for loss, claim, is_right in (
+        (2.3, 2.3, True), (2.54, 2.54, True), (2.56, 2.56, False), (2.3, 2.69, True), (2.3, 2.71, False),
+        (2.3, 1.91, True), (2.3, 1.89, False),
+    ):  # fmt: skip
+        calls = make_file(loss=lambda params, texts: params["loss"])
+        trace = make_trace(claim=claim)
+        found = make_evidence(calls, trace=trace, params={"loss": loss}, bigram_loss=2.5, held_out=np.zeros((9, 12)))
+        words = rf"On 9 new names, .* is {loss:.3f} per letter; .* has 2\.500\. It claims {claim:.3f}\."
+        with nullcontext() if is_right else pytest.raises(Wrong, match=words):
+            writer.check_loss_after_retraining(found)
+        for checks, most in ((writer.JUDGE.checks, 2.5), (writer.JUDGE.rechecks, 2.55)):
+            (has_learned,) = (check.keywords["has_learned"] for check in checks if "has_learned" in keywords_of(check))
+            assert has_learned(found, {"loss": loss}) == (loss < most)
 
 
 def test_what_write_returns_has_to_be_names_that_begin_so():
@@ -189,6 +312,12 @@ def test_what_write_returns_has_to_be_names_that_begin_so():
         (("m" * 12, "sch"), None, ""),
         (("m" * 13, "sch"), "write returns other letters", "A name has at most 12 letters"),
         (("mAy", "sch"), "write returns other letters", "A name has at most 12 letters, a to z"),
+        (("nay", "sch"), "write forgets the beginning", "each of these letters comes right after the given letter"),
+        (("may", "rbg"), "write forgets the beginning", "each of these letters comes right before the given letter"),
+        (("may", "rci"), "write forgets the beginning", r"It should continue the given letters\.$"),
+        ("ms", "write returns no names", "it returns of type str"),
+        (np.array(["may", "sch"]), None, ""),
+        ({"may": 1, "sch": 2}, "write returns no names", "it returns of type dict"),
         (("may", "sc"), "write forgets the beginning", 'For the beginning "sch", `write` returns "sc"'),
         (("may",), "write returns no names", "a list of 2 strings, one name for each beginning; it returns 1 of them"),
         (("may", 3), "write returns no names", "a list of 2 strings, .*; it returns one that is of type int"),
@@ -213,16 +342,22 @@ def test_what_logits_returns_has_to_be_an_array_of_scores():
             assert np.array_equal(calls.logits({}, np.ones((2, 12), np.uint8)), rows)
 
 
+def test_the_claim_should_be_a_loss():
+    calls = writer.WriterCalls(make_file(train=lambda *_: ({}, "low")))
+    with pytest.raises(Wrong, match="should be a number, a loss; it is of type str"):
+        calls.train((np.zeros((2, 12), np.uint8),), 0, watched_names=())
+
+
 def test_it_is_run_on_all_names(tmp_path, monkeypatch, capfd):
     few = data.load("names")
     few = data.Tokens(few.train_tokens[:500], few.test_tokens[:100])
     monkeypatch.setattr(data, "load", lambda name: few)
     path = tmp_path / "own_gpt.py"
-    path.write_text(own_writers.BASE)
+    path.write_text(own_writers.BASE.replace("    t = 0\n", '    t = 0\n    print("a line")\n'))
     writer.train_and_save(path)
     said = capfd.readouterr().out.splitlines()
-    assert said[0] == "It trains on 500 names." and len(said) == 12
-    assert re.fullmatch(r"You claim 2\.\d\d per letter. On 100 new names it is 2\.\d\d\.", said[1])
+    assert said[:2] == ["It trains on 500 names.", "a line"] and len(said) == 13
+    assert re.fullmatch(r"You claim 2\.\d\d per letter. On 100 new names it is 2\.\d\d\.", said[2])
     assert path.with_suffix(".npz").exists()
     (tmp_path / "own_gpt.py").write_text("1 / 0\n")
     assert practice.main(["--folder", str(tmp_path), "run", "own_gpt"]) == 2
@@ -259,6 +394,17 @@ def test_a_claim_that_is_far_from_the_loss_is_named_whether_it_is_too_low_or_too
     found = make_evidence(trace=trace, held_out_loss=2.3, examples=(texts,), params={}, held_out=texts)
     with pytest.raises(Wrong, match=words) if words else nullcontext():
         writer.check_claim(found)
+
+
+def test_beside_a_claim_stands_the_loss_of_the_names_that_were_learned_from(monkeypatch):
+    """Of all names, if it is not known of which."""
+    texts = writer.draw_train_and_held_out_texts(np.random.default_rng(0))[0][:40]
+    monkeypatch.setattr(writer, "compute_loss", lambda calls, params, given: len(given) / 10)
+    for n, words in ((0, r"it is 4\.000\."), (13, r"it is 1\.300\.")):
+        trace = make_trace((texts,), claim=2.5, was_used=np.arange(40) < n)
+        found = make_evidence(trace=trace, held_out_loss=2.3, examples=(texts,), params={}, held_out=texts[:5])
+        with pytest.raises(Wrong, match=rf"on 5 names .* loss is 2\.300; on the names .* was given, {words}"):
+            writer.check_claim(found)
 
 
 def test_a_claim_for_whole_names_or_for_all_twelve_places_is_named(monkeypatch):
@@ -368,6 +514,25 @@ def changed(name, change):
     return lambda file: lambda params, texts: change(params, texts, getattr(file, name)(params, texts))
 
 
+def sharpen(p, is_other):
+    """Return probabilities that are too even in some rows, and less even in the others, so that the mean is right."""
+    return p ** np.where(is_other, 1.6, 0.6)[:, None]
+
+
+def check_first_gradients(evidence):
+    """As at the first call of `gradients`; and a loss is slow."""
+    evidence.seed = 0
+    with patch("time.process_time", side_effect=itertools.count()):
+        params = evidence.trace.snapshots[0].params
+        writer.check_derivatives(evidence, evidence.calls, params, [evidence.mini_batch])
+
+
+def check_first_weights(evidence):
+    """As for one whose seed is 0."""
+    evidence.seed = 0
+    writer.check_first_weights_use_rng(evidence)
+
+
 WRITES = [
     (writer.check_writes_by_rng, "", {"write": write_by(draw)}),
     (writer.check_writes_by_rng, "With two different generators, `write` gives the same names",
@@ -400,7 +565,36 @@ WRITES = [
     (writer.add_held_out_loss, "", {}),
     (writer.add_held_out_loss, "(These are 1,000 names. For 250 of them, the two agree.)",
      {"loss": changed("loss", at(1000, lambda right: right + 0.1))}),
+    (writer.add_held_out_loss, "of your `logits`, the mean of -log p",
+     {"loss": changed("loss", at(1000, lambda right: right - 0.1))}),
     (writer.check_writes_in_fresh_module, "", {}),
+    (writer.check_writes_in_fresh_module, "instead of a, ma, scha. It may use `params`",
+     {"write": lambda file: lambda params, prompts, rng: [f"{prompt}a" for prompt in prompts]}),
+    (writer.check_samples_match_logits, "chose in every other name are likelier",
+     {"write": write_by(lambda p, rng, t: draw(sharpen(p, np.arange(len(p)) % 2), rng))}),
+    (writer.check_samples_match_logits, "chose in four names of every eight are likelier",
+     {"write": write_by(lambda p, rng, t: draw(sharpen(p, np.arange(len(p)) // 4 % 2), rng))}),
+    (writer.check_samples_match_logits, "chose in the second half of the names are likelier",
+     {"write": write_by(lambda p, rng, t: draw(sharpen(p, np.arange(len(p)) > len(p) / 2), rng))}),
+    (writer.check_samples_match_logits, "chose in every other position are likelier",
+     {"write": write_by(lambda p, rng, t: draw(sharpen(p, np.full(len(p), t % 2)), rng))}),
+    (check_first_gradients, "", {}),
+    (check_first_gradients, "with the same texts twice, it is",
+     {"loss": changed("loss", lambda params, texts, right: len(texts) * right)}),
+    (check_first_gradients, "is it divided by the number of texts instead of that of letters",
+     {"gradients": changed("gradients", lambda params, texts, right:
+                           {k: g * writer.make_loss_mask(texts).sum() / len(texts) for k, g in right.items()})}),
+    (check_first_gradients, "`gradients` returns None",
+     {"gradients": changed("gradients", lambda params, texts, right: right if len(texts) != 67 else None)}),
+    (check_first_gradients, "returns None. Does it end with a `return`",
+     {"gradients": changed("gradients", lambda params, texts, right: right if len(texts) == 67 else None)}),
+    (check_first_gradients, "The difference is also 1 for other texts",
+     {"loss": changed("loss", lambda params, texts, right: right + 1)}),
+    (check_first_gradients, "`loss` changes texts in place",
+     {"loss": changed("loss", lambda params, texts, right: texts.fill(1) or right)}),
+    (check_first_weights, "", {}),
+    (check_first_weights, "gave the same first params",
+     {"train": lambda file: lambda texts, rng: file.train(texts, np.random.default_rng([0, 1]))}),
     (writer.check_samples_match_logits, "but most of them are equal: may, may, may. Does each name",
      {"write": lambda file: may_from_nothing}),
 ]  # fmt: skip
@@ -426,6 +620,111 @@ def test_its_numbers_are_those_of_its_names(learned):
     assert writer.is_better_than_bigrams(learned, learned.params) and not writer.is_better_than_bigrams(
         learned, learned.trace.snapshots[0].params
     )
+
+
+def test_only_what_write_has_chosen_is_counted_and_an_end_is_chosen_too(monkeypatch):
+    """Not the letters that were given, nor what follows an end."""
+    prompts = writer.PROMPTS[-82:]
+    added = ["", "a", "bc", "def", "ghij", "zzz", "klmno", "q", "rst", "uvw", "xy", "z", "w"] * 7
+    names = [(prompt + letters)[:12] for prompt, letters in zip(prompts, added, strict=False)]
+    calls = writer.WriterCalls(make_file(write=lambda *_: names))
+    evidence = make_evidence(calls, params={}, prompts=prompts)
+    seen = []
+
+    def keep(log_p, texts, mask):
+        seen.append((texts, mask))
+        raise Wrong("seen", "Seen.")
+
+    monkeypatch.setattr(writer, "check_known_names", lambda *_: None)
+    monkeypatch.setattr(writer, "compute_log_probs", lambda *_: None)
+    monkeypatch.setattr(writer, "compute_sampling_statistics", keep)
+    with pytest.raises(Wrong, match="Seen"):
+        writer.check_samples_match_logits(evidence)
+    ((texts, mask),) = seen
+    assert decode_names(texts) == names and evidence.generated_names == names[:4]
+    for name, prompt, row in zip(names, prompts, mask, strict=True):
+        assert row.nonzero()[0].tolist() == [*range(len(prompt), min(len(name) + 1, 12))]
+
+
+def test_the_logarithm_of_a_probability_of_0_is_a_number():
+    logits = np.zeros((1, 12, 27))
+    logits[0, 0, :25] = -np.inf
+    log_p = writer.compute_log_probs(writer.WriterCalls(make_file(logits=lambda *_: logits)), {}, np.ones((1, 12), int))
+    assert (log_p[0, 0, :25] == -1000).all() and log_p[0, 0, 25:] == pytest.approx(-np.log(2))
+    assert log_p[0, 1:] == pytest.approx(-np.log(27))
+
+
+def test_how_far_words_are_from_chance_is_counted_in_standard_deviations():
+    """Of two words, with p of 0.8 and 0.2: the loss of a word is 0.223 or 1.609, 0.5 on average, and 0.555 off it."""
+    log_p = np.log(np.broadcast_to([0.8, 0.2], (3, 4, 2)))
+    texts = np.array([[0, 0, 0, 1], [1, 1, 1, 1], [0, 0, 0, 0]])
+    chosen = np.array([[1, 1, 1, 1], [0, 0, 0, 0], [1, 1, 1, 0]], bool)
+    deviations, mean_loss, entropy = writer.compute_sampling_statistics(log_p, texts, chosen)
+    assert mean_loss == pytest.approx((6 * -np.log(0.8) - np.log(0.2)) / 7)
+    assert entropy == pytest.approx(-0.8 * np.log(0.8) - 0.2 * np.log(0.2))
+    assert deviations == pytest.approx((mean_loss - entropy) * 7 / (0.4 * np.log(4) * np.sqrt(7)))
+
+
+def draw_evenly(n, p, never=()):
+    """Return n texts (n, 12) of words that are drawn with the probabilities p (27,), but for some that never come."""
+    p = np.where(np.isin(np.arange(27), never), 0, p)
+    return np.random.default_rng(0).choice(27, (n, 12), p=p / p.sum())
+
+
+EVEN = np.full(27, 1 / 27)
+STEEP = np.exp(-np.arange(27) / 8) / np.exp(-np.arange(27) / 8).sum()
+
+
+RARE = np.where(np.arange(27) == 5, 1e-4, (1 - 1e-4) / 26)
+OFTEN = [np.where(np.arange(27) == 5, share, (1 - share) / 26) for share in (0.5, 0.625)]
+
+
+def end_at(place, times):
+    """Return texts in which an end comes so many times as often in this place."""
+    texts = draw_evenly(600, EVEN)
+    texts[: round(600 * (times - 1) / 27), place] = 0
+    return texts
+
+
+COUNTED = [
+    ("", EVEN, draw_evenly(199, EVEN)),
+    ("", STEEP, draw_evenly(201, STEEP)),
+    ("", EVEN, draw_evenly(9, EVEN, never=[5])),  # too few words to say so
+    (
+        "",
+        RARE,
+        np.where(np.arange(2400).reshape(200, 12) < 5, 5, draw_evenly(200, RARE)),
+    ),  # by chance it may come 5 times
+    ("the letter e", OFTEN[0], draw_evenly(100, OFTEN[1])),
+    ("the letter e", EVEN, draw_evenly(200, EVEN, never=[5])),
+    ("the letter z", EVEN, draw_evenly(200, EVEN, never=[26])),
+    ("the end at position 3", EVEN, end_at(3, 4)),
+    ("the end at position 11", EVEN, end_at(11, 4)),
+    (r"a token beyond the (\d+) likeliest", STEEP, draw_evenly(250, STEEP, never=range(21, 27))),
+]
+
+
+@pytest.mark.parametrize(("what", "p", "texts"), COUNTED, ids=[f"{len(texts)} {what}" for what, _, texts in COUNTED])
+def test_a_word_that_comes_too_often_or_too_rarely_is_counted(what, p, texts):
+    log_p, chosen = np.broadcast_to(np.log(p), (len(texts), 12, 27)), np.ones(texts.shape, bool)
+    chosen[-1] = False
+    if not what:
+        writer.check_letter_counts(log_p, texts, chosen)
+        return
+    with pytest.raises(Wrong, match=f"{what} was chosen") as error:
+        writer.check_letter_counts(log_p, texts, chosen)
+    said = str(error.value)
+    words = re.search(r"Of (\S+) tokens that .* chosen (\S+) times\. .* about (\S+) times\.", said).groups()
+    if "letter" in what:
+        is_event, p_event = texts == ord(what[-1]) - 96, p[5] * chosen
+    elif "end" in what:
+        at_place = np.arange(12) == int(what.split()[-1])
+        is_event, p_event = (texts == 0) & at_place, p[0] * chosen * at_place
+    else:  # the later a word, the rarer
+        first = int(re.search(what, said)[1])
+        is_event, p_event = texts >= first, p[first:].sum() * chosen
+    numbers = f"{chosen.sum():,}", str((is_event & chosen).sum()), f"{p_event.sum():.1f}"
+    assert words == numbers
 
 
 # --- Why its loss is so high ------------------------------------------------------------------------------------------

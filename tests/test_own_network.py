@@ -7,6 +7,7 @@ import zlib
 from collections import namedtuple
 from contextlib import nullcontext
 from functools import partial, reduce
+from inspect import signature
 from unittest.mock import Mock, patch
 
 import numpy as np
@@ -16,7 +17,7 @@ from own_evidence import EXAMPLES, make_evidence, make_file, make_trace
 
 import data
 import practice
-from conftest import ROOT, schedule
+from conftest import PATIENCE, ROOT, schedule
 from exercises import blank, block, digits, network, own, watched, writer
 from exercises.catalogue import BY_NAME
 from exercises.words import TABLES
@@ -131,6 +132,107 @@ def test_what_smooth_labels_add_to_a_bias_is_seen_in_the_batch_of_the_check():
         onehot = np.eye(10)[found.mini_batch[1]]
         assert onehot.any(axis=0).all()
         assert abs((0.9 * onehot + 0.01 - onehot).mean(axis=0)).max() > 1e-3
+
+
+def test_the_images_of_the_small_batch_are_images_of_the_training_with_their_labels():
+    own.add_data(found := make_evidence())
+    images, labels = found.examples
+    for image, label in zip(*found.mini_batch, strict=True):
+        assert label in labels[(images == image).all(axis=1)]
+    assert [*np.bincount(found.mini_batch[1])] == [3, 2, *[1] * 8]
+
+
+def test_relabelled_digits_are_the_same_digits_with_other_names_and_hardly_another_ink():
+    """One exchange of the ten names for all of them: in training, in the small batch, and where they are held out."""
+    own.add_data(before := make_evidence())
+    own.add_relabelled_data(after := make_evidence())
+    pairs = set()
+    for images, labels, old_images, old_labels in (
+        (*after.examples, *before.examples),
+        (*after.mini_batch, *before.mini_batch),
+        (after.held_out, after.held_out_labels, before.held_out, before.held_out_labels),
+    ):
+        assert images.dtype == np.uint8 and np.array_equal(images > 0, old_images > 0)
+        moves = (images.astype(int) - old_images)[(old_images > 3) & (old_images < 252)]
+        assert [*np.unique(moves[:9999])] == [*range(-3, 4)] and abs(moves).max() == 3
+        pairs |= {*zip(old_labels.tolist(), labels.tolist(), strict=True)}
+    old, new = zip(*sorted(pairs), strict=True)
+    assert [*old] == sorted(new) == [*range(10)] and old != new
+
+
+TRIVIAL = """
+import numpy as np
+
+def train(images, labels, rng):
+    print("trains with", images.shape, images.dtype, labels.dtype)
+    return [{"off": labels[0] + 0.0}], 0.25
+
+def read(params, images):
+    return (images[:, 33] + params[0]["off"]) % 10
+"""
+
+
+@pytest.fixture
+def trivial(tmp_path, monkeypatch):
+    """The path of a file that reads the digit off pixel (1, 5), and takes the first label of its training for 0."""
+    images = np.zeros((4001, 28, 28), np.uint8)
+    test_images, test_labels = images[:8].copy(), np.array([4, 5, 6, 7, 0, 0, 1, 0], np.uint8)
+    test_images[:, 1, 5] = np.arange(8)
+    labels = np.full(4001, 4, np.uint8)
+    monkeypatch.setattr(data, "load", lambda: data.Images(images, labels, test_images, test_labels))
+    (path := tmp_path / "own_network.py").write_text(TRIVIAL)
+    return path
+
+
+def test_a_network_of_ones_own_is_trained_with_few_images_first_and_then_with_all(trivial, monkeypatch, capfd):
+    """And the bar goes on for as long as the few have taken, times the number of the others."""
+    bars, clock = [], iter([10.0, 14.0])
+    monkeypatch.setattr(own, "progress_bar", lambda seconds: bars.append(seconds) or nullcontext())
+    monkeypatch.setattr(own.time, "perf_counter", lambda: next(clock))
+    own.main(trivial)
+    assert capfd.readouterr().out.splitlines() == [
+        "trains with (4000, 784) uint8 int64",
+        "It trains on 4,001 images.",
+        "trains with (4001, 784) uint8 int64",
+        "You claim 0.2500. On 8 new images, its accuracy is 0.5000.",
+    ]
+    assert bars == [pytest.approx(4.001)]
+    few = data.Images(*(array[:4000] for array in data.load()))
+    clock = iter([10.0, 10.0])
+    monkeypatch.setattr(data, "load", lambda: few)
+    own.main(trivial)
+    assert capfd.readouterr().out.count("trains with") == 1
+
+
+def test_a_picture_is_read_with_what_was_kept_beside_the_file(trivial, monkeypatch, capfd):
+    image = np.zeros((28, 28), np.uint8)
+    image[1, 5] = 3
+    monkeypatch.setattr("support.ink.read_picture_and_digit_image", lambda path: (path, image))
+    kept = trivial.with_suffix(".npz")
+    kept.write_bytes(blank.pack_params([{"off": 4.0}]))
+    own.main(trivial, "photo.png")
+    assert capfd.readouterr().out == "digit: 7\n"
+    for line, words in (("1 / 0", r"^own_network\.py: .*1 / 0"), ("exit(3)", r"^own_network\.py: .*exit")):
+        trivial.write_text(f"def read(params, images):\n    {line}\n")
+        with pytest.raises(UserError, match=f"(?s){words}"):
+            own.main(trivial, "photo.png")
+    for content in (b"", b"no", kept.read_bytes()[:-40]):
+        kept.write_bytes(content)
+        with pytest.raises(UserError, match=f"^{re.escape(str(kept))} is damaged: delete it; the next call"):
+            own.main(trivial, "photo.png")
+
+
+def test_a_bar_goes_on_until_its_time_is_over_or_the_work_is_done(monkeypatch):
+    shown = Mock(n=0.0)
+    shown.update = lambda n: setattr(shown, "n", shown.n + n)
+    monkeypatch.setattr("tqdm.tqdm", Mock(side_effect=lambda total, **how: setattr(shown, "total", total) or shown))
+    bar = own.progress_bar(0.54)
+    bar.ended.wait = Mock(side_effect=[False] * 4 + [True])  # four times a fifth of a second
+    with bar:
+        bar.thread.join(timeout=PATIENCE)
+        assert not bar.thread.is_alive() and shown.n == shown.total == 0.5
+        assert not shown.close.called and not bar.ended.is_set()
+    assert shown.close.called and bar.ended.is_set()
 
 
 @pytest.mark.slow(one_in=2)
@@ -298,12 +400,29 @@ def test_who_goes_against_most_of_a_gradient_in_one_step_of_three_does_not_go_up
             blank.check_arrays_move_downhill(make_evidence(trace=trace, trained_paths=[*moves]))
 
 
+def test_weights_are_replaced_that_are_a_multiple_of_the_gradient_after_the_first_step():
+    w = np.arange(3.0)
+    for are_multiples, is_right in (([False, True], True), ([True, False], False)):
+        moves = {'["w"]': [watched.Move(1.0, 1.0, 1.0, is_multiple) for is_multiple in are_multiples]}
+        trace = make_trace(first_params={"w": w}, params={"w": w + 1}, moves=moves)
+        with nullcontext() if is_right else pytest.raises(Wrong, match="only a multiple of the gradient"):
+            blank.check_arrays_move_downhill(make_evidence(trace=trace, trained_paths=[*moves]))
+
+
+def test_of_arrays_that_do_not_learn_or_whose_steps_are_not_known_nothing_is_said():
+    w = np.arange(3.0)
+    for last, paths in ((w, []), (w + 1, ['["w"]'])):
+        trace = make_trace(first_params={"w": w}, params={"w": last})
+        blank.check_arrays_move_downhill(make_evidence(trace=trace, trained_paths=paths))
+
+
 def test_weights_that_were_not_drawn_are_no_sign_that_rng_is_ignored():
     """Those of a table, or of a mixture, may begin as anything that a learner likes."""
     for w, is_right in ((np.tile([1.0, 0.0, -1.0], (12, 1)), True), (np.random.default_rng(0).normal(size=30), False)):
         trace = make_trace(first_params={"w": w}, always_zero={'["w"]': w == 0})
         with nullcontext() if is_right else pytest.raises(Wrong, match="gave the same first"):
             blank.check_start_depends_on_rng(trace, trace)
+        blank.check_start_depends_on_rng(trace, make_trace())  # the other one never came to its first step
 
 
 def test_a_search_along_a_line_is_ended_where_gradients_are_turned_round():
@@ -369,14 +488,19 @@ def test_weights_whose_gradient_is_0_tell_a_decay():
     """Shrunk to less than 0.3 of what they were, on either side of 0."""
     w, zero = np.arange(1.0, 41), np.arange(40) < 20
     calls = make_file(loss=lambda *_: 2.0, compute_losses=lambda *_: np.full((5, 10), np.log(10)))
-    for share, is_decay in ((0.1, True), (-0.1, True), (0.5, False), (-2.0, False)):
-        after = np.where(zero, share * w, w)
+    for share, rest, is_decay in (
+        (0.1, 0, True), (-0.1, 0, True), (0.5, 0, False), (-2.0, 0, False), (0.1, 1.8, True), (0.1, 2.2, False),
+    ):  # fmt: skip
+        after = np.where(zero, share * w + rest * np.tile([0, 1, 0, -1], 10), w)
         trace = make_trace(first_params={"w": w}, always_zero={'["w"]': zero})
         diagnostics = own.Diagnostics(
             make_evidence(calls, trace=trace, params={"w": after}), (w,), {"result": ""}, 1, 1
         )
         diagnostics.make_error = lambda mark, **_: mark
-        assert own.diagnose_weight_decay(diagnostics) == ("decay too strong" if is_decay else None), share
+        assert own.diagnose_weight_decay(diagnostics) == ("decay too strong" if is_decay else None), (share, rest)
+        for others in ({}, {'["w"]': after[1:]}):  # it is gone, or has another shape
+            diagnostics.last_arrays = others
+            assert own.diagnose_weight_decay(diagnostics) is None
 
 
 def test_a_claim_that_was_measured_on_other_images_too_is_no_claim_of_the_training():
@@ -452,13 +576,33 @@ CAUSES = [
     ("with images.astype(float) instead", {"loss": lambda file: lambda p, x, y: file.loss(p, x + np.uint8(200), y)}),
     ('The gradient of params["W1"] is 0', {"always_zero": {'["W1"]': np.ones((784, 32), bool)}}),
     ('With params["b1"] of 0', {"first": {"b1": lambda b: b + 300}}),
+    ('With params["b1"] of 0 it would be 2.', {"first": {"b1": lambda b: b[np.newaxis] + 300}}),  # of shape (1, 32)
     ("With images / 255 it", {"loss": lambda file: lambda p, x, y: file.loss(p, x * 255.0, y)}),
-    ("first loss is 1 ... With smaller params", {"first": {"W1": lambda W: 30 * W}}),
-    ("first loss is inf; ... With smaller params", {"first": {"W1": lambda W: 1000 * W}}),
+    (
+        'first loss is 1 ... With smaller params["W1"], params["W2"] it ... the largest is params["W1"], with a '
+        "standard deviation of 1.5",
+        {"first": {"W1": lambda W: 30 * W}},
+    ),
+    (
+        "With smaller params",  # with images / 255, too, but then the sums of such weights would still be large
+        {"loss": lambda file: lambda p, x, y: file.loss(p, x * 255.0, y), "first": {"W1": lambda W: 4 * W}},
+    ),
+    (
+        "20 of the loss of 2",  # and what is rounded otherwise in floats has not wrapped round
+        {"loss": lambda file: lambda p, x, y: file.loss(p, x, y) + 20 + 0.02 * (x.dtype == np.uint8)},
+    ),
+    ("first loss is inf; ... With smaller params ... it would be 2.", {"first": {"W1": lambda W: 1000 * W}}),
     ("Which params does it return", {"at": (0, 0.5, 1, 1, 1, -0.1)}),
     ("1 of the loss of 1. ... is the same", {"loss": lambda file: lambda p, x, y: file.loss(p, x, y) + 1}),
     ("are 40 times as long as the first", {"by": (1, 1, 1, 1, 40)}),
-    ("At first, the standard deviation", STAYS | {k: {"W1": lambda W: 1e-9 * W} for k in ("first", "last")}),
+    (
+        'At first, the standard deviation of params["W1"] is 5',
+        STAYS | {k: {"W1": lambda W: 1e-9 * W} for k in ("first", "last")},
+    ),
+    (
+        'At first, the standard deviation of params["W1"], params["W2"] is 5',
+        STAYS | {k: {"W1": lambda W: 1e-9 * W, "W2": lambda W: 1e-7 * W} for k in ("first", "last")},
+    ),
     ("5 of 5 inspected steps went too far", STAYS | {"by": [1000] * 5}),
     ('training, params["b1"]: inf or nan', STAYS | {"last": {"b1": lambda b: b * np.nan}}),
     ("only 150 of its 600 images", {"was_used": np.arange(600) < 150}),
@@ -471,7 +615,14 @@ CAUSES = [
     ),
     ("It is still falling at the end", {"at": (0, 0.1, 0.2, 0.3, 0.4, 0.6)}),
     ("2 of 5 inspected steps went too far", STAYS | {"by": (1000, 1000, 1, 1, 1)}),
+    ("2 of 2 inspected steps went too far", STAYS | {"by": (0, 1000, 1000, 0, 0)}),  # and 3 moved nothing
+    # Here 0.3 are the same for all labels, but that is little of such a loss.
+    (
+        "still falling",
+        {"at": (0, 0, 0, 0, 0, 0.2), "by": NONE, "loss": lambda file: lambda p, x, y: file.loss(p, x, y) + 0.3},
+    ),
     ("The marker sees no mistake", {"by": (0, 1, 1, 1, 1)}),
+    ("The marker sees no mistake", {k: {"b1": lambda b: b[np.newaxis]} for k in ("first", "last")}),  # of shape (1, 32)
 ]
 
 
@@ -492,6 +643,11 @@ def added(n):
     return read | {"loss": lambda file: lambda params, x, y: file.loss(params, x + n, y)}
 
 
+def without_images(file):
+    """A `loss` of the biases alone."""
+    return lambda params, x, y: file.loss(params, 0 * x, y)
+
+
 def linear(*names):
     """A `loss` of a network that multiplies the pixels by these arrays, and does nothing else."""
 
@@ -500,6 +656,11 @@ def linear(*names):
         return (np.logaddexp.reduce(logits, axis=1) - logits[range(len(y)), y]).mean()
 
     return lambda file: loss
+
+
+def read_otherwise_in_floats(n):
+    """A `read` that returns the next digit for the first n images, if their pixels are no whole numbers."""
+    return lambda file: lambda params, x: (file.read(params, x) + (x.dtype.kind == "f") * (np.arange(len(x)) < n)) % 10
 
 
 ROWS = np.arange(7840.0).reshape(784, 10)
@@ -523,11 +684,21 @@ DIFFERENT = [
     (own.check_pixels_do_not_overflow, "between pixels of 205 and 206", added(np.uint8(50))),
     (own.check_pixels_do_not_overflow, "every pixel below 255 is set to 0",
      {"read": lambda file: lambda p, x: file.read(p, (x == 255) * 2550)}),
+    (own.check_pixels_do_not_overflow, "returns a different digit for 7 of 20; and between pixels of 205 and 206",
+     {"read": read_otherwise_in_floats(7), "loss": added(np.uint8(50))["loss"]}),
+    (own.check_pixels_do_not_overflow, "", {"loss": added(np.uint8(50))["loss"]}),
+    (own.check_pixels_do_not_overflow, "", {"read": read_otherwise_in_floats(7)}),
+    (own.check_pixels_do_not_overflow, "",
+     {"loss": added(np.uint8(50))["loss"], "read": lambda file: lambda p, x: file.read(p, x & 255)}),
+    (own.check_hidden_layer, "", {"loss": linear("W1", "W2"), "uses_batch_mean": True}),
     (own.check_hidden_layer, "", {}),
-    (own.check_hidden_layer, "It has no hidden layer", {"loss": linear("W1"), "params": {"W1": ROWS}}),
+    (own.check_hidden_layer, "It has no hidden layer",
+     {"loss": linear("W1"), "params": {"W1": ROWS, "b": np.zeros(10), "c": np.zeros((1, 10))}}),
     (own.check_hidden_layer, "What is between the layers", {"loss": linear("W1", "W2")}),
     (own.check_hidden_layer_trained, "", {}),
     (own.check_hidden_layer_trained, 'Only params["W2"], params["b2"] learn', {"trained_paths": ['["W2"]', '["b2"]']}),
+    (own.check_hidden_layer_trained, "", {"trained_paths": ['["W2"]', '["b2"]'], "uses_batch_mean": True}),
+    (own.check_hidden_layer_trained, "", {"trained_paths": ['["W2"]', '["b2"]'], "loss": without_images}),
 ]  # fmt: skip
 
 
@@ -557,11 +728,11 @@ def has_begun(params):
 
 
 def write_into(array):
-    """Return a function of a `loss` or a `read` that writes into one of its arrays: "b2", "images"."""
+    """Return a function of a `loss` or a `read` that writes into one of its arrays: "b2", "images", "labels"."""
 
     def write(function):
         def called(params, images, *labels):
-            (params["b2"] if array == "b2" else images)[:1] += 1
+            {"b2": params["b2"], "images": images, "labels": labels and labels[0]}[array][:1] += 1
             return function(params, images, *labels)
 
         return called
@@ -584,9 +755,17 @@ GRADIENTS = [
     (check_first_gradients,
      'With 13 images, `gradients` is 2 times the derivative of your `loss` with respect to params["b2"]',
      more(lambda right, params, images: right)),
+    (check_first_gradients, "`gradients` is 0.1 times the derivative ... Is there also a mean over the ten scores?",
+     {"gradients": lambda file: lambda p, x, y: {k: g / 10 for k, g in file.gradients(p, x, y).items()}}),
     (check_first_gradients, '`loss` changes params["b2"] in place',
      {"loss": lambda file: write_into("b2")(file.loss)}),
     (check_first_gradients, "`loss` changes images in place", {"loss": lambda file: write_into("images")(file.loss)}),
+    (check_first_gradients, "`loss` changes labels in place", {"loss": lambda file: write_into("labels")(file.loss)}),
+    (check_first_gradients, "or something left over from an earlier call",
+     {"loss": lambda file: lambda p, x, y: LEFT.update(params=p) or file.loss(p, x, y),
+      "gradients": lambda file: lambda p, x, y: file.gradients(LEFT["params"], x, y)}),
+    (check_first_gradients, "",
+     {"gradients": lambda file: lambda p, x, y: file.gradients(p, x, y) | {"b1": None}}),
     (check_first_gradients, '`gradients` changes params["b2"]',
      {"gradients": lambda file: write_into("b2")(file.gradients)}),
     (own.check_reads_least_loss, "`read` changes images in place",
@@ -600,16 +779,27 @@ GRADIENTS = [
      more(lambda right, params, images: (abs(params["b2"]).max() > 0.9 * LAST["b2"]) * right)),
 ]  # fmt: skip
 DIFFERENT += GRADIENTS
-CHANCE, LAST = np.random.default_rng(1), {}
+CHANCE, LAST, LEFT = np.random.default_rng(1), {}, {}
 
 
 @np.errstate(all="ignore")
-@pytest.mark.parametrize(("consequence", "words", "how"), DIFFERENT, ids=[f"{f.__name__} {w}" for f, w, _ in DIFFERENT])
+@pytest.mark.parametrize(
+    ("consequence", "words", "how"), DIFFERENT, ids=[f"{f.__name__} {w} {' '.join(how)}" for f, w, how in DIFFERENT]
+)
 def test_what_a_network_does_otherwise_is_said(consequence, words, how, learned):
     LAST["b2"] = abs(learned.params["b2"]).max()
-    pattern = "|".join(map(re.escape, words.split("|")))
+    pattern = ".*".join(map(re.escape, words.split(" ... ")))
     with pytest.raises(Wrong, match=pattern) if words else nullcontext():
         consequence(but(learned, **how))
+
+
+def test_where_nothing_jumps_or_a_jump_is_meant_no_pixel_wraps_round(learned):
+    """Whatever `read` says of images.astype(float)."""
+    for loss in (
+        lambda file: lambda params, x, y: file.loss(params, 255.0 * (x > 205), y),  # the same for all types of pixels
+        lambda file: lambda params, x, y: file.loss(params, x if x.dtype == np.uint8 else 0 * x, y),
+    ):
+        own.check_pixels_do_not_overflow(but(learned, read=read_otherwise_in_floats(7), loss=loss))
 
 
 REMARKS = [
@@ -674,6 +864,32 @@ def test_of_a_hundred_images_ten_may_be_read_otherwise_alone_or_in_a_new_run(mon
             own.check_reads_in_fresh_module(found)
 
 
+def test_of_a_hundred_images_three_may_be_read_otherwise_than_the_loss_says():
+    """Where the mean of the batch counts, four of forty: there a loss is asked for with all hundred images."""
+    images = np.arange(100, dtype=np.uint8)[:, np.newaxis]  # of 0 to 8
+    for uses_batch_mean, n, words in (
+        (False, 3, ""), (False, 4, "For 4 of 100 images"), (True, 4, ""), (True, 5, "For 5 of 40 images"),
+    ):  # fmt: skip
+
+        def loss(params, x, y, uses_batch_mean=uses_batch_mean):
+            assert len(x) in (1, 100)
+            return 2.3 if uses_batch_mean and len(x) == 1 else 1 + (y != x[:, 0] % 9).mean()
+
+        def read(params, x, n=n):
+            return (x[:, 0] + 3 * (x[:, 0] < n)) % 9
+
+        labels = np.arange(100) % 9
+        found = make_evidence(own.ReaderCalls(make_file(loss=loss, read=read)), params={}, held_out=images)
+        found.held_out_labels = labels
+        with (
+            patch("time.process_time", return_value=0.0),  # of a slow one fewer images are taken
+            pytest.raises(Wrong, match=words) if words else nullcontext(),
+        ):
+            own.check_reads_least_loss(found)
+        assert found.accuracy == 1 - n / 100 and found.uses_batch_mean == uses_batch_mean
+        assert np.array_equal(found.loss_table.argmin(axis=1), labels[: 40 if uses_batch_mean else 100])
+
+
 def test_in_a_new_run_a_file_has_its_params_and_nothing_else(tmp_path):
     path = tmp_path / "own_network.py"
     for line, words in {
@@ -733,7 +949,13 @@ def test_a_claim_is_the_measured_share_that_is_read_right(accuracy, claim, loss,
 
     trace = make_trace((images, labels), {}, claim=claim, seconds=1, n_calls=9, was_used=np.ones(4, bool))
     trace.read_results = [(share, 100, 0) for share in shares]
-    calls = make_file(loss=lambda *_: loss, train=train, read=lambda params, images: params)
+    calls = make_file(train=train, read=lambda params, images: params)
+
+    def held_out_loss(params, x, y):
+        assert params is found.params and x.shape == (4, 784) and y.tolist() == [0, 1, 2, 3]
+        return loss
+
+    calls.loss = held_out_loss
     found = make_evidence(calls, trace=trace, params=np.zeros(4), examples=(images, labels), held_out=images)
     vars(found).update(held_out_labels=labels, accuracy=accuracy)
     with pytest.raises(Wrong, match=re.escape(words)) if words else nullcontext():
@@ -757,6 +979,12 @@ RETURNS = [
     ("train", ({}, 93.5), "Is it in percent?"),
     ("train", ({}, -0.5), "should be a number from 0 to 1; it is -0.5."),
     ("train", ({}, 1.04), "That is close to your `loss`, 1.000."),
+    ("train", ({}, "0.5"), "it is of type str."),
+    ("train", ({}, 1.3), "should be a number from 0 to 1; it is 1.3."),
+    ("train", ({}, 100), "Is it in percent?"),
+    ("train", ({}, 250.0), "should be a number from 0 to 1; it is 250."),
+    ("train", ({}, np.nan), "should be a number from 0 to 1; it is nan."),
+    ("train", ({}, 0.5, 1), "your `train` returns 3."),
     ("train", {}, "your `train` returns one, of type dict."),
     ("train", ..., "`train` returns None. Does it end with a `return`"),
 ]
@@ -771,6 +999,17 @@ def test_what_a_function_should_return_is_said(name, returned, words):
     images = np.zeros((3, 784), np.uint8)
     with pytest.raises(Wrong, match=re.escape(words)):
         calls.read({}, images) if name == "read" else calls.train((images, np.arange(3)), 0, watched_names=())
+
+
+def test_a_table_of_digits_is_no_single_digit():
+    with pytest.raises(Wrong, match=r"of shape \(3,\); it returns the shape \(3, 2\)\. *$"):
+        own.parse_digits(np.zeros((3, 2)), 3)
+
+
+def test_an_accuracy_may_be_any_number_from_0_to_1():
+    for results in (({}, 0), [{}, 1], ({}, 0.5), ({}, np.float32(0.5)), ({}, np.int64(1)), ({}, np.array(0.25))):
+        calls = own.ReaderCalls(make_file(train=lambda *_, results=results: results))
+        assert calls.train(EXAMPLES, 0, watched_names=()).claim == results[1]
 
 
 def test_of_few_images_that_were_tested_it_is_said_how_many():
@@ -810,10 +1049,119 @@ def test_a_loss_has_diverged_that_has_risen_by_three_tenths_of_its_way():
 
 
 def test_another_training_may_claim_a_little_more_or_less_than_it_reads():
-    for accuracy, claim, is_right in ((0.93, 0.93, True), (0.81, 0.95, True), (0.93, 0.77, False), (0.79, 0.79, False)):
+    for accuracy, claim, is_right in (
+        (0.93, 0.93, True), (0.81, 0.95, True), (0.81, 0.97, False), (0.93, 0.79, True), (0.93, 0.77, False),
+        (0.79, 0.79, False),
+    ):  # fmt: skip
         found = make_evidence(held_out=range(100), accuracy=accuracy, trace=make_trace(claim=claim))
         with nullcontext() if is_right else pytest.raises(Wrong, match="each digit had a different label"):
             own.check_retrained_accuracy(found)
+
+
+def test_an_accuracy_has_to_be_0_88(monkeypatch):
+    monkeypatch.setattr(own, "make_accuracy_error", lambda found: Wrong("too low", "It reads few."))
+    for accuracy, is_right in ((0.95, True), (0.88, True), (0.879, False)):
+        with nullcontext() if is_right else pytest.raises(Wrong, match="It reads few"):
+            own.check_accuracy(make_evidence(accuracy=accuracy))
+
+
+def test_a_loss_that_is_inf_in_the_end_is_named_unless_few_are_read_right(learned):
+    """If few are, that is said, and why."""
+    infinite = {"loss": lambda file: lambda params, x, y: np.inf}
+    with pytest.raises(Wrong, match="the `loss` of an image is inf for each label"):
+        own.check_reads_least_loss(but(learned, **infinite, held_out_labels=learned.predictions))
+    others = (learned.predictions + 1) % 10
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(
+            Wrong, match=r"^On 20 images that it has not learned from, its accuracy is 0\.000; at least 0\.88 is"
+        ),
+    ):
+        own.check_reads_least_loss(but(learned, **infinite, held_out_labels=others))
+    with pytest.raises(Wrong, match="is inf for each label"):
+        own.check_reads_least_loss(but(learned, **infinite, held_out_labels=others, trace=make_trace()))
+
+
+def test_why_few_are_read_right_is_seen_with_the_first_images_of_the_training(learned, monkeypatch):
+    seen = []
+    monkeypatch.setattr(own, "Diagnostics", lambda found, batch, values, **shares: seen.append((batch, values, shares)))
+    monkeypatch.setattr(own, "iter_cause_errors", lambda diagnostics: iter([None, False, Wrong("a", "A cause."), 1]))
+    assert str(own.make_accuracy_error(but(learned, accuracy=0.5))) == "A cause."
+    (((images, labels), values, shares),) = seen
+    assert all(np.array_equal(a[:300], b) for a, b in zip(learned.examples, (images, labels), strict=True))
+    assert values["result"] == "On 20 digits that it has never seen, its accuracy is 0.500; 0.88 is needed."
+    assert shares == {"max_loss_ratio": 0.3, "flat_ratio": 0.95}
+
+
+def make_claim(claim, seconds, train, **values):
+    """The `Evidence` on a training that took so long, with such a claim. Its network reads 9 of 10 digits right."""
+    images, labels = np.zeros((10, 784), np.uint8), np.arange(10)
+    images[:, 0] = labels
+    calls = make_file(
+        loss=lambda *_: 9.0, train=train, read=lambda params, x: np.maximum(x[:, 0], params.get("least", 1))
+    )
+    trace = make_trace((images, labels), {}, claim=claim, seconds=seconds, n_calls=7)
+    found = make_evidence(calls, trace=trace, params={}, examples=(images, labels), held_out=images)
+    vars(found).update(held_out_labels=labels, accuracy=0.9)
+    vars(trace).update(values)
+    return found
+
+
+def test_a_claim_that_is_a_little_off_may_be_luck_and_trainings_are_repeated_within_24_seconds():
+    """The mean counts. Each of them gets the same images in another order."""
+    for claims, seconds, n_trainings, is_right in (  # the first network reads 0.9 of the digits, the others 0.8
+        ([0.92], 1, 0, True), ([0.95, 0.76], 1, 1, True), ([0.85, 0.84], 1, 1, True), ([0.95, 0.8], 1, 1, True),
+        ([0.95, 0.85, 0.85, 0.85], 1, 3, False), ([0.95, 0.85, 0.72], 1, 2, True), ([0.95, 0.85], 8, 1, False),
+        ([0.95], 12, 0, False), ([0.95], 30, 0, False), ([0.77], 1, 0, False),
+    ):  # fmt: skip
+        orders, seeds, later = [(*range(10),)], set(), iter(claims[1:])
+
+        def train(examples, seed, *_, orders=orders, seeds=seeds, later=later, **__):
+            if seed == [0, 2]:  # with random labels
+                return make_trace(params={}, claim=0.1)
+            images, labels = examples
+            assert np.array_equal(images[:, 0], labels) and sorted(labels) == [*range(10)]
+            orders.append((*labels,))
+            seeds.add((*seed,))
+            return make_trace(params={"least": 2}, claim=next(later))
+
+        with nullcontext() if is_right else pytest.raises(Wrong, match="You claim"):
+            own.check_claim(make_claim(claims[0], seconds, train))
+        assert len(orders) == len({*orders}) == len(seeds) + 1 == n_trainings + 1
+
+
+def test_of_a_training_that_used_none_of_its_images_the_share_that_is_read_right_is_0():
+    train = Mock(return_value=make_trace(params={}, claim=0.1))
+    with pytest.raises(Wrong, match=r"0\.900; on the images that `gradients` was given, 0\.000\."):
+        own.check_claim(make_claim(0.99, 30, train))
+    was_used = np.arange(10) < 4
+    with pytest.raises(Wrong, match=r"0\.900; on the images that `gradients` was given, 0\.750\."):
+        own.check_claim(make_claim(0.99, 30, train, was_used=was_used))
+
+
+def test_with_random_labels_a_training_may_take_three_times_as_long_and_a_slow_one_gets_half_of_the_images():
+    for seconds, n in ((7, 10), (8, 5)):
+        train = Mock(return_value=make_trace(params={}, claim=0.1))
+        own.check_claim(make_claim(0.9, seconds, train))
+        (images, labels), seed, _, told, on_first_call, max_calls, watched_names = train.call_args.args
+        assert (len(images), len(labels), seed, max_calls) == (n, n, [0, 2], 3 * 7 + 100)
+        assert {*labels} <= {*range(10)} and len({*labels}) == n and not np.array_equal(labels, images[:, 0])
+        assert told == "It trains again, with random labels" and on_first_call is None
+        assert watched_names == ("gradients", "read")
+
+
+def test_what_a_training_with_random_labels_shows_is_said_unless_it_is_an_error_of_its_own():
+    """It begins with weights of its own, too."""
+    w = np.random.default_rng(0).normal(size=30)
+    again = make_trace(first_params={"w": w}, params={}, claim=0.1)
+    for train, words in (
+        (Mock(side_effect=Wrong("other", "Another mistake.")), "Another mistake"),
+        (Mock(side_effect=ValueError), None),
+        (Mock(return_value=again), 'gave the same first params["w"]'),
+    ):
+        found = make_claim(0.9, 1, train, always_zero={'["w"]': w == 0}, snapshots=again.snapshots)
+        with pytest.raises(Wrong, match=re.escape(words)) if words else nullcontext():
+            own.check_claim(found)
 
 
 def test_images_that_are_kept_are_found_in_rows_and_in_columns():
@@ -823,8 +1171,19 @@ def test_images_that_are_kept_are_found_in_rows_and_in_columns():
     for rows, is_kept in ((images[:120], True), (scaled, True), (others, False), (images[:80], False)):
         with_ones = np.c_[rows, np.ones(len(rows))]  # for a bias
         for shown in (rows, rows.T, rows.reshape(-1, 28, 28), with_ones, with_ones.T):
-            with pytest.raises(Wrong, match="images") if is_kept else nullcontext():
+            with pytest.raises(Wrong, match=f"{len(rows)} of those") if is_kept else nullcontext():
                 own.check_no_stored_images(make_evidence(params={"W": shown}, examples=(images,)))
+    others = {
+        "b": np.ones(3),
+        "c": None,
+        "n": 2.0,
+        "empty": np.zeros((0, 28, 28)),
+        "few": images[:5].reshape(5, 28, 28),
+    }
+    own.check_no_stored_images(make_evidence(params=others, examples=(images,)))
+    for n, is_kept in ((49, False), (50, True)):  # of 100, a quarter may be anything, and so may up to 50
+        with pytest.raises(Wrong, match="contains images: 50") if is_kept else nullcontext():
+            own.check_no_stored_images(make_evidence(params={"W": images[:n]}, examples=(images[:100],)))
 
 
 @pytest.mark.slow(one_in=2)
@@ -869,8 +1228,79 @@ def test_what_is_missing_is_shown_as_the_stub_has_it():
                 blank.check_complete(file, judge.functions, judge.stub)
             (shown,) = re.findall(r"^def \w+", str(error.value), re.MULTILINE)
             assert shown == f"def {missing}"
+        first, *_, last = judge.functions
+        file = make_file(**{name: np.ones for name in judge.functions if name not in (first, last)})
+        with pytest.raises(Wrong, match=f"has no function `{first}` and no `{last}`. ") as error:
+            blank.check_complete(file, judge.functions, judge.stub)
+        assert re.findall(r"^def (\w+)", str(error.value), re.MULTILINE) == [first, last]
         file = make_file(**dict.fromkeys(judge.functions, np.ones))
         blank.check_complete(file, judge.functions, judge.stub)
+
+
+@pytest.mark.parametrize("module", [own, writer, block], ids=lambda module: module.__name__)
+def test_each_check_that_is_written_is_made(module):
+    """In the process of the file, or when it is asked again; and so is each that all trainings have in common."""
+    made = {getattr(check, "func", check) for check in (*module.JUDGE.checks, *module.JUDGE.rechecks)}
+    written = {
+        function
+        for name, function in vars(module).items()
+        if re.match("check_|add_", name) and [*signature(function).parameters] == ["evidence"]
+    }
+    if module is not block:
+        written |= {
+            function
+            for name, function in vars(blank).items()
+            if re.match("check_|retrain_", name) and next(iter(signature(function).parameters)) == "evidence"
+        }
+    assert made == written
+
+
+def keywords_of(checks, function):
+    """Return the keywords with which a judge makes a check that several judges have in common."""
+    return next(check for check in checks if getattr(check, "func", check) is function).keywords
+
+
+def test_a_network_has_learned_that_reads_more_than_half_of_the_digits_or_eight_of_ten_in_a_repeated_training():
+    for checks, function, least in (
+        (own.JUDGE.checks, blank.check_rng_and_gradients_used, 0.5),
+        (own.JUDGE.rechecks, blank.retrain_and_check_derivatives, 0.8),
+    ):
+        for n in range(11):
+            calls = own.ReaderCalls(make_file(read=lambda params, images, n=n: np.arange(10) < n))
+            found = make_evidence(calls, held_out=np.zeros((10, 784), np.uint8), held_out_labels=np.ones(10))
+            assert keywords_of(checks, function)["has_learned"](found, {}) == (n / 10 > least)
+
+
+def test_each_judge_has_its_own_check_of_derivatives_and_watches_what_it_asks_for():
+    for module, watched_names in ((own, ("gradients", "read")), (writer, None)):
+        keywords = keywords_of(module.JUDGE.checks, blank.check_training)
+        assert keywords["check_derivatives"] is module.check_derivatives
+        assert keywords.get("watched_names") == watched_names  # without them, only `gradients`
+        keywords = keywords_of(module.JUDGE.rechecks, blank.retrain_and_check_derivatives)
+        assert keywords["check_derivatives"] is module.check_derivatives
+
+
+def test_what_is_asked_again_is_a_training_with_other_data_and_what_shows_in_its_results():
+    for module, first, others in (
+        (own, own.add_relabelled_data, "no_stored_images reads_least_loss hidden_layer retrained_accuracy"),
+        (writer, writer.add_relettered_data,
+         "logits_ignore_batch_size loss_after_retraining writes_by_rng samples_match_logits"),
+    ):  # fmt: skip
+        assert module.JUDGE.checks[0] is module.add_data and module.JUDGE.checks[1].func is blank.check_training
+        data_check, training, *rest = module.JUDGE.rechecks
+        assert data_check is first and training.func is blank.retrain_and_check_derivatives
+        assert {getattr(module, f"check_{name}") for name in others.split()} == {*rest}
+
+
+def test_a_judge_says_what_is_run_and_which_results_are_params_or_gradients():
+    train = {"train": ("params", ""), "gradients": ("gradients",)}  # `train` returns its claim, too
+    block_functions = {"first_weights": ("params",), "backward": ("", "gradients")}  # and `backward` dx
+    for module, viewer, gives in (
+        (own, "exercises.looked", train), (writer, "exercises.looked", train), (block, "", block_functions),
+    ):  # fmt: skip
+        judge = module.JUDGE
+        assert (judge.module, judge.viewer_module, judge.gives) == (module.__name__, viewer, gives)
+        assert {*gives} <= {*judge.functions} and judge.stub.read_text(encoding="utf-8").count("\ndef ") >= len(gives)
 
 
 def test_what_a_file_imports_is_named_but_for_numpy_and_python():
