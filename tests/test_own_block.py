@@ -152,21 +152,25 @@ def fail_at(T):
 
 
 PARTS = [
-    (block.check_causality, mean_so_far, ""),
-    (block.check_causality, round_a_little, ""),
-    (block.check_causality, look_ahead, "at position 3 of a text of 5 positions, y changes at position 2. But"),
+    (block.check_causality_and_reach, mean_so_far, ""),
+    (block.check_causality_and_reach, round_a_little, ""),
     (
-        block.check_causality,
+        block.check_causality_and_reach,
+        look_ahead,
+        "at position 3 of a text of 5 positions, y changes at position 2. But",
+    ),
+    (
+        block.check_causality_and_reach,
         see_itself_and_round,
         "at position 0 of a text of 5 positions, y changes at no later position",
     ),
     (
-        block.check_causality,
+        block.check_causality_and_reach,
         overlook,
         "at position 1 of a text of 5 positions, y stays the same at the later position 3",
     ),
-    (block.check_causality, fail_at(5), "With 5 positions, your block fails: "),
-    (block.check_causality, fail_at(33), "With 33 positions, your block fails: "),
+    (block.check_causality_and_reach, fail_at(5), "With 5 positions, your block fails: "),
+    (block.check_causality_and_reach, fail_at(33), "With 33 positions, your block fails: "),
     (block.check_attention_sums, mean_so_far, ""),
     (block.check_attention_sums, round_large_numbers, ""),
     (block.check_attention_sums, bump(4, of=7), "If all 7 positions of a text are equal, y at position 4 differs"),
@@ -378,7 +382,7 @@ def test_what_makes_gradients_right_has_to_do_so_for_each_text_and_each_position
         (lambda x, h: x.shape[1] > 1 or x[0, 0, 1] > 0, ""),  # this is so in some of the positions
     ):
         calls, params = squares(is_wrong), {"w": rng.normal(size=5), "h": 1}
-        place, gradients = block.make_place_and_gradients(calls, params, x, dy)
+        place, gradients = block.make_local_loss_and_gradients(calls, params, x, dy)
         errors = find_mismatches_by_path(place, gradients, rng, thorough=True)
         assert [*errors] == ['["params"]["w"]']
         said = block.make_missing_term_sentence(calls, params, (x, dy), place, gradients, errors, rng)
@@ -408,7 +412,7 @@ def test_what_makes_gradients_of_the_third_batch_right_is_its_scale_or_its_lengt
         (lambda x, h: 0.005, 0, ""),
     ):
         calls = squares(is_wrong)
-        place, gradients = block.make_place_and_gradients(calls, params, *found.batches[index])
+        place, gradients = block.make_local_loss_and_gradients(calls, params, *found.batches[index])
         errors = find_mismatches_by_path(place, gradients, rng, thorough=True)
         said = block.make_scale_or_length_sentence(calls, params, found.batches, index, errors, rng)
         assert errors and said.startswith(words) and bool(said) == bool(words)

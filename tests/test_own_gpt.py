@@ -217,7 +217,7 @@ def test_of_which_words_a_loss_is_is_said(of, logits, words):
 
 def test_logits_may_be_logarithms_of_probabilities():
     """All of them are below 0."""
-    texts = writer.draw_train_and_held_out_texts(np.random.default_rng(0))[0][:250]
+    texts = writer.split_texts(np.random.default_rng(0))[0][:250]
     params = {"E": np.random.default_rng(1).normal(size=(28, 27))}
     calls = with_table(mean, lambda params, texts: writer.log_softmax(table(params, texts)))
     writer.check_logits_ignore_batch_size(make_evidence(calls, params=params, held_out=texts))
@@ -226,13 +226,13 @@ def test_logits_may_be_logarithms_of_probabilities():
 
 def test_a_loss_that_is_inf_is_no_loss_of_other_words():
     """It is named where all else is right."""
-    texts = writer.draw_train_and_held_out_texts(np.random.default_rng(0))[0][:40]
+    texts = writer.split_texts(np.random.default_rng(0))[0][:40]
     params = {"E": np.random.default_rng(1).normal(size=(28, 27))}
     writer.check_loss_and_causality(with_table(lambda *_: np.inf), params, texts, seed=0)
 
 
 def test_each_place_is_given_another_letter_in_all_texts_and_nothing_else_changes():
-    texts = writer.draw_train_and_held_out_texts(np.random.default_rng(0))[0][:40]
+    texts = writer.split_texts(np.random.default_rng(0))[0][:40]
     params, asked = {"E": np.random.default_rng(1).normal(size=(28, 27))}, []
     calls = with_table(mean, lambda params, texts: asked.append(texts) or table(params, texts))
     writer.check_loss_and_causality(calls, params, texts, seed=0)
@@ -254,7 +254,7 @@ def check_changed_places(texts, asked, places):
 
 
 def test_logits_depend_on_no_more_than_the_letter_before_or_on_more():
-    texts = writer.draw_train_and_held_out_texts(np.random.default_rng(0))[0][:9]
+    texts = writer.split_texts(np.random.default_rng(0))[0][:9]
     rng = np.random.default_rng(1)
     params = {"E": rng.normal(size=(28, 27)), "F": rng.normal(size=(28, 27))}
     calls = writer.WriterCalls(make_file(logits=two_letters))
@@ -398,7 +398,7 @@ def test_a_claim_that_is_far_from_the_loss_is_named_whether_it_is_too_low_or_too
 
 def test_beside_a_claim_stands_the_loss_of_the_names_that_were_learned_from(monkeypatch):
     """Of all names, if it is not known of which."""
-    texts = writer.draw_train_and_held_out_texts(np.random.default_rng(0))[0][:40]
+    texts = writer.split_texts(np.random.default_rng(0))[0][:40]
     monkeypatch.setattr(writer, "compute_loss", lambda calls, params, given: len(given) / 10)
     for n, words in ((0, r"it is 4\.000\."), (13, r"it is 1\.300\.")):
         trace = make_trace((texts,), claim=2.5, was_used=np.arange(40) < n)

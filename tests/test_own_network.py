@@ -207,7 +207,7 @@ def test_a_network_of_ones_own_is_trained_with_few_images_first_and_then_with_al
 def test_a_picture_is_read_with_what_was_kept_beside_the_file(trivial, monkeypatch, capfd):
     image = np.zeros((28, 28), np.uint8)
     image[1, 5] = 3
-    monkeypatch.setattr("support.ink.read_picture_and_digit_image", lambda path: (path, image))
+    monkeypatch.setattr("support.ink.read_digit_image", lambda path: image)
     kept = trivial.with_suffix(".npz")
     kept.write_bytes(blank.pack_params([{"off": 4.0}]))
     own.main(trivial, "photo.png")
@@ -1085,7 +1085,7 @@ def test_a_loss_that_is_inf_in_the_end_is_named_unless_few_are_read_right(learne
 def test_why_few_are_read_right_is_seen_with_the_first_images_of_the_training(learned, monkeypatch):
     seen = []
     monkeypatch.setattr(own, "Diagnostics", lambda found, batch, values, **shares: seen.append((batch, values, shares)))
-    monkeypatch.setattr(own, "iter_cause_errors", lambda diagnostics: iter([None, False, Wrong("a", "A cause."), 1]))
+    monkeypatch.setattr(own, "iter_cause_errors", lambda diagnostics: iter([Wrong("a", "A cause."), 1]))
     assert str(own.make_accuracy_error(but(learned, accuracy=0.5))) == "A cause."
     (((images, labels), values, shares),) = seen
     assert all(np.array_equal(a[:300], b) for a, b in zip(learned.examples, (images, labels), strict=True))
@@ -1143,11 +1143,12 @@ def test_with_random_labels_a_training_may_take_three_times_as_long_and_a_slow_o
     for seconds, n in ((7, 10), (8, 5)):
         train = Mock(return_value=make_trace(params={}, claim=0.1))
         own.check_claim(make_claim(0.9, seconds, train))
-        (images, labels), seed, _, told, on_first_call, max_calls, watched_names = train.call_args.args
-        assert (len(images), len(labels), seed, max_calls) == (n, n, [0, 2], 3 * 7 + 100)
+        (images, labels), seed = train.call_args.args
+        options = train.call_args.kwargs
+        assert (len(images), len(labels), seed, options["max_calls"]) == (n, n, [0, 2], 3 * 7 + 100)
         assert {*labels} <= {*range(10)} and len({*labels}) == n and not np.array_equal(labels, images[:, 0])
-        assert told == "It trains again, with random labels" and on_first_call is None
-        assert watched_names == ("gradients", "read")
+        assert options["activity"] == "It trains again, with random labels" and "on_first_call" not in options
+        assert options["watched_names"] == ("gradients", "read")
 
 
 def test_what_a_training_with_random_labels_shows_is_said_unless_it_is_an_error_of_its_own():

@@ -360,7 +360,9 @@ def train_for(steps, **options):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blank.time, "process_time", lambda: now[0])
         patch.setattr(blank.time, "monotonic", lambda: now[0] / 5)  # seconds on the wall, of 5 processors
-        trace = own.ReaderCalls(file).train((IMAGES, LABELS), 0, told.append, "It trains", **options)
+        trace = own.ReaderCalls(file).train(
+            (IMAGES, LABELS), 0, on_progress=told.append, activity="It trains", **options
+        )
     return trace, told
 
 
@@ -444,7 +446,7 @@ def test_of_a_slow_loss_fewer_examples_are_taken():
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(blank.time, "process_time", lambda now=now: now[0])
             mini_batch = images[:5], labels[:5]
-            (batch,) = blank.list_training_batch_if_usable(own_calls, {}, mini_batch, images[:80], labels[:80])
+            batch = blank.find_usable_batch(own_calls, {}, mini_batch, images[:80], labels[:80])
             assert [len(a) for a in batch] == [n_of_batch] * 2
             params, rng = {"W": np.ones(3)}, np.random.default_rng(0)
             blank.check_large_batch_gradients(own_calls, params, (images, labels), rng)
@@ -462,7 +464,7 @@ def test_params_are_moved_by_a_thousandth_of_their_size_and_zeros_by_a_hundredth
 def test_gradients_are_judged_after_a_third_of_the_training_and_at_its_end_where_numbers_are_not_too_large(monkeypatch):
     """They may be in a list, or None for a constant, which then does not count as trained."""
     judged = []
-    monkeypatch.setattr(blank, "check_and_return_gradients", lambda _, params, *__, **___: judged.append(params["w"]))
+    monkeypatch.setattr(blank, "check_gradients", lambda _, params, *__, **___: judged.append(params["w"]))
     for first_loss, last_loss, is_judged in ((5, 4.9, True), (5, 5.1, False), (1, 2.9, True), (1, 3.1, False)):
         losses = {0.0: first_loss, 3.0: 0.5, 9.0: last_loss}
         file = make_file(loss=lambda params, x, y, losses=losses: losses[params["w"][0]])
@@ -482,17 +484,17 @@ def test_a_training_is_repeated_with_its_signs_turned_round_for_twice_its_steps_
     for seconds, most in ((3.0, 7.0), (50.0, 12)):
         asked = []
 
-        def train(examples, seed, on_progress, activity, on_first_call, max_calls, watched, asked=asked, **options):
-            assert (activity, on_first_call, watched) == ("It begins again", None, ("gradients", "loss"))
-            asked.append((seed, max_calls, options))
+        def train(examples, seed, on_progress, activity, watched_names, asked=asked, **options):
+            assert (activity, watched_names) == ("It begins again", ("gradients", "loss"))
+            asked.append((seed, options))
             return make_trace()
 
         trace = make_trace(first_params={"W": np.ones(3)}, params={"W": np.ones(3)}, n_calls=9, seconds=seconds)
         evidence = make_evidence(SimpleNamespace(train=train), trace=trace, examples=())
         blank.check_rng_and_gradients_used(evidence, None)
         other, negated = asked
-        assert other == ([0, 1], 0, {"global_seed": 1})
-        assert negated == ([0, 1], 18, {"negates_gradients": True, "max_seconds": most})
+        assert other == ([0, 1], {"max_calls": 0, "global_seed": 1})
+        assert negated == ([0, 1], {"max_calls": 18, "negates_gradients": True, "max_seconds": most})
 
 
 # --- Why a loss is as high as it is -----------------------------------------------------------------------------------
