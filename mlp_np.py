@@ -158,14 +158,15 @@ def check_gradient_names(grads, params):
 class Nudged(MLP):
     """An `MLP` in which an array that `forward` stores can be changed. `forward` continues with the changed array.
 
-    nudges: {name of an array: what is added to it}. original: {name of an array: its value without the addition}.
+    nudges: {name of an array: what is added to it}: zeros, until `numerical_gradient` changes one of them in place.
+    original: {name of an array: its value without the addition}.
     """
 
     def __setattr__(self, name, value):
         # Python calls this for every `self.name = value`. When `forward` computes self.z1, it is the sum of z1 and its
         # nudge that is stored, and the lines after it continue with the sum.
         is_nudged = name in vars(self).get("nudges", {})
-        if is_nudged and np.array_equal(value, self.original[name]):  # only its last value in `forward`
+        if is_nudged and np.array_equal(value, self.original[name]):  # of two values in `forward`, the last
             value = value + self.nudges[name]
         super().__setattr__(name, value)
 

@@ -534,8 +534,10 @@ def run_own_reader_on_picture(work, picture):
     path = work.folder / f"{exercise.name}.py"
     weights = relative_path(work.folder / "my_network.npz")
     if not classroom.is_written(exercise, path):
-        instead = f"; with the network that `train` made: `python predict.py {picture} --weights {weights}`"
-        raise UserError(f"exercise {exercise.name} is not written yet{instead * Path(weights).exists()}")
+        message = f"exercise {exercise.name} is not written yet: `python practice.py {exercise.name}` opens it"
+        if Path(weights).exists():
+            message += f"; with the network that `train` made: `python predict.py {picture} --weights {weights}`"
+        raise UserError(message)
     weights_path = path.with_suffix(".npz")
     is_trained = weights_path.exists() and weights_path.stat().st_mtime > path.stat().st_mtime
     if not is_trained:

@@ -883,8 +883,12 @@ def make_figure(drawing, steps, title, twin, is_wrong):
     lower.axhline(unit, color=drawing.TRAIN, linewidth=1.2, linestyle=(0, (4, 3)))
     end = {"textcoords": "offset points", "ha": "right", "color": drawing.TRAIN}
     lower.annotate(f"rounding unit of float64: {unit:.1g}", (count[-1], unit), (0, -14), **end)
-    last_label = f"≤ {format_rounded_up(difference[-1])}"  # rounded as in the printed result
-    lower.annotate(last_label, (count[-1], max(difference[-1], unit)), (0, 10), fontweight="bold", **end)
+    if (difference == 0).all():
+        middle = {"transform": lower.transAxes, "ha": "center", "va": "center", "color": drawing.TRAIN}
+        lower.text(0.5, 0.5, "all weights are equal, to the last bit, after every step", **middle)
+    else:
+        last_label = f"≤ {format_rounded_up(difference[-1])}"  # rounded as in the printed result
+        lower.annotate(last_label, (count[-1], max(difference[-1], unit)), (0, 10), fontweight="bold", **end)
     return figure
 
 

@@ -13,6 +13,7 @@ It may also have a said.md with sentences of its own: see marker/words.py. A fil
 exercise; the others may import it. All these files are executed, so use only a folder that you trust.
 """
 
+import difflib
 import importlib.util
 import sys
 from contextlib import contextmanager
@@ -154,8 +155,11 @@ class Catalogue:
                 return exercise
         if not self.exercises:
             raise UserError(f"there is no exercise in {self.path}")
+        similar_names = difflib.get_close_matches(name_or_number.lower(), self.by_name, 1)
+        question = f" (is it {similar_names[0]}?)" if similar_names else ""
         raise UserError(
-            f"there is no exercise {name_or_number}: `python practice.py list` shows all exercises, -h the commands"
+            f"there is no exercise {name_or_number}{question}: `python practice.py list` shows all exercises, -h the "
+            "commands"
         )
 
 

@@ -967,6 +967,7 @@ RETURNS = [
     ("read", np.eye(10, 3), "ten scores for each image"),
     ("read", np.int64(3), "a single number. Is that a single digit for all images together?"),
     ("read", ["3", "x", "4"], "it returns of type list."),
+    ("read", {"digit": 3}, "it returns of type dict."),
     ("read", [3, 2.5, 4], "it returns for example 2.5. Is that a score"),
     ("read", [3, -1, 4], "it returns for example -1."),
     ("read", [2.5, 4, 1.5], "it returns for example 2.5. Is that a score"),

@@ -276,6 +276,9 @@ def test_of_a_proof_both_losses_are_drawn_and_how_far_the_weights_are_apart(far)
     assert [line.get_ydata()[7] for line in upper.get_lines()] == [*steps[7][:2]]
     assert lower.get_lines()[0].get_ydata()[7] == (far * 7 or pytest.approx(np.nan, nan_ok=True))
     assert "10⁻¹⁵" in [label.get_text() for label in lower.get_yticklabels()]
+    texts = [text.get_text() for text in lower.texts]
+    assert ("all weights are equal, to the last bit, after every step" in texts) == (far == 0)
+    assert any(text.startswith("≤ ") for text in texts) == (far > 0)
 
 
 def run_of(steps=1000):

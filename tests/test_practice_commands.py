@@ -151,7 +151,8 @@ review logits | Review of exercise {number("logits")} | ~kept in
 review loss | Nothing is written yet | Your file is kept in | review/loss.1.py
 review logits | Review of exercise {number("logits")} | ~kept in
 
-nonsense | no exercise nonsense
+nonsense | no exercise nonsense: `python
+softmx | no exercise softmx (is it softmax?): `python
 DZ1 | Exercise {number("dz1")} (
 hint dz1.py | Hint 1 of 3
 {"9" * 5000} | no exercise
@@ -574,7 +575,7 @@ def test_the_last_lines_that_a_proof_needs_lead_to_it(learner):
 def test_read_needs_a_network_from_a_blank_file(tmp_path):
     """And names the other command where `train` has made one."""
     command = ["--folder", str(tmp_path), "read", str(ROOT / "png" / "photo.jpg")]
-    with pytest.raises(UserError, match=r"own_network is not written yet$"):
+    with pytest.raises(UserError, match=r"own_network is not written yet: `python practice.py own_network` opens it$"):
         practice.main(command)
     (tmp_path / "my_network.npz").touch()
     with pytest.raises(UserError, match=r"python predict.py .+photo.jpg --weights .+my_network.npz"):

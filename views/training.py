@@ -200,7 +200,7 @@ def take_last_step(options, checkpoint, dataset):
     model = copy_network(options, network)
     batch = next(iter(data.iter_examples(dataset, options, max(0, n_steps - 1), max(1, n_steps))))
     plan = make_plan(options, dataset.n_train)
-    is_rising = n_steps < plan.steps / 10
+    is_rising = n_steps < plan.steps / 10  # the schedule begins with a tenth of the steps
     lr = learning_rate(n_steps, plan.steps, options) if is_rising else options.run.lr
     main_np.train_step(network, optimizer, *data.encode(*batch, options), lr)
     changes = {name: p - model.params[name] for name, p in network.params.items()}
@@ -290,7 +290,7 @@ def compute_passes(model, options, batch):
     finally:
         changed_layers = layers.values() if layers else [model]
         for layer in changed_layers:
-            del layer.forward
+            del layer.forward  # so that the method of its class, which this hid, is called again
     return Passes(x, y, float(loss), outputs, optimizer.grads)
 
 
@@ -314,7 +314,9 @@ def make_attribute_recorder(model, forward, outputs, attributes_before):
             for name, a in vars(model).items()
             if isinstance(a, np.ndarray) and a is not attributes_before.get(name)
         }
-        outputs.update({name: a for name, a in new_arrays.items() if a.shape[:1] == x.shape[:1] and a.size != x.size})
+        for name, a in new_arrays.items():
+            if len(a) == len(x) and a.size != x.size:  # not the batch itself, which a network may keep
+                outputs[name] = a
         outputs["logits"] = logits
         return logits
 
@@ -377,9 +379,10 @@ def diagnose_step(step):
     no_ranges = training_table.explain_no_ranges(options, step.number, table)
     marks += training_table.list_outlier_marks(table, ranges)
     examples, labels = decode_first_examples_and_labels(x, step.batch[1], options)
+    *_, logits = outputs.values()
     return {
         "where": step.where, "examples": examples, "labels": labels, "losses": step.losses,
-        "classes": a.shape[-1], "layers": layers, "arrays": arrays, "marks": marks,
+        "classes": logits.shape[-1], "layers": layers, "arrays": arrays, "marks": marks,
         "table": table, "ranges": ranges, "no_ranges": no_ranges,
     }  # fmt: skip
 
