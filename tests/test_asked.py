@@ -3,8 +3,10 @@
 import io
 import json
 import re
-from contextlib import suppress
+import tempfile
+from contextlib import contextmanager, suppress
 from itertools import pairwise
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -70,7 +72,12 @@ CACHED = """
 
 
 def test_a_message_is_a_nest_of_arrays_numbers_and_text():
-    nest = ["loss", {"kept": 3, "W": np.arange(6.0).reshape(2, 3)}, (np.float32(0.5), None, "ü"), 2**127]
+    nest = [
+        "loss",
+        {"kept": 3, "mask": np.array([True, False, True]), "W": np.arange(6.0).reshape(2, 3)},
+        (np.float32(0.5), None, "ü"),
+        2**127,
+    ]
     asked.write_message(file := io.BytesIO(), nest)
     found = asked.read_message(io.BytesIO(file.getvalue()))
     assert repr(found) == repr(nest)
@@ -122,6 +129,22 @@ def test_params_stay_where_they_are_and_other_arrays_than_theirs_are_sent():
     assert [*here.question[2][0]] == ["kept", '[1]["b"]']
     assert np.array_equal(found["[0]"], np.arange(3) * params["[0]"])
     assert np.array_equal(found['[1]["b"]'], np.zeros(2)) and np.array_equal(here.kept[0][1]["b"], np.ones(2))
+
+
+def test_what_a_file_leaves_of_its_folder_is_no_failure_of_its_functions(monkeypatch, tmp_path):
+    """Here the file has put a note in the place of the folder in which it ran."""
+
+    @contextmanager
+    def spoil_folder(arguments, folder, *_, **__):
+        Path(folder).rmdir()
+        Path(folder).write_text("a note")
+        yield SimpleNamespace(kill=None)
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(runner, "learner_process", spoil_folder)
+    with asked.open_in_subprocess("dz1.py", 1) as functions:
+        assert functions
+    assert [path.read_text(encoding="utf-8") for path in tmp_path.iterdir()] == ["a note"]
 
 
 # Functions that a file may have, what is said of a call, and of one that ends well what it returns.

@@ -55,6 +55,7 @@ a.value, a.grad, a.number | b | 2 a name
 a.size | B | 1 a size
 a[i] | a | 0 an index
 a[i:] | a[:] | 1 an index
+a[::b], a[i::b] | a[1::b] | 1 an index
 a[i:] | a[i:1] | 1 an index
 a[i:b] | a[1:-1] | 1 an index
 a[i:b] | a[i + 1:b] | 1 an index

@@ -174,6 +174,7 @@ prove | you have written nothing yet that `prove mlp` can use: begin with `pytho
 prove tape | begin with `python practice.py tape_train`
 prove cnn | mlp, resnet, vit, tape, gpt, llama, not cnn
 --seed {"9" * 5000} | --seed
+logits: logits = np.full((len(a1), 10), np.nan) | are not finite | To get the same ones again, add --seed
 """
 
 
@@ -973,6 +974,7 @@ def test_a_broken_exercise_stops_no_other(another_project, program):
         "no_edit": (whole.replace("| -da1", "| V -> W"), "the mistake 'the sign': there is no 'V' in the formula"),
         "no_hint": (whole.replace("\n3. ", "\n"), "HINTS has 2 hints"),
         "no_inputs": (whole + "INPUTS = 5\n", "INPUTS is no list of functions"),
+        "no_key": (whole + "INPUTS = [{'small': 1}['large']]\n", "KeyError: 'large'"),
         "no_name": (whole + "MISTAKE = ''\n", "it says MISTAKE, which the class Exercise"),
         "no_python": (whole + "def f(:\n", "SyntaxError: "),
         "no_question": (whole + "MISTAKES = 'the sign | -da1'\n", "the mistake 'the sign' has no question"),
@@ -1051,6 +1053,15 @@ def test_marking_needs_numpy_alone(tmp_path, program):
     assert (marked.returncode, marked.stderr) == (0, "") and "multiplied by z1" in marked.stdout
     for words, package in ((("read", "png/photo.jpg"), "PIL"), (("prove",), "threadpoolctl")):
         assert_one_line(practice(*words), f"{package} is not installed", "requirements-np.txt")
+
+
+def test_each_chapter_can_be_marked_alone(learner, tmp_path):
+    """The table has a column for each exercise of that chapter, in order."""
+    (tmp_path / "class" / "ada").mkdir(parents=True)
+    for folder in sorted(path.name for path in (ROOT / "exercises").glob("chapter*")):
+        head = learner("mark", tmp_path / "class", "--only", folder).stdout.partition("\n")[0]
+        names = [exercise.name for exercise in EXERCISES if exercise.file.parent.name == folder]
+        assert names and head == "\ufeff" + ",".join(["name", "passed", "note", *names]), folder
 
 
 def test_of_a_class_only_what_was_handed_in_counts_and_nothing_is_a_formula(learner, tmp_path, monkeypatch):
