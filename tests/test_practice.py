@@ -541,6 +541,24 @@ def test_two_mistakes_may_be_in_two_functions_and_none_is_said_that_is_not_known
     assert found.summary == mark and words in found.text, found.text
 
 
+def test_a_mistake_in_a_function_of_ones_own_is_found_there(tmp_path):
+    """Below it, the function that calls it has none."""
+    path = write(tmp_path, "dz1", "dz1 = da1 * is_on(z1)")
+    helper = "def is_on(z):\n    return z > 1\n\n\ndef dz1("
+    path.write_text(path.read_text(encoding="utf-8").replace("def dz1(", helper), encoding="utf-8")
+    found = marking.read_verdict(BY_NAME["dz1"], runner.make_report(BY_NAME["dz1"], path, 5))
+    assert found.summary == "a condition" and "Line 18, `z > 1`: with this part different, all" in found.text, (
+        found.text
+    )
+
+
+def test_two_known_mistakes_are_named_though_others_cannot_both_be_made(tmp_path):
+    """What is "multiplied by z1" has no mask that could be taken from da1."""
+    path = write(tmp_path, "dz1", "dz1 = 2 * da1 * (z1 < 0)")
+    found = marking.read_verdict(BY_NAME["dz1"], runner.make_report(BY_NAME["dz1"], path, 5))
+    assert found.text.startswith("Two mistakes, it seems: the mask turned round, and a factor 2.\n"), found.text
+
+
 @pytest.mark.slow
 def test_two_known_mistakes_are_named_whatever_place_was_found(tmp_path, monkeypatch):
     exercise, body = BY_NAME["dlogits"], "dlogits = 2 * (p + np.eye(10)[y]) / len(y)"
