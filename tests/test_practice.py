@@ -5,6 +5,7 @@ import io
 import json
 import re
 import sys
+import threading
 import time
 import zlib
 from contextlib import suppress
@@ -404,6 +405,42 @@ def test_what_ends_a_search_leaves_the_last_whole_report(tmp_path):
     ):
         path.write_text(text)
         assert runner.read_report(path, "dz1.py", 8, -9) == report
+
+
+def test_code_that_computes_too_long_is_ended_and_its_lines_are_told(tmp_path, monkeypatch):
+    """Whichever thread has computed: the one that ends it has not."""
+    ended, path = threading.Event(), tmp_path / "result.json"
+    monkeypatch.setattr(runner, "os", SimpleNamespace(_exit=lambda status: ended.set()))
+    began = time.process_time()
+    with open(path, "w", encoding="utf-8") as file, runner.time_limit(0.05, file):
+        while not ended.is_set() and time.process_time() - began < 3:
+            pass
+    assert ended.is_set()
+    assert re.match(rf'Timeout\n(?s:.*)File "{re.escape(__file__)}", line \d+ in test_code', path.read_text())
+
+
+def test_the_wall_clock_is_stopped_by_the_first_report(tmp_path, monkeypatch):
+    """What follows is a search for more to say, which has a limit of its own."""
+    clock, reports = [], []
+    fake = SimpleNamespace(
+        dump_traceback_later=lambda seconds, **how: clock.append(seconds),
+        cancel_dump_traceback_later=clock.clear,
+    )
+
+    def make_report(exercise, path, seed, write_report, write_progress):
+        assert clock == [runner.CLOCK * 8]
+        write_report(Report(unmarked="1"))
+        reports.append([*clock])
+        return Report(unmarked="2")
+
+    for name, value in {"faulthandler": fake, "make_report": make_report}.items():
+        monkeypatch.setattr(runner, name, value)
+    for name in ("continue_in_supervised_child", "limit_memory"):
+        monkeypatch.setattr(runner, name, lambda *_: None)
+    path = tmp_path / "result.json"
+    monkeypatch.setattr(sys, "argv", ["", str(BY_NAME["dz1"].folder.path), "dz1", "dz1.py", "0", str(path), "8"])
+    runner.main()
+    assert reports == [[]] and runner.read_report(path, "dz1.py", 8, 0) == Report(unmarked="2")
 
 
 @UNIX
