@@ -349,6 +349,7 @@ def squares(is_wrong, fails_for=()):
 def test_the_smallest_case_is_the_first_in_which_the_file_runs_and_is_wrong():
     for is_wrong, fails_for, shape, heads in (
         (lambda x, h: True, (), (1, 1, 2), 1),
+        (lambda x, h: np.arange(x.shape[2]) == 0, (), (1, 1, 2), 1),  # the first entry alone
         (lambda x, h: True, (2,), (1, 1, 3), 1),
         (lambda x, h: x.shape[1] > 1, (), (1, 2, 2), 1),
         (lambda x, h: len(x) > 1, (), (2, 1, 3), 1),

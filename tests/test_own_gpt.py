@@ -350,14 +350,14 @@ def test_the_claim_should_be_a_loss():
 
 def test_it_is_run_on_all_names(tmp_path, monkeypatch, capfd):
     few = data.load("names")
-    few = data.Tokens(few.train_tokens[:500], few.test_tokens[:100])
+    few = data.Tokens(few.train_tokens[:500], encode_names(100 * ["qqqqq"]))  # unlike all that it learns from
     monkeypatch.setattr(data, "load", lambda name: few)
     path = tmp_path / "own_gpt.py"
     path.write_text(own_writers.BASE.replace("    t = 0\n", '    t = 0\n    print("a line")\n'))
     writer.train_and_save(path)
     said = capfd.readouterr().out.splitlines()
     assert said[:2] == ["It trains on 500 names.", "a line"] and len(said) == 13
-    assert re.fullmatch(r"You claim 2\.\d\d per letter. On 100 new names it is 2\.\d\d\.", said[2])
+    assert re.fullmatch(r"You claim 2\.\d\d per letter. On 100 new names it is [3-9]\.\d\d\.", said[2]), said
     assert path.with_suffix(".npz").exists()
     (tmp_path / "own_gpt.py").write_text("1 / 0\n")
     assert practice.main(["--folder", str(tmp_path), "run", "own_gpt"]) == 2

@@ -409,6 +409,14 @@ def test_weights_are_replaced_that_are_a_multiple_of_the_gradient_after_the_firs
             blank.check_arrays_move_downhill(make_evidence(trace=trace, trained_paths=[*moves]))
 
 
+def test_of_several_arrays_those_that_are_replaced_are_named():
+    first = {name: np.arange(3.0) for name in ("W1", "b1", "W2", "b2")}
+    moves = {f'["{name}"]': [watched.Move(1.0, 1.0, 1.0, name in ("W1", "b2"))] for name in first}
+    trace = make_trace(first_params=first, params={name: w + 1 for name, w in first.items()}, moves=moves)
+    with pytest.raises(Wrong, match=r'^After the first step, params\["W1"\], params\["b2"\]: only a multiple'):
+        blank.check_arrays_move_downhill(make_evidence(trace=trace, trained_paths=[*moves]))
+
+
 def test_of_arrays_that_do_not_learn_or_whose_steps_are_not_known_nothing_is_said():
     w = np.arange(3.0)
     for last, paths in ((w, []), (w + 1, ['["w"]'])):
@@ -1225,11 +1233,12 @@ def test_a_function_that_returns_a_number_is_written():
 def test_what_is_missing_is_shown_as_the_stub_has_it():
     for judge, count in ((own.JUDGE, "four"), (writer.JUDGE, "five"), (block.JUDGE, "three")):
         for missing in judge.functions:
-            file = make_file(**{name: np.ones for name in judge.functions if name != missing})
-            with pytest.raises(Wrong, match=rf"has no function `{missing}`. .* for {count} functions") as error:
-                blank.check_complete(file, judge.functions, judge.stub)
-            (shown,) = re.findall(r"^def \w+", str(error.value), re.MULTILINE)
-            assert shown == f"def {missing}"
+            others = {name: np.ones for name in judge.functions if name != missing}
+            for file in (make_file(**others), make_file(**others, **{missing: 0.5})):  # a number is no function
+                with pytest.raises(Wrong, match=rf"has no function `{missing}`. .* for {count} functions") as error:
+                    blank.check_complete(file, judge.functions, judge.stub)
+                (shown,) = re.findall(r"^def \w+", str(error.value), re.MULTILINE)
+                assert shown == f"def {missing}"
         first, *_, last = judge.functions
         file = make_file(**{name: np.ones for name in judge.functions if name not in (first, last)})
         with pytest.raises(Wrong, match=f"has no function `{first}` and no `{last}`. ") as error:

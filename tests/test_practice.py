@@ -5,6 +5,7 @@ import io
 import json
 import re
 import sys
+import threading
 import time
 import zlib
 from contextlib import suppress
@@ -406,6 +407,42 @@ def test_what_ends_a_search_leaves_the_last_whole_report(tmp_path):
         assert runner.read_report(path, "dz1.py", 8, -9) == report
 
 
+def test_code_that_computes_too_long_is_ended_and_its_lines_are_told(tmp_path, monkeypatch):
+    """Whichever thread has computed: the one that ends it has not."""
+    ended, path = threading.Event(), tmp_path / "result.json"
+    monkeypatch.setattr(runner, "os", SimpleNamespace(_exit=lambda status: ended.set()))
+    began = time.process_time()
+    with open(path, "w", encoding="utf-8") as file, runner.time_limit(0.05, file):
+        while not ended.is_set() and time.process_time() - began < 3:
+            pass
+    assert ended.is_set()
+    assert re.match(rf'Timeout\n(?s:.*)File "{re.escape(__file__)}", line \d+ in test_code', path.read_text())
+
+
+def test_the_wall_clock_is_stopped_by_the_first_report(tmp_path, monkeypatch):
+    """What follows is a search for more to say, which has a limit of its own."""
+    clock, reports = [], []
+    fake = SimpleNamespace(
+        dump_traceback_later=lambda seconds, **how: clock.append(seconds),
+        cancel_dump_traceback_later=clock.clear,
+    )
+
+    def make_report(exercise, path, seed, write_report, write_progress):
+        assert clock == [runner.CLOCK * 8]
+        write_report(Report(unmarked="1"))
+        reports.append([*clock])
+        return Report(unmarked="2")
+
+    for name, value in {"faulthandler": fake, "make_report": make_report}.items():
+        monkeypatch.setattr(runner, name, value)
+    for name in ("continue_in_supervised_child", "limit_memory"):
+        monkeypatch.setattr(runner, name, lambda *_: None)
+    path = tmp_path / "result.json"
+    monkeypatch.setattr(sys, "argv", ["", str(BY_NAME["dz1"].folder.path), "dz1", "dz1.py", "0", str(path), "8"])
+    runner.main()
+    assert reports == [[]] and runner.read_report(path, "dz1.py", 8, 0) == Report(unmarked="2")
+
+
 @UNIX
 def test_what_a_signal_has_ended_is_said_with_its_name(monkeypatch):
     for status, words in ((-9, "dz1.py was ended by the signal SIGKILL: was there too"), (-11, "the signal SIGSEGV$")):
@@ -539,6 +576,24 @@ def test_two_mistakes_may_be_in_two_functions_and_none_is_said_that_is_not_known
     path.write_text(path.read_text(encoding="utf-8").replace("def da1(", TWO_FUNCTIONS), encoding="utf-8")
     found = marking.read_verdict(BY_NAME[name], runner.make_report(BY_NAME[name], path, 5))
     assert found.summary == mark and words in found.text, found.text
+
+
+def test_a_mistake_in_a_function_of_ones_own_is_found_there(tmp_path):
+    """Below it, the function that calls it has none."""
+    path = write(tmp_path, "dz1", "dz1 = da1 * is_on(z1)")
+    helper = "def is_on(z):\n    return z > 1\n\n\ndef dz1("
+    path.write_text(path.read_text(encoding="utf-8").replace("def dz1(", helper), encoding="utf-8")
+    found = marking.read_verdict(BY_NAME["dz1"], runner.make_report(BY_NAME["dz1"], path, 5))
+    assert found.summary == "a condition" and "Line 18, `z > 1`: with this part different, all" in found.text, (
+        found.text
+    )
+
+
+def test_two_known_mistakes_are_named_though_others_cannot_both_be_made(tmp_path):
+    """What is "multiplied by z1" has no mask that could be taken from da1."""
+    path = write(tmp_path, "dz1", "dz1 = 2 * da1 * (z1 < 0)")
+    found = marking.read_verdict(BY_NAME["dz1"], runner.make_report(BY_NAME["dz1"], path, 5))
+    assert found.text.startswith("Two mistakes, it seems: the mask turned round, and a factor 2.\n"), found.text
 
 
 @pytest.mark.slow

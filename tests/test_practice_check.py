@@ -274,6 +274,12 @@ def test_a_method_that_changes_in_place_is_found(line, method):
     assert complaints.find_in_place_method("order", f"p = 1 * p\n    {line}\nq = p") == method
 
 
+def test_an_error_is_explained_alike_with_pytorch_and_without_it():
+    error = IndexError("index 5000 is out of bounds for axis 0 with size 7")
+    for variables in ({}, {"torch": "the module"}):
+        assert "Is this the index that you want" in complaints.explain_exception(error, variables)
+
+
 def test_check_takes_the_name_of_an_exercise(tmp_path, capsys, monkeypatch):
     marked_here(monkeypatch)
     (tmp_path / "softplus.py").write_text(WITH_LOSS)
@@ -301,6 +307,22 @@ INPUTS = [draw]
         exercise = Catalogue(tmp_path).read_exercise("relu")
         wrong = [*check.iter_wrong_slopes(exercise, 0)]
         assert bool(wrong) == bool(old) and not any("[0, 0]" in text or "[0, 1]" in text for text in wrong), wrong
+
+
+def test_a_size_that_never_changes_is_said_once_however_many_arguments_have_it(tmp_path):
+    draw = """
+from types import SimpleNamespace
+
+def draw(rng):
+    B, H = 11, int(rng.choice([3, 4, 5, 7]))
+    z, da = rng.normal(size=(2, B, H))
+    return SimpleNamespace(B=B, H=H, z=z, da=da)
+
+INPUTS = [draw]
+"""
+    (tmp_path / "softplus.py").write_text(WITH_LOSS + draw)
+    (problem,) = check.iter_size_problems(Catalogue(tmp_path).read_exercise("softplus"), 0)
+    assert problem.startswith("B, the length of axis 0 of z, is 11 in every draw: ")
 
 
 @pytest.mark.parametrize("exercise", A_FOURTH, ids=NAMES)
