@@ -40,11 +40,11 @@ class Conv:
 
     def backward(self, dy):
         """From dy = d loss / d y, return dx = d loss / d x, in the shapes of y and x."""
-        dW, dx = zip(*map(self.compute_piece_gradients, self.pieces, split_batch(dy)), strict=True)
+        dW, dx = zip(*map(self.backward_piece, self.pieces, split_batch(dy)), strict=True)
         self.grads = {"W": sum(dW)}
         return np.concatenate(dx)
 
-    def compute_piece_gradients(self, x, dy):
+    def backward_piece(self, x, dy):
         """From x and dy of a few images, return (their part of dW, their dx)."""
         W = self.params["W"]  # (size, size, C, O)
         size = len(W)
