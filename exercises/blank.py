@@ -26,7 +26,7 @@ from exercises.watched import Trace, TrainingStopped
 from exercises.words import OF_NETWORKS
 from marker.calls import intercept_calls
 from marker.complaints import explain_exception, read_source
-from marker.derivatives import compute_checked_gradients, gradients_by_path, root_mean_square
+from marker.derivatives import compute_checked_gradients, get_gradients_by_path, root_mean_square
 from marker.exercise import CUT
 from marker.nests import (
     NotKept,
@@ -448,7 +448,7 @@ def check_gradients_during_training(evidence):
     first_snapshot, *_ = evidence.trace.snapshots
     first_loss = float(calls.loss(first_snapshot.params, *evidence.mini_batch))
     rng = np.random.default_rng(evidence.seed)
-    gradients = gradients_by_path(
+    gradients = get_gradients_by_path(
         first_snapshot.params, calls.gradients(replace_leaves(first_snapshot.params), *evidence.mini_batch)
     )
     evidence.trained_paths = [k for k, g in gradients.items() if g is not None]

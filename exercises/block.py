@@ -27,7 +27,7 @@ with program.import_guard("requirements-np.txt"):
         describe_exchange,
         explain_factor,
         find_mismatches_by_path,
-        gradients_by_path,
+        get_gradients_by_path,
         is_right_for_single_example,
         list_factors,
         root_mean_square,
@@ -99,7 +99,7 @@ class BlockCalls(Calls):
         if np.shape(dx) != x.shape:
             raise wrong("dx of another shape", wanted=x.shape, what=f"of shape {np.shape(dx)}")
         arrays = copy_floats_by_path(params)
-        gradients = gradients_by_path(params, gradients)
+        gradients = get_gradients_by_path(params, gradients)
         if not gradients:
             raise wrong("gradients of another form: of a block", names=format_paths(arrays))
         for k, g in gradients.items():

@@ -17,7 +17,7 @@ with program.import_guard("requirements-np.txt"):
     from exercises.own import ReaderCalls
     from exercises.words import open_learner_module
     from exercises.writer import WriterCalls
-    from marker.derivatives import gradients_by_path
+    from marker.derivatives import get_gradients_by_path
     from marker.nests import copy_floats_by_path
     from support.errors import UserError
     from views.training import FIRST, describe_marks, iter_array_marks, root_mean_square
@@ -53,7 +53,7 @@ def measure_first_steps(module, name):
     losses = [float(calls.loss(snapshot.params, *snapshot.batch)) for snapshot in snapshots]
     params = copy_floats_by_path(snapshots[-1].params)
     moves = snapshots[-1].compute_moves_by_path()
-    gradients = gradients_by_path(snapshots[-1].params, calls.gradients(snapshots[-1].params, *snapshots[-1].batch))
+    gradients = get_gradients_by_path(snapshots[-1].params, calls.gradients(snapshots[-1].params, *snapshots[-1].batch))
     rows = []
     for path, gradient in gradients.items():
         has_step = path in moves and params[path].ndim > 1 and params[path].any()

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from marker.derivatives import gradients_by_path
+from marker.derivatives import get_gradients_by_path
 from marker.nests import copy_floats_by_path, leaves_by_path, replace_leaves
 
 FIRST = 60  # the number of calls whose steps are all recorded; later, only some are
@@ -164,7 +164,7 @@ class Trace:
             if self.n_calls == FIRST:
                 self.repeated_gradients = replace_leaves(gradients), get_writable_arrays(gradients)
         if self.n_calls <= FIRST or self.open_snapshot:
-            for k, g in gradients_by_path(params, gradients).items():
+            for k, g in get_gradients_by_path(params, gradients).items():
                 if g is not None and np.shape(self.gradient_sums.get(k, g)) == g.shape:
                     self.gradient_sums[k] = self.gradient_sums.get(k, 0) + g
                     self.always_zero[k] = self.always_zero.get(k, True) & (g == 0)

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from marker import runner
-from marker.derivatives import gradients_by_path
+from marker.derivatives import get_gradients_by_path
 from marker.nests import copy_floats_by_path, make_plan_and_arrays, replace_leaves, unpack
 from marker.trial import load_learner_module
 
@@ -143,7 +143,7 @@ def call_and_list_results(module, stored_params, name, result_kinds, arguments):
         if result_kind == "params":
             stored_params.append(value)
             value = {"kept": len(stored_params) - 1, **copy_floats_by_path(value)}
-        results.append(gradients_by_path(arguments[0], value) if result_kind == "gradients" else value)
+        results.append(get_gradients_by_path(arguments[0], value) if result_kind == "gradients" else value)
     return results
 
 

@@ -133,7 +133,7 @@ def compute_gradients_by_path(gradients, params, batch):
     nest = gradients(params_copy, *batch)
     if nest is None or nest is ...:
         raise wrong("returns None", name="gradients")
-    by_path = gradients_by_path(params, nest)
+    by_path = get_gradients_by_path(params, nest)
     after = copy_floats_by_path(params_copy)
     with_gradient = [k for k, g in by_path.items() if g is not None]
     if not with_gradient:
@@ -153,7 +153,7 @@ def make_form_error(gradients, arrays):
     return wrong("gradients of another form", what=description, names=format_paths(arrays))
 
 
-def gradients_by_path(params, gradients):
+def get_gradients_by_path(params, gradients):
     """Return {path of params: gradient as float64, or None}.
 
     If the paths differ, arrays are matched by order and shape.
