@@ -166,7 +166,7 @@ class Nudged(MLP):
         # Python calls this for every `self.name = value`. When `forward` computes self.z1, it is the sum of z1 and its
         # nudge that is stored, and the lines after it continue with the sum.
         is_nudged = name in vars(self).get("nudges", {})
-        if is_nudged and np.array_equal(value, self.original[name]):  # of two values in `forward`, the last
+        if is_nudged and np.array_equal(value, self.original[name]):  # not an earlier value of that name
             value = value + self.nudges[name]
         super().__setattr__(name, value)
 
