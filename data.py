@@ -16,7 +16,7 @@ import numpy as np
 
 from support.augment import AUGMENT
 from support.errors import UserError
-from support.pictures import DIGITS
+from support.pictures import DIGIT_CLASSES
 from support.source import Sources, open_source
 
 CLOTHES = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
@@ -25,7 +25,7 @@ CLOTHES = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt",
 BUNDLED = {
     "mnist": {  # LeCun, Cortes & Burges 1998
         "of": "images",
-        "classes": DIGITS,
+        "classes": DIGIT_CLASSES,
         "sums": {
             "train-images-idx3-ubyte.gz": "0b367032e93c5d0cea0925647cfdb18614af8ee15f83e6f2fc2ad904a6835971",
             "train-labels-idx1-ubyte.gz": "1787548bbe0bff1ec2ecdc0ef292b02df999e2d1a6002d27500982c652b17203",

@@ -25,17 +25,17 @@ with program.import_guard("requirements-np.txt"):
     from support.errors import UserError
     from support.files import check_output, create_output_folder
     from support.options import Parser, integer, test_set_name
-    from support.pictures import NONE
+    from support.pictures import NO_CLASS
     from views import answers, passes, writing
     from views.training import add_training_option, look_at_training
     from vit_np import Patches
 
-MOST = 64  # the most first-layer units to draw
-WRONG = 24  # the most mistakes to draw
-TEST = 247  # the test image to show by default
-DIGIT = 2  # the digit to write by default
-IN_PART = 50  # images in one forward pass
-OF_ALL = ("confusion", "mistakes")  # the pictures of the predictions for all test images
+MAX_UNITS = 64  # of the first layer
+MAX_MISTAKES = 24
+DEFAULT_TEST_INDEX = 247  # the test image to show by default
+DEFAULT_DIGIT = 2  # the digit to write by default
+BATCH_SIZE = 50
+TEST_SET_KINDS = ("confusion", "mistakes")  # the pictures of the predictions for all test images
 
 
 @np.errstate(over="raise", invalid="raise")  # one line if the weights are too large to compute with
@@ -48,10 +48,10 @@ def main(argv=None):
         "--test",
         metavar="N",
         type=integer(0, 9999),
-        help=f"instead of a picture: test image N (default: {TEST}, a 4 that looks like a 2)",
+        help=f"instead of a picture: test image N (default: {DEFAULT_TEST_INDEX}, a 4 that looks like a 2)",
     )
     add_weights_option(parser)
-    add("--digit", metavar="D", type=integer(0, 9), help=f"gpt: the digit to write (default: {DIGIT})")
+    add("--digit", metavar="D", type=integer(0, 9), help=f"gpt: the digit to write (default: {DEFAULT_DIGIT})")
     patch_help = (
         "draw the attention of this patch, or of this letter of a text, counted row by row from 0 (default: vit, the "
         "patch with the most ink; gpt, the one that it was least sure of)"
@@ -74,13 +74,17 @@ def main(argv=None):
         return look_at_writer(model, options, checkpoint, arguments)
     if arguments.digit is not None:
         parser.error("--digit is for a network that writes digits; name it with --weights")
-    kinds_of_image = [*INSIDE[options.run.model].draw_functions, "weights"] if options.run.model in INSIDE else []
+    kinds_of_image = (
+        [*DRAWABLE_NETWORKS[options.run.model].draw_functions, "weights"]
+        if options.run.model in DRAWABLE_NETWORKS
+        else []
+    )
     count = (28 // options.run.patch) ** 2 if "attention" in kinds_of_image else 0
     if arguments.patch is not None and arguments.patch >= count:
         parser.error(f"--patch {arguments.patch}: " + (f"there are {count}, from 0" if count else "only a ViT has any"))
     folder = create_output_folder(arguments.out)
     name = Path(checkpoint.path).stem.removeprefix("checkpoint_")
-    files = {kind: folder / f"{kind}_{name}.png" for kind in (*kinds_of_image, *OF_ALL)}
+    files = {kind: folder / f"{kind}_{name}.png" for kind in (*kinds_of_image, *TEST_SET_KINDS)}
     for file in files.values():
         check_output("--out", file, ".png", checkpoint.path, arguments.picture)
     dataset = data.load(options.source, options.run.hold_out)
@@ -93,7 +97,7 @@ def main(argv=None):
             raise UserError(input_picture.problem)
         image = input_picture.image
     else:
-        index = min(TEST, len(dataset.test_images) - 1) if arguments.test is None else arguments.test
+        index = min(DEFAULT_TEST_INDEX, len(dataset.test_images) - 1) if arguments.test is None else arguments.test
         if index >= len(dataset.test_images):
             parser.error(f"--test {index}: there are {len(dataset.test_images)} {test_name} images, from 0")
         image = dataset.test_images[index]
@@ -148,7 +152,7 @@ def look_at_writer(model, options, checkpoint, arguments):
 
 def make_digit_figure_and_description(model, options, arguments):
     """Let the network write a digit. Return (figure of the digit, name of the digit)."""
-    digit = DIGIT if arguments.digit is None else arguments.digit
+    digit = DEFAULT_DIGIT if arguments.digit is None else arguments.digit
     description = options.source.name_label_with_article(digit)
     intermediates = compute_gpt_intermediates(model, options, options.source.tokenizer.start_tokens([digit]))
     intermediates["vocabulary"] = texts.load_vocabulary()
@@ -267,7 +271,7 @@ def get_mlp_weight_images(params, options):
     W1 = params["W1"]
     W2 = params["W2"]
     source = options.source
-    largest_units = np.argsort(-np.linalg.norm(W2, axis=1), kind="stable")[:MOST]
+    largest_units = np.argsort(-np.linalg.norm(W2, axis=1), kind="stable")[:MAX_UNITS]
     description = (
         f"all {len(W2)} units"
         if len(largest_units) == len(W2)
@@ -295,12 +299,14 @@ def get_vit_weight_images(params, options):
 
 
 def make_kernel_weight_images(kernels, note):
-    """Return the `WeightImages` of the first `MOST` of kernels (n, h, w), one for each channel.
+    """Return the `WeightImages` of the first `MAX_UNITS` of kernels (n, h, w), one for each channel.
 
     note: the text below them, with {} in place of the channels.
     """
-    channels = "each channel" if len(kernels) <= MOST else f"each of the first {MOST} of {len(kernels)} channels"
-    images = kernels[:MOST]
+    channels = (
+        "each channel" if len(kernels) <= MAX_UNITS else f"each of the first {MAX_UNITS} of {len(kernels)} channels"
+    )
+    images = kernels[:MAX_UNITS]
     return answers.WeightImages("the first layer's weights", images, range(len(images)), note.format(channels))
 
 
@@ -313,13 +319,14 @@ def make_test_figures_by_kind(model, options, dataset):
     network = options.network.title(options.run)
     test_name = test_set_name(options)
     source = options.source
-    p = np.concatenate([softmax(model.forward(x)) for x, _ in data.test_batches(dataset, options, IN_PART)])  # (N, 10)
+    batches = data.test_batches(dataset, options, BATCH_SIZE)
+    p = np.concatenate([softmax(model.forward(x)) for x, _ in batches])  # (N, 10)
     predictions = p.argmax(axis=1)
     confidence = p.max(axis=1)
     counts = np.bincount(10 * labels.astype(int) + predictions, minlength=100)
     counts = counts.reshape(10, 10)  # of (true class, answer)
     misread = np.flatnonzero(predictions != labels)
-    most_confident = misread[np.argsort(-confidence[misread], kind="stable")][:WRONG]
+    most_confident = misread[np.argsort(-confidence[misread], kind="stable")][:MAX_MISTAKES]
     title = f"{network} classifies {len(labels) - len(misread):,} of {len(labels):,} {test_name} images correctly"
     mistakes_title = f"its {len(misread)} mistakes, the most confident first"
     mistakes_title = {0: "no mistakes", 1: "its only mistake"}.get(len(misread), mistakes_title)
@@ -332,12 +339,12 @@ def make_test_figures_by_kind(model, options, dataset):
         names[predictions[most_confident]],
         confidence[most_confident],
     )
-    n_classes = 1 + max(n for n in range(10) if source.classes[n] != NONE or counts[:, n].any())
+    n_classes = 1 + max(n for n in range(10) if source.classes[n] != NO_CLASS or counts[:, n].any())
     confusion_figure = answers.draw_confusion(
         counts[:n_classes, :n_classes], title, source.classes[:n_classes], source.singular_noun
     )
     figures = confusion_figure, answers.draw_mistakes(mistakes, f"{network}: {mistakes_title}")
-    return dict(zip(OF_ALL, figures, strict=True))
+    return dict(zip(TEST_SET_KINDS, figures, strict=True))
 
 
 class Inside(NamedTuple):
@@ -348,7 +355,7 @@ class Inside(NamedTuple):
     get_weight_images: Callable  # of the first layer
 
 
-INSIDE = {
+DRAWABLE_NETWORKS = {
     "mlp": Inside(
         compute_mlp_intermediates,
         {"forward": passes.draw_forward_pass, "backward": passes.draw_backward_pass},
@@ -374,7 +381,7 @@ def make_image_figures_by_kind(model, options, image, y, description, patch=None
     y: the image's true class. description: what the titles call the image. patch: the index of the patch whose
     attention is drawn, or None for the patch with the most ink.
     """
-    inside = INSIDE[options.run.model]
+    inside = DRAWABLE_NETWORKS[options.run.model]
     intermediates = inside.compute_intermediates(model, options, image, y)
     network = options.network.title(options.run)
     if patch is not None:

@@ -40,8 +40,8 @@ class Entry(NamedTuple):
 
 # What George Hotz's notebook and the repository np_nn have in common. Each framework drew the first weights in its own
 # way: https://github.com/geohot/ai-notebooks, https://github.com/willxxy/np_nn.
-PUBLISHED = {"epochs": None, "parts": 1, "lr": 0.001, "momentum": 0.0, "schedule": "constant", "pixels": "raw"}
-PUBLISHED |= {"init": {"np": "geohot", "torch": "pytorch"}}
+PUBLISHED_TRAINING = {"epochs": None, "parts": 1, "lr": 0.001, "momentum": 0.0, "schedule": "constant", "pixels": "raw"}
+PUBLISHED_TRAINING |= {"init": {"np": "geohot", "torch": "pytorch"}}
 
 # parts=1: people read this network first, and a print in their `forward` should show the whole batch.
 MLP_TRAINING = {"batch_size": 128, "parts": 1, "lr": 0.1, "init": "he"}
@@ -58,8 +58,8 @@ MLP = Entry(
     recipes={
         "default": MLP_TRAINING | {"epochs": 5, "hidden": 512},
         "best": MLP_TRAINING | {"epochs": 80, "hidden": 2048, "augment": "elastic"},
-        "np_nn": PUBLISHED | {"steps": 4000, "batch_size": 256, "hidden": 512},
-        "geohot": PUBLISHED | {"steps": 1000, "batch_size": 128, "hidden": 128},
+        "np_nn": PUBLISHED_TRAINING | {"steps": 4000, "batch_size": 256, "hidden": 512},
+        "geohot": PUBLISHED_TRAINING | {"steps": 1000, "batch_size": 128, "hidden": 128},
     },
     about_recipes=" (np_nn and geohot: what the repository np_nn and George Hotz's notebook published)",
     title=lambda run: f"784-{run.hidden}-10",
@@ -137,7 +137,7 @@ def check_gpt_options(options, n_images):
     options.source.check_writer_options(options)
 
 
-TEXTS = VIT_TRAINING | {"dataset": "shakespeare", "batch_size": 32, "heads": 4, "context_length": 64}
+TEXT_TRAINING = VIT_TRAINING | {"dataset": "shakespeare", "batch_size": 32, "heads": 4, "context_length": 64}
 GPT = Entry(
     name="GPT",
     classes="gpt.GPT",
@@ -153,8 +153,8 @@ GPT = Entry(
         "default": VIT_TRAINING | {"epochs": 4, "batch_size": 32, "width": 64, "blocks": 2, "heads": 4},
         "names": VIT_TRAINING
         | {"dataset": "names", "epochs": 8, "batch_size": 128, "width": 64, "blocks": 2, "heads": 4},
-        "texts": TEXTS | {"epochs": 6, "width": 64, "blocks": 2, "lr": 0.006},
-        "best": TEXTS | {"epochs": 8, "width": 128, "blocks": 3, "lr": 0.004},
+        "texts": TEXT_TRAINING | {"epochs": 6, "width": 64, "blocks": 2, "lr": 0.006},
+        "best": TEXT_TRAINING | {"epochs": 8, "width": 128, "blocks": 3, "lr": 0.004},
     },
     about_recipes=" (names and texts: the default where these are learned; best: for texts)",
     title=lambda run: f"GPT {run.width} × {run.blocks}, {run.heads} heads",

@@ -15,9 +15,9 @@ with program.import_guard("requirements-np.txt"):
 
     from support.checkpoint import warn_if_apart
     from support.drawing import (
+        BLUE,
         INK,
-        TEST,
-        TRAIN,
+        RED,
         annotate_beside,
         make_logarithmic,
         new_figure,
@@ -32,7 +32,7 @@ with program.import_guard("requirements-np.txt"):
 
 # One colour and one marker for each run. Colour-blind readers can distinguish them, too (Okabe & Ito 2008).
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#7f7f7f")
-MARKS = "os^Dv*XP"
+MARKERS = "os^Dv*XP"
 
 
 def save_learning_curves(run):
@@ -72,13 +72,13 @@ def draw_accuracy_curve(history, title, test_name="test"):
 
 def draw_curves(axes, train, test_step, test, test_name, number_format):
     steps = np.arange(1, len(train) + 1)
-    axes.plot(steps, train, color=TRAIN, alpha=0.3, linewidth=0.7, label="training, each batch")
-    axes.plot(steps, smooth_values(train), color=TRAIN, linewidth=2, label="training, smoothed")
+    axes.plot(steps, train, color=BLUE, alpha=0.3, linewidth=0.7, label="training, each batch")
+    axes.plot(steps, smooth_values(train), color=BLUE, linewidth=2, label="training, smoothed")
     axes.set_xlim(-0.02 * len(train), 1.12 * len(train) + 1)  # room for the last number
     if test:
-        axes.plot(test_step, test, "o-", color=TEST, linewidth=2, markersize=6, label=f"{test_name}, after each epoch")
+        axes.plot(test_step, test, "o-", color=RED, linewidth=2, markersize=6, label=f"{test_name}, after each epoch")
         annotate_beside(
-            axes, number_format.format(test[-1]), (test_step[-1], test[-1]), 8, color=TEST, fontweight="bold"
+            axes, number_format.format(test[-1]), (test_step[-1], test[-1]), 8, color=RED, fontweight="bold"
         )
 
 
@@ -202,7 +202,7 @@ def draw_comparison(runs, title=""):
             (accuracy_axes, train_accuracy, history.test_accuracy),
         ):
             axes.plot(epochs, train, color=colour, linewidth=width / 2.5, alpha=0.7)
-            marks = {"marker": MARKS[number], "markersize": 2 * width + 1}
+            marks = {"marker": MARKERS[number], "markersize": 2 * width + 1}
             axes.plot(test_epochs, test, color=colour, linewidth=width, label=label, **marks)
     accuracies = []
     for _, history in runs.values():

@@ -28,7 +28,7 @@ with program.import_guard("requirements-np.txt"):
     from desk.show import describe_solution, print_text, relative_path
     from desk.work import Work, digest
     from exercises import drill, faults, faulty, network, prove
-    from exercises.catalogue import OURS
+    from exercises.catalogue import CATALOGUE
     from marker import ONE_THREAD, ROOT, check, marking, runner
     from marker.catalogue import Catalogue, can_run
     from marker.verdict import UNFINISHED
@@ -63,12 +63,14 @@ COMMANDS = {
               "again and again. FILE is in exercises/, or in the folder that --exercises names; an exercise's name "
               "works, too. The exit status is 0 if there is nothing to report, and 1 if something is wrong."),
 }  # fmt: skip
-EXERCISE = "exercise"  # the command that runs if none is typed
+DEFAULT_COMMAND = "exercise"  # the command that runs if none is typed
 
 
 def main(argv=None):
     options = parse_options(argv)
-    show.command_prefix = show.PROGRAM + (f" --exercises {options.exercises}" if options.exercises else "")
+    show.command_prefix = show.DEFAULT_COMMAND_PREFIX + (
+        f" --exercises {options.exercises}" if options.exercises else ""
+    )
     try:
         return run_command(options)
     except UserError as error:
@@ -100,7 +102,7 @@ def explain_unknown_word(word, options, words, owners):
     it is an option.
     """
     name = options.command
-    if name == EXERCISE:  # a word after an option may be the option's value, not the name of an exercise
+    if name == DEFAULT_COMMAND:  # a word after an option may be the option's value, not the name of an exercise
         name = "" if words[0].startswith("-") else options.which or ""
     description = word.partition("=")[0] if word.startswith("-") else "further word"
     takes_none = f"{name or 'an exercise'} takes no {description}"
@@ -118,12 +120,12 @@ def find_commands(parser, option):
 
 
 def put_command_first(words):
-    """Return the words of a command line with the command first. If there is no command, the first word is EXERCISE."""
+    """Return the words of a command line with the command first. Without a command, the first is DEFAULT_COMMAND."""
     if words[:1] in (["-h"], ["--help"]):
         return words
-    command = next((word for word in words if word in COMMANDS), EXERCISE)
+    command = next((word for word in words if word in COMMANDS), DEFAULT_COMMAND)
     if words and words[0] != command and not words[0].startswith("-"):
-        command = EXERCISE  # the first word is its number or name
+        command = DEFAULT_COMMAND  # the first word is its number or name
     if command in words:
         words = [*words]
         words.remove(command)
@@ -141,7 +143,9 @@ def make_parser(shared_parser):
     )
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND")
     text = "Show the exercise with that number or name, or the current one, and mark it."
-    commands.add_parser(EXERCISE, usage="practice.py [WHICH] [options]", description=text, parents=[shared_parser])
+    commands.add_parser(
+        DEFAULT_COMMAND, usage="practice.py [WHICH] [options]", description=text, parents=[shared_parser]
+    )
     for name, (words, help, details) in COMMANDS.items():
         usage = " ".join(["practice.py", name, *words.split(), "[options]"])
         text = f"{help[0].upper()}{help[1:]}. {details}".replace("?.", "?")
@@ -152,7 +156,7 @@ def make_parser(shared_parser):
             commands.choices[name].add_argument(option, **settings)
 
     text = "the number or name of an exercise (default: the current one)"
-    add(f"{EXERCISE} hint run look reset solution review", "which", nargs="?", metavar="WHICH", help=text)
+    add(f"{DEFAULT_COMMAND} hint run look reset solution review", "which", nargs="?", metavar="WHICH", help=text)
     text = "mlp (the default), resnet, vit, gpt, llama; tape: use your own tape; or a chapter: use your lines from it"
     add("prove", "network", nargs="?", metavar="NETWORK", help=text)
     add("read", "picture", nargs="?", metavar="PICTURE", help="a file")
@@ -160,14 +164,17 @@ def make_parser(shared_parser):
     add("fault", "suspect", nargs="?", metavar="SUSPECT", help="the kind of fault: one of the words that `fault` lists")
     add("mark", "submissions", nargs="?", metavar="FOLDER", help="a folder with a folder or an archive for each person")
     add("check", "file", nargs="?", metavar="FILE", help="the file of an exercise, or its name")
-    add(f"{EXERCISE} next", "--watch", action="store_true", help="mark again whenever you save the file")
+    add(f"{DEFAULT_COMMAND} next", "--watch", action="store_true", help="mark again whenever you save the file")
     seed = {"type": integer(0, 2**64 - 1), "metavar": "N"}
     add(
-        f"{EXERCISE} next review mark check", "--seed", help="use the inputs of an earlier run, which printed N", **seed
+        f"{DEFAULT_COMMAND} next review mark check",
+        "--seed",
+        help="use the inputs of an earlier run, which printed N",
+        **seed,
     )
     add("fault", "--seed", help="choose a fault by a number: the same N gives the same fault", **seed)
     text = "show everything that your code printed, not only the beginning"
-    add(f"{EXERCISE} next review", "--printed", action="store_true", help=text)
+    add(f"{DEFAULT_COMMAND} next review", "--printed", action="store_true", help=text)
     add("mark", "--only", metavar="NAMES", help="mark only these exercises: dz1,da1 or chapter2")
     add("mark", "--out", metavar="FILE", help="write the table to this file, such as marks.csv, instead of the screen")
     add("mark", "--feedback", metavar="DIR", help="also write feedback for each person to this folder")
@@ -179,7 +186,7 @@ def run_command(options):
 
     Raises UserError if the command does not apply.
     """
-    catalogue = OURS
+    catalogue = CATALOGUE
     folder = options.folder or ROOT / "my_practice"
     if options.exercises:
         catalogue = Catalogue(options.exercises)
@@ -192,7 +199,7 @@ def run_command(options):
         print(line, file=sys.stderr)
     if not exercises:
         raise UserError(f"there is no exercise in {catalogue.path}")
-    if command in ("train", "prove", "read") and catalogue is not OURS:
+    if command in ("train", "prove", "read") and catalogue is not CATALOGUE:
         raise UserError(f"{command} is for this project's own exercises")
     if command == "mark":
         seed = options.seed or 0
@@ -297,7 +304,7 @@ def mark_exercise(work, exercise, seed=None, is_repeat=False, shows_all_output=F
         print_text(f"`python practice.py run`  {exercise.runs}", "good")
     elif network.EXERCISES.get(exercise.name) is exercise and not list_unpassed_for_train(work):
         print_text("`python practice.py train`  trains a network with your lines", "good")
-    networks = prove.PROOFS if work.catalogue is OURS else {}
+    networks = prove.PROOFS if work.catalogue is CATALOGUE else {}
     for network_name, proofs in networks.items():
         used = set()
         for proof in proofs:
@@ -306,7 +313,7 @@ def mark_exercise(work, exercise, seed=None, is_repeat=False, shows_all_output=F
             print_text(
                 f"`python practice.py prove {network_name}`  checks that the run is the same as in PyTorch", "good"
             )
-    if work.catalogue is OURS and exercise.reads:
+    if work.catalogue is CATALOGUE and exercise.reads:
         print_text("`python practice.py read YOUR_PICTURE`  lets it classify your handwriting", "good")
     next_exercise = find_next(work, exercise)
     if next_exercise:
@@ -333,7 +340,7 @@ def mark_and_print(exercise, path, heading, seed=None, is_repeat=False, shows_al
         if verdict.drawn:
             print_text(f"(Each call draws new inputs. To get the same ones again, add --seed {seed})", "quiet")
     lines = verdict.printed.rstrip().splitlines()
-    n_shown = len(lines) if shows_all_output else max(FEW, exercise.kind.count_printed_lines(exercise))
+    n_shown = len(lines) if shows_all_output else max(MIN_SHOWN_LINES, exercise.kind.count_printed_lines(exercise))
     print_output(lines, n_shown)
     return verdict
 
@@ -350,7 +357,7 @@ def print_output(lines, n_shown):
         )
 
 
-FEW = 8  # lines of the learner's output that are shown
+MIN_SHOWN_LINES = 8  # lines of the learner's output that are shown
 
 
 @contextmanager
@@ -407,7 +414,9 @@ def mark_review(work, exercise, seed=None, shows_all_output=False):
 def list_unpassed_for_train(work):
     """Return the names of the exercises that must still pass before the command "train" can run."""
     return [
-        name for name in network.HOLES if not (name in network.EXERCISES and work.has_passed(network.EXERCISES[name]))
+        name
+        for name in network.HOLE_NAMES
+        if not (name in network.EXERCISES and work.has_passed(network.EXERCISES[name]))
     ]
 
 
@@ -420,7 +429,7 @@ def write_and_run_network_program(work):
     if missing:
         raise UserError(f"train needs lines that have passed and are unchanged; still to do: {', '.join(missing)}")
     source_code = network.make_program(
-        [work.get_or_make_path(network.EXERCISES[name]) for name in network.HOLES]
+        [work.get_or_make_path(network.EXERCISES[name]) for name in network.HOLE_NAMES]
     ).encode()
     path = work.folder / "my_network.py"
     if path.exists() and path.read_bytes() != source_code:

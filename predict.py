@@ -19,13 +19,13 @@ with program.import_guard("requirements-np.txt"):
     from support.files import check_output
     from support.ink import FORMATS
     from support.options import Parser
-    from support.pictures import NONE
+    from support.pictures import NO_CLASS
     from support.rounding import format_probability
     from views import answers
 
 # Below this probability, the answer is "not sure". On 10,000 held-out training images (`main_np.py --hold-out 10000`),
 # 192 of the 9,820 right answers are below it, and 113 of the 180 wrong ones.
-SURE = 0.9
+MIN_CONFIDENCE = 0.9
 
 
 @np.errstate(over="raise", invalid="raise")  # one line if the weights are too large to compute with
@@ -93,17 +93,17 @@ def classify_picture(model, options, input_picture):
 def describe_likeliest_classes(p, source):
     """Return the answer for probabilities p (10,) in words: one class, or two if the network is not sure."""
     names = [source.classes[n] for n in p.argsort()[::-1]]
-    first, second = [name for name in names if name != NONE][:2]
-    if p.max() >= SURE:
+    first, second = [name for name in names if name != NO_CLASS][:2]
+    if p.max() >= MIN_CONFIDENCE:
         return f"{source.singular_noun}: {first}"
     return f"{source.singular_noun}: {first} or {second} (not sure)"
 
 
 def print_probabilities(p, class_names):
     """Print each class with its probability, as a number and as a bar."""
-    width = max(len(name) for name in class_names if name != NONE)
+    width = max(len(name) for name in class_names if name != NO_CLASS)
     for name, share in zip(class_names, p, strict=True):
-        if name != NONE:
+        if name != NO_CLASS:
             print(f"{name:{width}}  {format_probability(share)} {'#' * round(40 * share)}".rstrip())
 
 

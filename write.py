@@ -26,11 +26,11 @@ with program.import_guard("requirements-np.txt"):
     from support.options import Parser, integer, number
     from support.threads import limit_blas_threads
 
-SIZE = 4  # each pixel of an image has SIZE x SIZE pixels in the picture
-MARGIN = 16  # pixels around all images together
-OUT = "written.png"
-LETTERS = 300  # the default of --letters for a text
-BLANK = "_"  # printed for an image without any ink
+PIXEL_SCALE = 4  # each pixel of an image has 4 x 4 pixels in the picture
+MARGIN_PIXELS = 16  # around all images together
+DEFAULT_OUT = "written.png"
+DEFAULT_N_LETTERS = 300  # the default of --letters for a text
+BLANK_MARK = "_"  # printed for an image without any ink
 
 
 @np.errstate(over="raise", invalid="raise")  # one line if the weights are too large to compute with
@@ -45,7 +45,7 @@ def main(argv=None):
         return write_answer(arguments, model, loading.gguf_file.read_options(model_file), model_file)
     if arguments.raw and not arguments.weights:
         raise UserError("--raw is for the GGUF file of a published model: name it with --weights")
-    check_output("--out", arguments.out or OUT, ".png")
+    check_output("--out", arguments.out or DEFAULT_OUT, ".png")
     model, options, checkpoint = loading.checkpoint.load_network(
         arguments.weights, writes=True, prompt=arguments.prompt, start=arguments.start
     )
@@ -54,7 +54,7 @@ def main(argv=None):
     if arguments.raw or arguments.start:
         flag = "--raw" if arguments.raw else "--start"
         raise UserError(f"{flag} is for the GGUF file of a published model, and {checkpoint.path} needs none")
-    check_output("--out", arguments.out or OUT, ".png", checkpoint.path)
+    check_output("--out", arguments.out or DEFAULT_OUT, ".png", checkpoint.path)
     network = f"{options.network.title(options.run)} of {checkpoint.path}"
     write = options.source.pick_by_kind(images=write_digits, names=write_names, texts=write_text)
     if arguments.out and write is not write_digits:
@@ -86,12 +86,12 @@ def make_parser():
         "answers (default: 1)"
     )
     parser.add_argument("--count", metavar="N", help=text, type=integer(1, 100))
-    text = f"the number of letters of a text (default: {LETTERS}; with a GGUF file, until the model ends)"
+    text = f"the number of letters of a text (default: {DEFAULT_N_LETTERS}; with a GGUF file, until the model ends)"
     parser.add_argument("--letters", metavar="N", help=text, type=integer(1, 1_000_000))
     text = "the GGUF file that --weights was fine-tuned from, if that file has been moved"
     parser.add_argument("--start", metavar="FILE", help=text)
     parser.add_argument("--raw", action="store_true", help="with a GGUF file: continue the text instead of answering")
-    parser.add_argument("--out", metavar="FILE.png", help=f"the picture of the digits (default: {OUT})")
+    parser.add_argument("--out", metavar="FILE.png", help=f"the picture of the digits (default: {DEFAULT_OUT})")
     return parser
 
 
@@ -113,7 +113,7 @@ def write_digits(model, options, network, arguments):
 
     network: the text to print that describes `model`. The digits are those of arguments.prompt.
     """
-    picture_path = arguments.out or OUT
+    picture_path = arguments.out or DEFAULT_OUT
     digits = [int(digit) for digit in arguments.prompt or "0123456789"]
     sampling = make_sampling(arguments)
     rows = [generate_digits(model, options, digits, **sampling) for _ in range(arguments.count or 1)]
@@ -125,7 +125,7 @@ def write_digits(model, options, network, arguments):
     has_ink = np.array(rows).any(axis=(2, 3))  # (rows, digits)
     n_blank = (~has_ink).sum()
     if n_blank:
-        print(f"{n_blank} of {has_ink.size} images {'is' if n_blank == 1 else 'are'} blank, here {BLANK}")
+        print(f"{n_blank} of {has_ink.size} images {'is' if n_blank == 1 else 'are'} blank, here {BLANK_MARK}")
     try:
         classifier, its_options, checkpoint = loading.checkpoint.load_network()
     except UserError as error:
@@ -135,7 +135,7 @@ def write_digits(model, options, network, arguments):
     source = its_options.source
     for images, row_has_ink in zip(rows, has_ink, strict=True):
         labels = loading.checkpoint.compute_logits(classifier, its_options, images).argmax(axis=1)
-        names = [source.classes[label] if ink else BLANK for label, ink in zip(labels, row_has_ink, strict=True)]
+        names = [source.classes[label] if ink else BLANK_MARK for label, ink in zip(labels, row_has_ink, strict=True)]
         print(source.separator.join(names))
 
 
@@ -153,8 +153,8 @@ def arrange_on_paper(images):
     """
     rows, columns, height, width = images.shape
     sheet = Image.fromarray(255 - images.swapaxes(1, 2).reshape(rows * height, columns * width))
-    large = sheet.resize((SIZE * sheet.width, SIZE * sheet.height), Image.Resampling.BICUBIC)
-    return np.pad(np.asarray(large), MARGIN, constant_values=255)
+    large = sheet.resize((PIXEL_SCALE * sheet.width, PIXEL_SCALE * sheet.height), Image.Resampling.BICUBIC)
+    return np.pad(np.asarray(large), MARGIN_PIXELS, constant_values=255)
 
 
 # --- Names ------------------------------------------------------------------------------------------------------------
@@ -196,7 +196,7 @@ def write_text(model, options, network, arguments):
             print("\n---")
         print(prompt.lstrip("\n"), end="")
         token_ids = generate_endlessly(model, prompt_ids, **sampling)
-        for token_id in islice(token_ids, arguments.letters or LETTERS):
+        for token_id in islice(token_ids, arguments.letters or DEFAULT_N_LETTERS):
             print(letters[token_id], end="", flush=True)
     print()
 

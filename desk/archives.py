@@ -14,28 +14,29 @@ import zipfile
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from support.budget import HANDED_IN, HEADER, Budget, check_zip_directory_size, open_unpacked
+from support.budget import MAX_SUBMISSION_BYTES, MAX_TAR_HEADER_BYTES, Budget, check_zip_directory_size, open_unpacked
 from support.errors import UserError
 from support.memory import memory_limit
 
-LARGEST = 2**20  # bytes; a larger file is not read
-MOST_MEMBERS = 1000  # files that are unpacked from an archive
-LARGEST_ARCHIVE = 2**24  # bytes of an archive within another
-LONGEST_NAME = 100  # characters; of a longer name in an archive, the unpacked file gets the last ones
-TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-CLOSED = (".7z", ".rar", ".gz", ".bz2", ".xz")  # archives that are not opened
+MAX_FILE_BYTES = 2**20  # a larger file is not read
+MAX_MEMBERS = 1000  # files of an archive
+MAX_INNER_ARCHIVE_BYTES = 2**24  # of an archive within another
+MAX_NAME_LENGTH = 100  # characters; of a longer name in an archive, the unpacked file gets the last ones
+TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+UNSUPPORTED_SUFFIXES = (".7z", ".rar", ".gz", ".bz2", ".xz")  # archives that are not opened
 # Limits for unpacking an archive
-MEMORY = 2**28  # bytes
-SECONDS = 60
+MAX_MEMORY_BYTES = 2**28
+TIMEOUT_SECONDS = 60
 # Folders that cannot contain anybody's own work: folders of this repository, if it is handed in as a whole, and folders
 # of installed libraries.
-NOBODYS = {"desk", "exercises", "lab", "marker", "page", "support", "tests"}, {"site-packages", "node_modules"}
+IGNORED_FOLDERS = {"desk", "exercises", "lab", "marker", "page", "support", "tests"}, {"site-packages", "node_modules"}
 
 
 def unpack_in_subprocess(exercise_names, archive_path, folder, budget):
-    """Run `unpack_archive` in a separate process, limited to MEMORY bytes and SECONDS. Return its result.
+    """Run `unpack_archive` in a separate process, limited to MAX_MEMORY_BYTES and TIMEOUT_SECONDS.
 
-    Reduces budget.remaining. If the process exceeds a limit, the result is {name of the archive: reason}.
+    Return its result. Reduces budget.remaining. If the process exceeds a limit, the result is {name of the archive:
+    reason}.
     """
     command = [
         sys.executable,
@@ -49,20 +50,23 @@ def unpack_in_subprocess(exercise_names, archive_path, folder, budget):
     search = [str(Path(__file__).resolve().parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     try:
         process = subprocess.run(
-            command, capture_output=True, timeout=SECONDS, env=os.environ | {"PYTHONPATH": os.pathsep.join(search)}
+            command,
+            capture_output=True,
+            timeout=TIMEOUT_SECONDS,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(search)},
         )
         reply = json.loads(process.stdout)
         budget.remaining = reply["left"]
         return reply["unread"]
     except subprocess.TimeoutExpired:
-        return {archive_path.name: f"it takes more than {SECONDS} seconds to unpack"}
+        return {archive_path.name: f"it takes more than {TIMEOUT_SECONDS} seconds to unpack"}
     except ValueError:  # the process was killed
         return {archive_path.name: explain_error(MemoryError())}
 
 
 def main(archive_path, folder, bytes_left, *exercise_names):
     budget = Budget(int(bytes_left))
-    with memory_limit(MEMORY):
+    with memory_limit(MAX_MEMORY_BYTES):
         reasons = unpack_archive(exercise_names, Path(archive_path), Path(folder), budget)
     print(json.dumps({"unread": reasons, "left": budget.remaining}))
 
@@ -79,7 +83,7 @@ def unpack_archive(exercise_names, archive_path, folder, budget=None):
     reasons = {}
     names_by_path = {}
     count = 0
-    budget = budget or Budget(HANDED_IN)
+    budget = budget or Budget(MAX_SUBMISSION_BYTES)
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)  # even if the archive is empty
         for name, size, read in iter_members(exercise_names, archive_path, budget):
@@ -92,12 +96,12 @@ def unpack_archive(exercise_names, archive_path, folder, budget=None):
                 continue
             count += 1
             try:
-                if count > MOST_MEMBERS:
-                    raise UserError(f"it is one of more than {MOST_MEMBERS:,} files")
-                max_bytes = LARGEST_ARCHIVE if has_archive_suffix(PurePosixPath(file_name)) else LARGEST
+                if count > MAX_MEMBERS:
+                    raise UserError(f"it is one of more than {MAX_MEMBERS:,} files")
+                max_bytes = MAX_INNER_ARCHIVE_BYTES if has_archive_suffix(PurePosixPath(file_name)) else MAX_FILE_BYTES
                 if size > max_bytes:
                     raise UserError(f"it has more than {max_bytes:,} bytes")
-                parts = [re.sub(r'[:<>|"?*\x00-\x1f]', "_", part)[-LONGEST_NAME:] for part in (*folders, file_name)]
+                parts = [re.sub(r'[:<>|"?*\x00-\x1f]', "_", part)[-MAX_NAME_LENGTH:] for part in (*folders, file_name)]
                 same_path_names = names_by_path.setdefault("/".join(parts).lower(), [])
                 if name not in same_path_names:
                     same_path_names.append(name)
@@ -105,7 +109,7 @@ def unpack_archive(exercise_names, archive_path, folder, budget=None):
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_bytes(read(max_bytes))
             except Exception as error:
-                reasons[file_name[-LONGEST_NAME:]] = explain_error(error)
+                reasons[file_name[-MAX_NAME_LENGTH:]] = explain_error(error)
     except Exception as error:  # not an archive, or it ends too early
         reasons[archive_path.name] = explain_error(error, archive_path)
     return reasons
@@ -117,7 +121,7 @@ def iter_members(exercise_names, archive_path, budget):
     budget: all bytes that are unpacked count, also those of files that are skipped. Raises UserError if this kind of
     archive is not supported.
     """
-    if archive_path.name.lower().endswith(TAR):
+    if archive_path.name.lower().endswith(TAR_SUFFIXES):
         yield from iter_tar_members(archive_path, budget)
     elif has_archive_suffix(archive_path):
         yield from iter_zip_members(exercise_names, archive_path, budget)
@@ -133,17 +137,17 @@ def iter_tar_members(archive_path, budget):
     import tarfile  # imported here, because the website does not have it
 
     with open_unpacked(archive_path, budget) as stream:
-        stream.most = HEADER
+        stream.most = MAX_TAR_HEADER_BYTES
         archive = tarfile.open(fileobj=stream, mode="r:")  # noqa: SIM115
         for count, info in enumerate(archive):
 
             def read(max_bytes, info=info):
                 stream.most = max_bytes
                 content = archive.extractfile(info).read()
-                stream.most = HEADER
+                stream.most = MAX_TAR_HEADER_BYTES
                 return content
 
-            if count >= 10 * MOST_MEMBERS:
+            if count >= 10 * MAX_MEMBERS:
                 raise UserError("it has too many files to look through")
             if info.isfile():  # not a link
                 yield info.name, info.size, read
@@ -186,7 +190,7 @@ def is_foreign_folder(folder_name, sibling_names=()):
 
     sibling_names: the names of the files beside it. Among them, practice.py is the sign of a copy of this repository.
     """
-    own_folders, libraries = NOBODYS
+    own_folders, libraries = IGNORED_FOLDERS
     return (
         folder_name[0] in "._"
         or folder_name in libraries
@@ -212,10 +216,10 @@ def should_unpack(path):
 
 def has_archive_suffix(path):
     """Return True if a file has the name of an archive of a supported kind."""
-    return path.name.lower().endswith((".zip", *TAR))
+    return path.name.lower().endswith((".zip", *TAR_SUFFIXES))
 
 
-KEPT = re.compile(r"\.\d+$")  # dz1.1.py is an earlier version of dz1.py that practice.py has kept
+OLD_VERSION_PATTERN = re.compile(r"\.\d+$")  # dz1.1.py is an earlier version of dz1.py that practice.py has kept
 
 
 def is_python(path):
@@ -232,7 +236,7 @@ def find_exercise_name(exercise_names, path):
     if not is_python(path):
         return None
     stem = path.name.lower().removesuffix(".txt").removesuffix(".py")
-    if KEPT.search(stem):
+    if OLD_VERSION_PATTERN.search(stem):
         return None
     matches = [name for name in exercise_names if re.search(rf"(?<![a-z0-9]){name.lower()}(?![a-z0-9])", stem)]
     longest_matches = []

@@ -22,9 +22,9 @@ from threading import Event
 from typing import NamedTuple
 
 from desk.archives import (
-    CLOSED,
-    KEPT,
-    LARGEST,
+    MAX_FILE_BYTES,
+    OLD_VERSION_PATTERN,
+    UNSUPPORTED_SUFFIXES,
     explain_error,
     find_exercise_name,
     has_archive_suffix,
@@ -35,13 +35,13 @@ from desk.archives import (
 from desk.work import Work
 from marker import marking, sandbox
 from marker.catalogue import can_run
-from support.budget import HANDED_IN, Budget
+from support.budget import MAX_SUBMISSION_BYTES, Budget
 from support.errors import UserError
 from support.files import atomic_write, check_output, read_file
 
-MOST_ARCHIVES = 20  # archives and folders that are opened for one person
-ELSEWHERE = "it is a link to what was not handed in"
-HEADING = "What the marker of practice.py says\n\n"  # begins each feedback file; other files are never replaced
+MAX_ARCHIVES = 20  # archives and folders that are opened for one person
+OUTSIDE_LINK_MESSAGE = "it is a link to what was not handed in"
+FEEDBACK_HEADING = "What the marker of practice.py says\n\n"  # only files that begin with it are replaced
 
 
 class ExerciseResult(NamedTuple):
@@ -199,10 +199,12 @@ def give_feedback(feedback_folder, person_name, text):
         short = f"{whole[:180].decode(errors='ignore')} {hashlib.sha256(whole).hexdigest()[:8]}"
     path = Path(feedback_folder) / f"{short}.txt"
     try:
-        if path.is_symlink() or (path.is_file() and not read_file(path, LARGEST).startswith(HEADING.encode())):
+        if path.is_symlink() or (
+            path.is_file() and not read_file(path, MAX_FILE_BYTES).startswith(FEEDBACK_HEADING.encode())
+        ):
             raise UserError(f"{path.name} exists already, and is not feedback from the marker")
         with atomic_write(path) as file:
-            file.write(f"{HEADING}{text}\n".encode(errors="replace"))
+            file.write(f"{FEEDBACK_HEADING}{text}\n".encode(errors="replace"))
     except (OSError, UserError) as error:
         print(
             f"{escape_spreadsheet_cell(person_name)}: no feedback: {getattr(error, 'strerror', None) or error}",
@@ -225,7 +227,12 @@ def list_people(class_folder):
     """
     people = []
     for path in sorted(Path(class_folder).glob("[!.]*")) if class_folder else ():
-        if path.is_dir() or has_archive_suffix(path) or is_python(path) or path.name.lower().endswith(CLOSED):
+        if (
+            path.is_dir()
+            or has_archive_suffix(path)
+            or is_python(path)
+            or path.name.lower().endswith(UNSUPPORTED_SUFFIXES)
+        ):
             people.append(path)
         else:
             print(
@@ -272,14 +279,14 @@ def read_submission(catalogue, submission_path, unpack_folder=None):
     in the fewest folders.
     """
     if submission_path.is_symlink():
-        return Submission({}, set(), [], {submission_path.name: ELSEWHERE}, {})
+        return Submission({}, set(), [], {submission_path.name: OUTSIDE_LINK_MESSAGE}, {})
     candidates = {}
     shown_solutions = set()
     ignored_names = []
     reasons = {}
     places = []
     labels = {}
-    budget = Budget(HANDED_IN)
+    budget = Budget(MAX_SUBMISSION_BYTES)
 
     def unpack_and_queue_folder(archive_path):
         places.append(Path(unpack_folder, str(len(places))))  # the loop below will look into it
@@ -298,11 +305,11 @@ def read_submission(catalogue, submission_path, unpack_folder=None):
             for path in (Path(root, name) for name in names if not name.startswith("._")):
                 try:
                     if not path.resolve().is_relative_to((place if place.is_dir() else place.parent).resolve()):
-                        raise UserError(ELSEWHERE)
+                        raise UserError(OUTSIDE_LINK_MESSAGE)
                     name = find_exercise_name(catalogue.by_name, path)
                     if has_archive_suffix(path) and path.is_file() and unpack_folder:
-                        if len(places) >= MOST_ARCHIVES:
-                            raise UserError(f"it is one of more than {MOST_ARCHIVES} archives")
+                        if len(places) >= MAX_ARCHIVES:
+                            raise UserError(f"it is one of more than {MAX_ARCHIVES} archives")
                         unpack_and_queue_folder(path)
                     elif path.name == "progress.json":
                         shown_solutions |= {*Work(path.parent, catalogue).progress["seen"]}
@@ -315,7 +322,7 @@ def read_submission(catalogue, submission_path, unpack_folder=None):
                         if unpack_folder and place.is_relative_to(unpack_folder):
                             parts = parts[1:]  # without the folder that `unpack_in_subprocess` made
                         labels[path] = "/".join(parts) or path.name
-                    elif is_python(path) and "practice.py" not in names and not KEPT.search(path.stem):
+                    elif is_python(path) and "practice.py" not in names and not OLD_VERSION_PATTERN.search(path.stem):
                         ignored_names.append(path.name)
                 except Exception as error:
                     reasons[path.name] = explain_error(error, path)
@@ -330,7 +337,7 @@ def read_submission(catalogue, submission_path, unpack_folder=None):
 
 def count_versions(paths):
     """Return the number of different contents among these files. Line endings do not count."""
-    return len({tuple(read_file(path, LARGEST).splitlines()) for path in paths})
+    return len({tuple(read_file(path, MAX_FILE_BYTES).splitlines()) for path in paths})
 
 
 def is_stub(exercise, learner_path):
@@ -338,7 +345,7 @@ def is_stub(exercise, learner_path):
 
     Docstrings, comments and spaces are ignored. They may be those of an earlier version of the stub.
     """
-    return remove_prose(read_file(learner_path, LARGEST)).split() == remove_prose(exercise.stub.encode()).split()
+    return remove_prose(read_file(learner_path, MAX_FILE_BYTES)).split() == remove_prose(exercise.stub.encode()).split()
 
 
 def remove_prose(code_bytes):

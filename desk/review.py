@@ -9,15 +9,15 @@ from collections import Counter
 from datetime import date, timedelta
 from itertools import count
 
-DAYS = 7  # the least number of days until an exercise that has passed comes back
-FEW = 5  # the most exercises that come back on one day
+MIN_DAYS_TO_REVIEW = 7  # until an exercise that has passed comes back
+MAX_REVIEWS_PER_DAY = 5
 
 
 def list_due(progress):
     """Return the names of the exercises due for review, first those that needed help or had a known mistake."""
     today = date.today()
     # No date is later than this, unless the exercise passed while the clock was wrong. Such an exercise is due, too.
-    latest = today + timedelta(DAYS + 1 + len(progress["due"]) // FEW)
+    latest = today + timedelta(MIN_DAYS_TO_REVIEW + 1 + len(progress["due"]) // MAX_REVIEWS_PER_DAY)
     days = {name: progress["due"].get(name, "") for name in progress["passed"]}
     waiting = [name for name in days if not today.isoformat() < days[name] <= latest.isoformat()]
     names_with_help = {*progress["hints"], *progress["seen"], *progress["mistakes"]}
@@ -25,15 +25,15 @@ def list_due(progress):
 
 
 def choose_review_day(progress, has_passed):
-    """Return the day on which an exercise comes back, such as "2026-12-31": at least DAYS from now, or today.
+    """Return the day on which an exercise comes back, such as "2026-12-31".
 
-    It is today if the exercise has not passed. Exercises that pass on the same day come back on several days, at most
-    FEW on each.
+    It is at least MIN_DAYS_TO_REVIEW from now, or today if the exercise has not passed. Exercises that
+    pass on the same day come back on several days, at most MAX_REVIEWS_PER_DAY on each.
     """
     today = date.today()
     counts_by_day = Counter(progress["due"].values())
-    days = ((today + timedelta(n)).isoformat() for n in count(DAYS))
-    return next(day for day in days if counts_by_day[day] < FEW) if has_passed else today.isoformat()
+    days = ((today + timedelta(n)).isoformat() for n in count(MIN_DAYS_TO_REVIEW))
+    return next(day for day in days if counts_by_day[day] < MAX_REVIEWS_PER_DAY) if has_passed else today.isoformat()
 
 
 def days_until(iso_day):

@@ -10,16 +10,16 @@ from marker import ROOT
 from support.errors import hide_control_characters
 
 COLOURS = {"good": "32", "bad": "31", "strong": "1", "quiet": "2"}
-WRAP = {"width": 80, "break_on_hyphens": False, "break_long_words": False}
+WRAP_OPTIONS = {"width": 80, "break_on_hyphens": False, "break_long_words": False}
 
 
-PROGRAM = "python practice.py"  # the command as it is written in our messages
-command_prefix = PROGRAM  # the command that the learner has to type, with --exercises FOLDER if it was given
+DEFAULT_COMMAND_PREFIX = "python practice.py"  # the command as it is written in our messages
+command_prefix = DEFAULT_COMMAND_PREFIX  # what the learner has to type, with --exercises FOLDER if it was given
 
 
 def replace_command_prefix(text):
     """Return a text in which "python practice.py" is replaced by the command that the learner has to type."""
-    return str(text).replace(PROGRAM, command_prefix)
+    return str(text).replace(DEFAULT_COMMAND_PREFIX, command_prefix)
 
 
 def relative_path(path):
@@ -37,7 +37,7 @@ def print_text(text, style=None):
     lines = hide_control_characters(replace_command_prefix(text)).split("\n")
     columns = [re.match(r"  \S+ +|", line).end() for line in lines]
     wrapped_text = "\n".join(
-        line if line.startswith("    ") else textwrap.fill(line, **WRAP, subsequent_indent=" " * column)
+        line if line.startswith("    ") else textwrap.fill(line, **WRAP_OPTIONS, subsequent_indent=" " * column)
         for line, column in zip(lines, columns, strict=True)
     )
     print(f"\033[{COLOURS[style]}m{wrapped_text}\033[0m" if style and has_colour() else wrapped_text, flush=True)

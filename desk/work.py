@@ -15,7 +15,7 @@ from support.files import atomic_write, read_file
 # shown; seen: True if the solution was shown; first, mistakes, asked: the learner's lines with the first known mistake,
 # its name, and the marker's question about it; due: the day of the next review; marked: the digest of the file when it
 # was last marked.
-KINDS = {
+PROGRESS_TYPES = {
     "passed": str, "hints": int, "seen": bool, "first": str, "mistakes": str, "asked": str, "due": str, "marked": str,
 }  # fmt: skip
 
@@ -41,7 +41,7 @@ class Work:
             saved_progress = json.loads(read_file(self.file, 2**20)) if self.file.exists() else {}
             self.saved_progress = saved_progress
             progress |= {key: saved_progress[key] for key in progress if saved_progress.get(key) in exercises_by_name}
-            for key, kind in KINDS.items():
+            for key, kind in PROGRESS_TYPES.items():
                 values = saved_progress.get(key, {}).items()
                 progress[key] = {name: kind(value) for name, value in values if name in exercises_by_name}
         except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError):
@@ -59,7 +59,7 @@ class Work:
         else:
             self.progress[key] = value
         whole = {**self.saved_progress, **self.progress}
-        whole |= {kind: {**self.saved_progress.get(kind, {}), **self.progress[kind]} for kind in KINDS}
+        whole |= {kind: {**self.saved_progress.get(kind, {}), **self.progress[kind]} for kind in PROGRESS_TYPES}
         with writable_folder_guard(self.folder), atomic_write(self.file) as file:
             file.write((json.dumps(whole, indent=1) + "\n").encode())
 

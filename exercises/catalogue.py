@@ -4,10 +4,10 @@ from exercises.case import Case
 from marker import ROOT
 from marker.catalogue import Catalogue
 
-OURS = Catalogue(ROOT / "exercises")
-PARTS = OURS.by_part
-EXERCISES = OURS.exercises
-BY_NAME = OURS.by_name
-BROKEN = OURS.broken
-CHAPTERS = OURS.exercises_by_folder
+CATALOGUE = Catalogue(ROOT / "exercises")
+PARTS = CATALOGUE.by_part
+EXERCISES = CATALOGUE.exercises
+BY_NAME = CATALOGUE.by_name
+LEFT_OUT_MESSAGES = CATALOGUE.broken
+CHAPTERS = CATALOGUE.exercises_by_folder
 CASES = tuple(exercise for exercise in EXERCISES if isinstance(exercise.kind, Case))

@@ -7,20 +7,20 @@ import numpy as np
 import data
 from marker import ROOT
 
-TRAINING = 4000  # number of training images
-TEST = 2000
-FILE = ROOT / "images.npz"  # exists only on the site, which has no other images
+N_TRAIN = 4000
+N_TEST = 2000
+IMAGES_FILE = ROOT / "images.npz"  # exists only on the site, which has no other images
 
 
 @cache
 def few_images():
     """Return (training images, labels, test images, labels). Images are (N, 28, 28) uint8, labels (N,) int64."""
-    if FILE.exists():
-        with np.load(FILE) as arrays:
+    if IMAGES_FILE.exists():
+        with np.load(IMAGES_FILE) as arrays:
             return tuple(arrays.values())
     digits = data.load("mnist")
-    train = digits.train_images[:TRAINING], digits.train_labels[:TRAINING].astype(np.int64)
-    return *train, digits.test_images[:TEST], digits.test_labels[:TEST].astype(np.int64)
+    train = digits.train_images[:N_TRAIN], digits.train_labels[:N_TRAIN].astype(np.int64)
+    return *train, digits.test_images[:N_TEST], digits.test_labels[:N_TEST].astype(np.int64)
 
 
 def few_digits():

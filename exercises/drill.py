@@ -3,12 +3,12 @@
 import json
 from datetime import date, timedelta
 
-from exercises.faults import FAULTS, MET_WITH, N_SEEDED, get_network_name
+from exercises.faults import FAULTS, N_SEEDED, PREREQUISITE_EXERCISES, get_network_name
 from exercises.faulty import load_findings_by_step
 from support.errors import UserError
 from support.files import atomic_write, read_file
 
-REST = timedelta(days=7)  # until a found fault is handed out again
+REPEAT_INTERVAL = timedelta(days=7)  # until a found fault is handed out again
 
 
 def list_faults_by_ease(work):
@@ -23,9 +23,9 @@ def list_faults_by_ease(work):
 
 def has_met(work, network):
     """Return True if an exercise of the network's part of the course has passed. Every learner has met the MLP."""
-    if network not in MET_WITH:
+    if network not in PREREQUISITE_EXERCISES:
         return True
-    exercise = work.catalogue.by_name.get(MET_WITH[network])
+    exercise = work.catalogue.by_name.get(PREREQUISITE_EXERCISES[network])
     if exercise is None:  # the catalogue has somebody else's exercises
         return False
     part = work.catalogue.find_part(exercise)
@@ -57,7 +57,7 @@ def choose_next_fault(work):
     for name in list_faults_by_ease(work):
         if name not in days_by_fault:
             return name
-    unmet = [network for network in MET_WITH if not has_met(work, network)]
+    unmet = [network for network in PREREQUISITE_EXERCISES if not has_met(work, network)]
     hint = f"; more come with the exercises of {', '.join(unmet)}" if unmet else ""
     raise UserError(f"you have found all of them{hint}. `python practice.py review fault` brings one back")
 
@@ -70,10 +70,10 @@ def choose_seeded(seed):
 def choose_again(work, is_due=False):
     """Return the name of the fault that was found the longest ago, or None.
 
-    is_due: return it only if it was found at least REST ago.
+    is_due: return it only if it was found at least REPEAT_INTERVAL ago.
     """
     for name, day in load_found_days(work).items():
-        if not is_due or day + REST <= date.today():
+        if not is_due or day + REPEAT_INTERVAL <= date.today():
             return name
     return None
 

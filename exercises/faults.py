@@ -28,19 +28,19 @@ class Fault(NamedTuple):
     options: str = ""  # command-line options of a run in which the fault takes effect
 
 
-TEXT = "--model gpt --dataset names"
-VIT = "--model vit"
-RESNET = "--model resnet"
-LLAMA = "--model llama --dataset names"
+GPT_OPTIONS = "--model gpt --dataset names"
+VIT_OPTIONS = "--model vit"
+RESNET_OPTIONS = "--model resnet"
+LLAMA_OPTIONS = "--model llama --dataset names"
 # {network: an exercise}: the network's faults are only for learners who have passed an exercise of the same part of the
 # course.
-MET_WITH = {"resnet": "conv_dW", "vit": "layer_norm_dx", "gpt": "k_means", "llama": "rms_norm_dx"}
+PREREQUISITE_EXERCISES = {"resnet": "conv_dW", "vit": "layer_norm_dx", "gpt": "k_means", "llama": "rms_norm_dx"}
 N_SEEDED = 49  # `--seed` chooses among the first N_SEEDED, so that new faults change no seed's choice
-IMAGES = "(examples, make_rng"
-ORDER = "make_rng(options.run.seed, epoch).permutation(n_examples)"
-HE = "rng.normal(0, np.sqrt(2 / fan_in), (fan_in, fan_out))"
+IMAGES_CODE = "(examples, make_rng"
+SHUFFLE_CODE = "make_rng(options.run.seed, epoch).permutation(n_examples)"
+HE_INIT_CODE = "rng.normal(0, np.sqrt(2 / fan_in), (fan_in, fan_out))"
 FAULTS = {
-    "again": Fault("data", "data.py", ORDER, f"np.resize({ORDER}[:1000], n_examples)",
+    "again": Fault("data", "data.py", SHUFFLE_CODE, f"np.resize({SHUFFLE_CODE}[:1000], n_examples)",
                    "Each epoch draws the same 1,000 images again and again."),
     "windows": Fault("data", "data.py", "order[i * batch_size : (i + 1) * batch_size]", "order[i : i + batch_size]",
                      "Each batch is the one before, shifted by a single image."),
@@ -50,9 +50,9 @@ FAULTS = {
     "other labels": Fault("data", "data.py", "self.train_labels[indices].astype",
                           "self.train_labels[np.sort(indices)].astype",
                           "The labels are sorted and the images are not, so labels belong to the wrong images."),
-    "turned images": Fault("data", "data.py", IMAGES, "(examples.swapaxes(1, 2), make_rng",
+    "turned images": Fault("data", "data.py", IMAGES_CODE, "(examples.swapaxes(1, 2), make_rng",
                            "The training images are mirrored at their diagonal; the test images are not."),
-    "inverted images": Fault("data", "data.py", IMAGES, "(255 - examples, make_rng",
+    "inverted images": Fault("data", "data.py", IMAGES_CODE, "(255 - examples, make_rng",
                              "The training images are dark on light; the test images are light on dark."),
     "test in training": Fault("data", "data.py", "texts=Tokens)(*arrays)",
                               "texts=Tokens)(*(np.concatenate(pair) for pair in zip(arrays[:2], arrays[2:])), "
@@ -61,19 +61,21 @@ FAULTS = {
                   "A mean that is 255 times too small is subtracted from the pixels."),
     "deviation": Fault("data", "data.py", "x /= 255 * std", "x /= std",
                        "The pixels are divided by a standard deviation that is 255 times too small."),
-    "one order": Fault("data", "data.py", ORDER, ORDER.replace("epoch", "0"),
+    "one order": Fault("data", "data.py", SHUFFLE_CODE, SHUFFLE_CODE.replace("epoch", "0"),
                        "Every epoch has the same batches in the same order."),
-    "all zero": Fault("weights", "mlp_np.py", HE, "np.zeros((fan_in, fan_out))", "All initial weights are 0."),
-    "alike": Fault("weights", "mlp_np.py", HE,
+    "all zero": Fault("weights", "mlp_np.py", HE_INIT_CODE, "np.zeros((fan_in, fan_out))",
+                      "All initial weights are 0."),
+    "alike": Fault("weights", "mlp_np.py", HE_INIT_CODE,
                    "np.repeat(rng.normal(0, np.sqrt(2 / fan_in), (fan_in, 1)), fan_out, axis=1)",
                    "All units of a layer have the same initial weights."),
-    "too large": Fault("weights", "mlp_np.py", HE, "rng.normal(0, 1, (fan_in, fan_out))",
+    "too large": Fault("weights", "mlp_np.py", HE_INIT_CODE, "rng.normal(0, 1, (fan_in, fan_out))",
                        "The initial weights have standard deviation 1, whatever the number of inputs."),
-    "too small": Fault("weights", "mlp_np.py", HE, "rng.normal(0, 1e-3, (fan_in, fan_out))",
+    "too small": Fault("weights", "mlp_np.py", HE_INIT_CODE, "rng.normal(0, 1e-3, (fan_in, fan_out))",
                        "The initial weights are fifty times too small to keep the size of the activations."),
     "variance": Fault("weights", "mlp_np.py", "np.sqrt(2 / fan_in)", "2 / fan_in",
                       "The variance is used in place of the standard deviation."),
-    "biases": Fault("weights", "mlp_np.py", f"{HE}, np.zeros(fan_out)", f"{HE}, np.full(fan_out, -3.0)",
+    "biases": Fault("weights", "mlp_np.py", f"{HE_INIT_CODE}, np.zeros(fan_out)",
+                    f"{HE_INIT_CODE}, np.full(fan_out, -3.0)",
                     "The first biases are -3, so that most units are off."),
     "no bias": Fault("forward", "mlp_np.py", "self.x @ W1 + b1", "self.x @ W1",
                     "The first layer does not add its bias."),
@@ -135,36 +137,38 @@ FAULTS = {
                           "The test images are half as bright as the training images."),
     "it sees ahead": Fault("forward", "gpt_np.py", "causal_mask = np.tri(scores.shape[-1], dtype=bool)",
                            "causal_mask = np.tri(scores.shape[-1], k=1, dtype=bool)",
-                           "Each position sees the token that it should predict.", TEXT),
+                           "Each position sees the token that it should predict.", GPT_OPTIONS),
     "no targets": Fault("data", "support/texts.py",
                         "return np.concatenate([self.start_tokens(labels), y[:, :-1]], axis=1), y",
                         "return (x := np.concatenate([self.start_tokens(labels), y[:, :-1]], axis=1)), "
-                        "np.minimum(x, self.vocab_size - 1)", "The network learns to repeat its input.", TEXT),
+                        "np.minimum(x, self.vocab_size - 1)", "The network learns to repeat its input.", GPT_OPTIONS),
     "no places": Fault("forward", "vit_np.py", 'return x + self.params["P"]', 'return x + 0 * self.params["P"]',
-                       "The position embeddings are not added.", TEXT),
+                       "The position embeddings are not added.", GPT_OPTIONS),
     "no scale": Fault("forward", "vit_np.py", "(width // heads) ** -0.5", "1.0",
-                      "The attention scores are not divided by the root of d.", VIT),
+                      "The attention scores are not divided by the root of d.", VIT_OPTIONS),
     "not corrected": Fault("step", "main_np.py", "lr / m_total * m /", "lr * m /",
-                           "AdamW does not correct its running mean, which begins at 0.", VIT),
+                           "AdamW does not correct its running mean, which begins at 0.", VIT_OPTIONS),
     "no root": Fault("step", "main_np.py", "(np.sqrt(s / s_total) + eps)", "(s / s_total + eps)",
-                     "AdamW divides by the mean square, not by its root.", VIT),
+                     "AdamW divides by the mean square, not by its root.", VIT_OPTIONS),
     "no mean taken off": Fault("gradient", "resnet_np.py", "(dy - dbeta / self.n - dgamma / self.n * self.xhat)",
                                "(dy - dgamma / self.n * self.xhat)",
-                               "The backward pass of a normalisation does not subtract the mean of dy.", RESNET),
+                               "The backward pass of a normalisation does not subtract the mean of dy.",
+                               RESNET_OPTIONS),
     "slow statistics": Fault("test", "resnet_np.py", "momentum = 0.1  # PyTorch", "momentum = 0.0001  # PyTorch",
-                             "The mean and variance for the test hardly move from their first values.", RESNET),
+                             "The mean and variance for the test hardly move from their first values.", RESNET_OPTIONS),
     "kernels too large": Fault("weights", "resnet_np.py", "np.sqrt(2 / (size * size * inputs))", "np.sqrt(2 / inputs)",
                                "The first kernels are three times too large, because the area of a kernel is left out.",
-                               RESNET),
+                               RESNET_OPTIONS),
     "turned on": Fault("gradient", "llama_np.py", "return apply_rotary(dy, self.cos, -self.sin)",
                        "return apply_rotary(dy, self.cos, self.sin)",
-                       "The backward pass rotates queries and keys forwards, not back.", LLAMA),
+                       "The backward pass rotates queries and keys forwards, not back.", LLAMA_OPTIONS),
     "keys at the start": Fault("forward", "llama_np.py", "split(key.forward(x), self.kv_heads), position)",
                                "split(key.forward(x), self.kv_heads))",
-                               "When the network generates, each new key is rotated as if it were the first.", LLAMA),
+                               "When the network generates, each new key is rotated as if it were the first.",
+                               LLAMA_OPTIONS),
     "rows too large": Fault("weights", "llama_np.py", "rng.normal(0, 0.02, (vocab_size, width))",
                             "rng.normal(0, 0.2, (vocab_size, width))",
-                            "The first rows of the embedding table are ten times too large.", LLAMA),
+                            "The first rows of the embedding table are ten times too large.", LLAMA_OPTIONS),
 }  # fmt: skip
 
 

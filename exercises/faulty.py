@@ -12,18 +12,18 @@ from exercises.faults import FAULTS, SUSPECTS, find_fault_line, insert_fault
 from support.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
-FOUND = ROOT / "exercises" / "faults.json"  # what the steps of docs/debugging.md report on each; from lab/faults.py
-PROGRAMS = (
+FAULTS_FILE = ROOT / "exercises" / "faults.json"  # from lab/faults.py: what the steps of docs/debugging.md report
+FILE_PATTERNS = (
     "*.py",
     "requirements*.txt",
     "requirements/*.txt",
     *(f"{room}/**/*.*" for room in ("loading", "support", "views", "lab", "exercises", "marker", "desk")),
 )
-DATA = ("datasets/mnist", "datasets/names")
-STEPS = 1100  # more than an epoch of each run, so that a fault shows that begins in the second epoch
-SECRET = ".fault"  # names the fault by a digest, so that nobody reads it by chance
-IS_FOUND = ".found"  # an empty file, written once the fault is found
-EXAMPLE = "an example: fault mlp_np.py:61 gradient"
+DATASET_FOLDERS = ("datasets/mnist", "datasets/names")
+N_STEPS = 1100  # more than an epoch of each run, so that a fault shows that begins in the second epoch
+FAULT_DIGEST_FILE = ".fault"  # names the fault by a digest, so that nobody reads it by chance
+FOUND_MARKER_FILE = ".found"  # an empty file, written once the fault is found
+USAGE_EXAMPLE = "an example: fault mlp_np.py:61 gradient"
 
 
 def hash_name(name):
@@ -37,20 +37,20 @@ def copy_project_with_fault(folder, name):
     Raises UserError if the folder is not such a copy.
     """
     if folder.exists():
-        if not (folder / SECRET).exists():
+        if not (folder / FAULT_DIGEST_FILE).exists():
             raise UserError(f"{folder} contains something else: rename it, and run this again")
         numbered_folders = (folder.with_name(f"{folder.name}.{i}") for i in count(1))
         folder.rename(next(path for path in numbered_folders if not path.exists()))
     fault = FAULTS[name]
-    for path in sorted(set(chain.from_iterable(ROOT.glob(pattern) for pattern in PROGRAMS))):
-        if path.is_file() and "__pycache__" not in path.parts and path != FOUND:
+    for path in sorted(set(chain.from_iterable(ROOT.glob(pattern) for pattern in FILE_PATTERNS))):
+        if path.is_file() and "__pycache__" not in path.parts and path != FAULTS_FILE:
             copy = folder / path.relative_to(ROOT)
             copy.parent.mkdir(parents=True, exist_ok=True)
             if path == ROOT / fault.file:
                 copy.write_text(insert_fault(path.read_text(encoding="utf-8"), fault), encoding="utf-8")
             else:
                 shutil.copyfile(path, copy)
-    for path in chain.from_iterable((ROOT / room).iterdir() for room in DATA):
+    for path in chain.from_iterable((ROOT / room).iterdir() for room in DATASET_FOLDERS):
         copy = folder / path.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -59,13 +59,13 @@ def copy_project_with_fault(folder, name):
             shutil.copyfile(path, copy)
     for path in (folder / "exercises" / "faults.py", folder / "exercises" / "faulty.py"):
         path.unlink()  # they would give the fault away
-    (folder / SECRET).write_text(hash_name(name), encoding="utf-8")
+    (folder / FAULT_DIGEST_FILE).write_text(hash_name(name), encoding="utf-8")
 
 
 def read_planted_fault(folder):
     """Return the name of the fault in the copy in `folder`, or None if the folder is no such copy."""
     try:
-        secret = (folder / SECRET).read_text(encoding="utf-8")
+        secret = (folder / FAULT_DIGEST_FILE).read_text(encoding="utf-8")
     except OSError:
         return None
     return next((name for name in FAULTS if hash_name(name) == secret), None)
@@ -73,17 +73,17 @@ def read_planted_fault(folder):
 
 def is_found(folder):
     """Return whether the fault of the copy in `folder` has been found."""
-    return (folder / IS_FOUND).exists()
+    return (folder / FOUND_MARKER_FILE).exists()
 
 
 def note_found(folder):
     """Record in `folder` that the fault of the copy has been found."""
-    (folder / IS_FOUND).touch()
+    (folder / FOUND_MARKER_FILE).touch()
 
 
 def make_training_command(fault_name):
     """Return the command of a training run that shows the fault, as it is typed in the copy."""
-    return f"python main_np.py --steps {STEPS} {FAULTS[fault_name].options}".rstrip()
+    return f"python main_np.py --steps {N_STEPS} {FAULTS[fault_name].options}".rstrip()
 
 
 def parse_place(folder, place):
@@ -95,7 +95,7 @@ def parse_place(folder, place):
     """
     name, _, line = place.rpartition(":")
     if not name or not line.isdecimal():
-        raise UserError(f"{place} does not name a file and a line: {EXAMPLE}")
+        raise UserError(f"{place} does not name a file and a line: {USAGE_EXAMPLE}")
     path = Path(name) if Path(name).suffix else Path(f"{name}.py")
     folder = folder.resolve()
     for base in (folder, folder.parent, Path.cwd()):
@@ -103,7 +103,7 @@ def parse_place(folder, place):
             absolute = (base / path).resolve()
             if absolute.is_relative_to(project) and (folder / absolute.relative_to(project)).is_file():
                 return absolute.relative_to(project).as_posix(), int(line)
-    raise UserError(f"{name} is not a file of the copy in {folder}: {EXAMPLE}")
+    raise UserError(f"{name} is not a file of the copy in {folder}: {USAGE_EXAMPLE}")
 
 
 def judge_guess(fault_name, file_name, line_number, suspect):
@@ -113,7 +113,7 @@ def judge_guess(fault_name, file_name, line_number, suspect):
     """
     fault = FAULTS[fault_name]
     if suspect not in SUSPECTS:
-        raise UserError(f"{EXAMPLE}; the suspects are {', '.join(SUSPECTS)}")
+        raise UserError(f"{USAGE_EXAMPLE}; the suspects are {', '.join(SUSPECTS)}")
     right_line = find_fault_line((ROOT / fault.file).read_text(encoding="utf-8"), fault)
     is_there = file_name == fault.file and line_number == right_line
     if suspect == fault.suspect and is_there:
@@ -134,7 +134,7 @@ def judge_guess(fault_name, file_name, line_number, suspect):
 
 def load_findings_by_step(name):
     """Return {step of docs/debugging.md: what it reports about the fault, or ""}."""
-    return json.loads(FOUND.read_text(encoding="utf-8"))["faults"].get(name, {}) if FOUND.exists() else {}
+    return json.loads(FAULTS_FILE.read_text(encoding="utf-8"))["faults"].get(name, {}) if FAULTS_FILE.exists() else {}
 
 
 def list_finding_sentences(name):

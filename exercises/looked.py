@@ -20,7 +20,7 @@ with program.import_guard("requirements-np.txt"):
     from marker.derivatives import get_gradients_by_path
     from marker.nests import copy_floats_by_path
     from support.errors import UserError
-    from views.training import FIRST, describe_marks, iter_array_marks, root_mean_square
+    from views.training import DEFAULT_N_STEPS, describe_marks, iter_array_marks, root_mean_square
 
 
 def load_examples(name):
@@ -47,7 +47,9 @@ def measure_first_steps(module, name):
     """
     examples = load_examples(name)
     calls = WriterCalls(module) if name == "own_gpt" else ReaderCalls(module)
-    snapshots = [snapshot for snapshot in calls.train(examples, 0, max_calls=FIRST).snapshots if snapshot.arrays_after]
+    snapshots = [
+        snapshot for snapshot in calls.train(examples, 0, max_calls=DEFAULT_N_STEPS).snapshots if snapshot.arrays_after
+    ]
     if not snapshots:
         raise UserError("`train` takes no step that can be shown: does it call `gradients`?")
     losses = [float(calls.loss(snapshot.params, *snapshot.batch)) for snapshot in snapshots]

@@ -131,14 +131,14 @@ if __name__ == "__main__":
         part.unlink(missing_ok=True)
         sys.exit(f"{file}: {error.strerror}: what it has learned is not kept")
 '''
-HOLE = re.compile(r"^( *)<(\w+)>$", re.MULTILINE)
+HOLE_PATTERN = re.compile(r"^( *)<(\w+)>$", re.MULTILINE)
 EXERCISES = {exercise.name: exercise for exercise in CHAPTERS["chapter1"]}
-HOLES = [name for _, name in HOLE.findall(PROGRAM)]  # the chapter's other exercises have no hole in the program
+HOLE_NAMES = [name for _, name in HOLE_PATTERN.findall(PROGRAM)]  # other exercises have no hole in the program
 # Names that the program uses. The learner's code may assign none of them, except its own results.
-TREE = ast.parse(HOLE.sub("", PROGRAM))
-NAMES = {node.id for node in ast.walk(TREE) if isinstance(node, ast.Name)}
-NAMES |= {node.name for node in ast.walk(TREE) if isinstance(node, ast.FunctionDef)}
-NAMES |= set(itertools.chain.from_iterable(exercise.gives for exercise in EXERCISES.values()))
+PROGRAM_TREE = ast.parse(HOLE_PATTERN.sub("", PROGRAM))
+RESERVED_NAMES = {node.id for node in ast.walk(PROGRAM_TREE) if isinstance(node, ast.Name)}
+RESERVED_NAMES |= {node.name for node in ast.walk(PROGRAM_TREE) if isinstance(node, ast.FunctionDef)}
+RESERVED_NAMES |= set(itertools.chain.from_iterable(exercise.gives for exercise in EXERCISES.values()))
 
 
 def make_program(paths):
@@ -147,9 +147,9 @@ def make_program(paths):
     Raises UserError if a file defines a name that the program already uses.
     """
     part_by_path = {path: extract_program_part(path) for path in paths}
-    code_by_exercise = {name: EXERCISES[name].formula for name in HOLES}
+    code_by_exercise = {name: EXERCISES[name].formula for name in HOLE_NAMES}
     code_by_exercise |= {path.stem: part.code for path, part in part_by_path.items()}
-    taken_names = set(NAMES)
+    taken_names = set(RESERVED_NAMES)
     for code in code_by_exercise.values():
         taken_names |= find_assigned_names(ast.parse(code))
     definitions_by_name = {}
@@ -163,7 +163,7 @@ def make_program(paths):
 
 def fill_holes(code_by_exercise):
     """Return the program's text with its holes filled. code_by_exercise: {exercise: text}."""
-    return HOLE.sub(lambda hole: textwrap.indent(code_by_exercise[hole[2]], hole[1]), PROGRAM)
+    return HOLE_PATTERN.sub(lambda hole: textwrap.indent(code_by_exercise[hole[2]], hole[1]), PROGRAM)
 
 
 def make_train_function(run_exercise):
@@ -171,7 +171,7 @@ def make_train_function(run_exercise):
 
     run_exercise(exercise, {name: value}) returns {output: value}.
     """
-    calls = {name: f"{', '.join(EXERCISES[name].gives)}, = lines({name!r}, locals()).values()" for name in HOLES}
+    calls = {name: f"{', '.join(EXERCISES[name].gives)}, = lines({name!r}, locals()).values()" for name in HOLE_NAMES}
     names = {"__name__": "training", "lines": run_exercise}
     exec(compile(fill_holes(calls), "training", "exec"), names)
     return names["train"]
@@ -223,7 +223,7 @@ def extract_program_part(learner_path):
         and (not body or body[-1].end_lineno < return_node.lineno)
         and [n.arg for n in ast.walk(function.args) if isinstance(n, ast.arg)] == list(exercise.takes)
         and not function.decorator_list
-        and not find_assigned_names(function) & NAMES - {*exercise.gives, *exercise.may_change}
+        and not find_assigned_names(function) & RESERVED_NAMES - {*exercise.gives, *exercise.may_change}
     )
     if not can_be_inlined:
         whole = re.sub(rf"^def +{name}\b", f"def my_{name}", get_source(function, function), flags=re.MULTILINE)
@@ -283,8 +283,8 @@ def find_free_names(text):
     return names
 
 
-PIXELS = 784
-SCORES = 10
+N_PIXELS = 784
+N_CLASSES = 10
 
 
 def find_two_layer_params(params):
@@ -294,10 +294,10 @@ def find_two_layer_params(params):
     becomes 0. It may also be a single vector of all the numbers, in the order above.
     """
     arrays = [a for a in copy_floats_by_path(params).values() if a.ndim and min(a.shape)]
-    H, remainder = divmod(sum(a.size for a in arrays) - SCORES, PIXELS + 1 + SCORES)
+    H, remainder = divmod(sum(a.size for a in arrays) - N_CLASSES, N_PIXELS + 1 + N_CLASSES)
     if len(arrays) == 1 and not remainder:  # all numbers in one vector
-        ends = np.cumsum([PIXELS * H, H, H * SCORES])
-        shapes = {"W1": (PIXELS, H), "b1": (H,), "W2": (H, SCORES), "b2": (SCORES,)}
+        ends = np.cumsum([N_PIXELS * H, H, H * N_CLASSES])
+        shapes = {"W1": (N_PIXELS, H), "b1": (H,), "W2": (H, N_CLASSES), "b2": (N_CLASSES,)}
         parts = np.split(arrays[0].ravel(), ends)
         return {name: a.reshape(shape) for (name, shape), a in zip(shapes.items(), parts, strict=True)}
     matrices = [a for a in arrays if a.ndim == 2 and min(a.shape) > 1]
@@ -305,11 +305,11 @@ def find_two_layer_params(params):
         return None
     for first_matrix, second_matrix in (matrices, matrices[::-1]):
         for W1, W2 in ((first_matrix, second_matrix), (first_matrix.T, second_matrix.T)):
-            if W1.shape[0] == PIXELS and W2.shape == (W1.shape[1], SCORES):
+            if W1.shape[0] == N_PIXELS and W2.shape == (W1.shape[1], N_CLASSES):
                 vectors = [a.ravel() for a in arrays if a.size == max(a.shape)]
                 b1 = [a for a in vectors if len(a) == W2.shape[0]]
                 b2 = [a for a in vectors if len(a) == W2.shape[1]]
-                b1, b2 = (b1[:1], b1[1:]) if len(b1) == 2 and b1 is not b2 and W2.shape[0] == SCORES else (b1, b2)
+                b1, b2 = (b1[:1], b1[1:]) if len(b1) == 2 and b1 is not b2 and W2.shape[0] == N_CLASSES else (b1, b2)
                 if len(b1) < 2 and len(b2) < 2:
                     biases = [
                         vectors_of_size[0] if vectors_of_size else np.zeros(n)

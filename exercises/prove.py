@@ -28,7 +28,7 @@ from desk.classroom import is_stub
 from desk.show import print_text, relative_path
 from exercises.catalogue import BY_NAME
 from exercises.digits import few_images
-from exercises.network import HOLES, make_train_function
+from exercises.network import HOLE_NAMES, make_train_function
 from exercises.words import explain_error_in_file
 from gpt_np import GPT, CausalBlock
 from layers_np import flatten_layers
@@ -45,11 +45,11 @@ from support.rounding import format_rounded_up
 from support.tokens import merge_pair
 from vit_np import LayerNorm, Softmax, ViT, merge, split
 
-STEPS = 200
-SHOWN = (1, 10, 50, 100, 200)
+N_STEPS = 200
+REPORTED_STEPS = (1, 10, 50, 100, 200)
 MOMENTUM = 0.9
 TEMPERATURES = 1.0, 0.6, 0.0  # one for each step, in turn, for the learner's sampling
-EQUAL = 1e-12  # the largest difference between two weights that counts as rounding
+WEIGHT_TOLERANCE = 1e-12  # a smaller difference counts as rounding
 
 
 class Proof(NamedTuple):
@@ -227,7 +227,7 @@ def make_gpt_step(network, learner_code):
     return step
 
 
-ENOUGH = 0.9  # top_p keeps the likeliest tokens whose probabilities add up to this
+TOP_P = 0.9
 
 
 def make_llama_training_step(network, learner_code):
@@ -248,7 +248,7 @@ def make_llama_training_step(network, learner_code):
 
     def step(x, y, velocity, lr):
         loss = take_step(network, x, y, velocity, lr)
-        learner_code.run_exercise("top_p", {"p": softmax(network.forward(x)[:, -1]), "enough": ENOUGH})
+        learner_code.run_exercise("top_p", {"p": softmax(network.forward(x)[:, -1]), "enough": TOP_P})
         first, second, *_ = y[0]
         learner_code.run_exercise(
             "merge_tokens", {"words": y[0], "first": first, "second": second, "new": len(network.params["embed.E"])}
@@ -479,10 +479,10 @@ def make_tape_step(network, learner_code):
 # --- A real language model, with the learner's code -------------------------------------------------------------------
 
 QUESTION = "What is gravity?"
-ANSWER = 24  # the number of tokens to generate
+N_ANSWER_TOKENS = 24
 # A model with random weights, for use without a model file: its sizes, and the pairs of tokens that it merges.
-TINY = {"width": 32, "heads": 4, "kv_heads": 2, "hidden": 48, "context_length": 64}
-PAIRS = list(zip("ithra", "t iay", strict=True))
+TINY_LLAMA_SIZES = {"width": 32, "heads": 4, "kv_heads": 2, "hidden": 48, "context_length": 64}
+TINY_LLAMA_PAIRS = list(zip("ithra", "t iay", strict=True))
 
 
 class LanguageModel(NamedTuple):
@@ -511,11 +511,11 @@ def load_real_model(model_path):
 
 def make_tiny_model():
     """Return a tiny `LanguageModel` with random weights, which needs no package and no file."""
-    tokens = [*dict.fromkeys(QUESTION), *map("".join, PAIRS)]
-    llama = Llama(**TINY, vocab_size=len(tokens), n_start_tokens=0, dtype=np.float64)
+    tokens = [*dict.fromkeys(QUESTION), *map("".join, TINY_LLAMA_PAIRS)]
+    llama = Llama(**TINY_LLAMA_SIZES, vocab_size=len(tokens), n_start_tokens=0, dtype=np.float64)
 
     def encode_question(merge):
-        return [tokens.index(word) for word in reduce(merge, PAIRS, [*QUESTION])]
+        return [tokens.index(word) for word in reduce(merge, TINY_LLAMA_PAIRS, [*QUESTION])]
 
     return LanguageModel(llama, "A tiny Llama with its initial weights", encode_question, None)
 
@@ -548,8 +548,8 @@ def print_model_answer(learner_code):
         return
     answer = []
     position = prompt.shape[1]
-    for _ in range(ANSWER):
-        token = learner_code.run_exercise("top_p", {"p": softmax(logits.astype(float)), "enough": ENOUGH})[
+    for _ in range(N_ANSWER_TOKENS):
+        token = learner_code.run_exercise("top_p", {"p": softmax(logits.astype(float)), "enough": TOP_P})[
             "kept"
         ].argmax(axis=1)
         answer.append(model.file.byte_pairs.bytes[token[0]])
@@ -598,12 +598,14 @@ def encode_tokens_and_targets(images, labels):
 SMALL_RESNET = {"widths": (4, 4, 8)}
 SMALL_VIT = {"width": 8, "blocks": 3, "heads": 2, "patch": 7}
 SMALL_GPT = {"width": 8, "blocks": 2, "heads": 2}
-GPT_LINES = ("embedding_backward", "positions_backward", "next_targets", "causal_mask", "causal_backward", "next_word")
+GPT_EXERCISES = (
+    "embedding_backward", "positions_backward", "next_targets", "causal_mask", "causal_backward", "next_word",
+)  # fmt: skip
 SMALL_LLAMA = {"width": 8, "blocks": 2, "heads": 4, "kv_heads": 2, "hidden": 12}
-LLAMA_LINES = ("rms_norm_dx", "rotate", "shared_keys_backward", "swiglu_dx", "merge_tokens", "top_p")
+LLAMA_EXERCISES = ("rms_norm_dx", "rotate", "shared_keys_backward", "swiglu_dx", "merge_tokens", "top_p")
 PROOFS = {
     "mlp": [
-        Proof(MLP, {"hidden": 128}, tuple(HOLES), make_mlp_step, batch=100, lr=0.1, encode=standardise_and_flatten)
+        Proof(MLP, {"hidden": 128}, tuple(HOLE_NAMES), make_mlp_step, batch=100, lr=0.1, encode=standardise_and_flatten)
     ],
     "resnet": [
         Proof(
@@ -624,13 +626,13 @@ PROOFS = {
         Proof(MLP, {"hidden": 128}, ("tape_train",), make_tape_step, batch=100, lr=0.1, encode=standardise_and_flatten)
     ],
     "gpt": [
-        Proof(GPT, SMALL_GPT, GPT_LINES, make_gpt_step, encode=encode_tokens_and_targets),
+        Proof(GPT, SMALL_GPT, GPT_EXERCISES, make_gpt_step, encode=encode_tokens_and_targets),
     ],
     "llama": [
         Proof(
             Llama,
             SMALL_LLAMA,
-            LLAMA_LINES,
+            LLAMA_EXERCISES,
             make_llama_training_step,
             encode=encode_tokens_and_targets,
             on_success=print_model_answer,
@@ -650,7 +652,7 @@ class Step(NamedTuple):
     difference: float  # the largest between a weight of the network and that of the reference
 
 
-def iter_lockstep(proof, learner_code, steps=STEPS, with_torch=False):
+def iter_lockstep(proof, learner_code, steps=N_STEPS, with_torch=False):
     """Train both networks side by side and yield a `Step` for each training step.
 
     with_torch: use the PyTorch network as the reference, not the NumPy one.
@@ -806,7 +808,7 @@ def run_proof(picture_path, proof, functions, twin, with_torch):
     try:
         for step in iter_lockstep(proof, learner_code, with_torch=with_torch):
             steps.append(step)
-            if len(steps) in SHOWN:
+            if len(steps) in REPORTED_STEPS:
                 print(f"{len(steps):10} {step.loss:11.6f} {step.twin_loss:10.6f}   {step.difference:.1e}", flush=True)
     except (UserError, OSError, MemoryError):
         raise
@@ -835,7 +837,7 @@ def describe_result(learner_code, steps, twin, project_exercises):
         wrong = learner_code.first_wrong
         # No weight depends on the sampled tokens, for example.
         consequence = "No weight depends on it, so the weights are still the same."
-        if not last_difference <= EQUAL:
+        if not last_difference <= WEIGHT_TOLERANCE:
             distance = f"after {len(steps)} steps a weight differs by {last_difference:.1e}"
             consequence = f"Everything that is computed from it is also wrong: {distance}."
         return (
@@ -845,7 +847,7 @@ def describe_result(learner_code, steps, twin, project_exercises):
         )
     differs = describe_difference(last_difference)
     sentence = f"After {len(steps)} steps no weight of your network {differs} from {twin_name}'s."
-    if last_difference > EQUAL:
+    if last_difference > WEIGHT_TOLERANCE:
         return f"{sentence} Each of your arrays was right up to rounding; rounding errors have grown with the steps."
     subject = "With our lines for the rest, you" if project_exercises else "You"
     return f"{sentence} {subject} have written the same computation as {twin_name}."
@@ -870,7 +872,7 @@ def make_figure(drawing, steps, title, twin, is_wrong):
         f"Your lines and {twin}, {'two runs' if is_wrong else 'one run'}: the loss at every step",
         "cross-entropy loss",
     )
-    upper.plot(count, loss, color=drawing.TRAIN, alpha=0.4, linewidth=5, label=f"yours: {title}")
+    upper.plot(count, loss, color=drawing.BLUE, alpha=0.4, linewidth=5, label=f"yours: {title}")
     upper.plot(count, twin_loss, color=drawing.INK, linewidth=0.8, label=f"{twin} (the thin line inside)")
     top = np.max([*loss, *twin_loss], where=np.isfinite([*loss, *twin_loss]), initial=0)
     upper.set_ylim(top=1.3 * top)
@@ -878,13 +880,13 @@ def make_figure(drawing, steps, title, twin, is_wrong):
     drawing.style_axes(lower, "The largest difference between two weights", "difference", "steps")
     drawing.use_log_scale(lower.yaxis)
     lower.set_ylim(1e-18, max(1, 100 * np.nanmax(np.where(np.isfinite(difference), difference, np.nan))))
-    lower.plot(count, np.where(difference > 0, difference, np.nan), color=drawing.TRAIN, linewidth=2)
+    lower.plot(count, np.where(difference > 0, difference, np.nan), color=drawing.BLUE, linewidth=2)
     unit = np.finfo(float).eps / 2
-    lower.axhline(unit, color=drawing.TRAIN, linewidth=1.2, linestyle=(0, (4, 3)))
-    end = {"textcoords": "offset points", "ha": "right", "color": drawing.TRAIN}
+    lower.axhline(unit, color=drawing.BLUE, linewidth=1.2, linestyle=(0, (4, 3)))
+    end = {"textcoords": "offset points", "ha": "right", "color": drawing.BLUE}
     lower.annotate(f"rounding unit of float64: {unit:.1g}", (count[-1], unit), (0, -14), **end)
     if (difference == 0).all():
-        middle = {"transform": lower.transAxes, "ha": "center", "va": "center", "color": drawing.TRAIN}
+        middle = {"transform": lower.transAxes, "ha": "center", "va": "center", "color": drawing.BLUE}
         lower.text(0.5, 0.5, "all weights are equal, to the last bit, after every step", **middle)
     else:
         last_label = f"≤ {format_rounded_up(difference[-1])}"  # rounded as in the printed result

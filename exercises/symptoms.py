@@ -19,7 +19,7 @@ with program.import_guard("requirements-np.txt"):
 
     from exercises import PICTURES
     from exercises.case import Case, parse_values_by_quantity
-    from exercises.catalogue import CASES, OURS
+    from exercises.catalogue import CASES, CATALOGUE
     from marker import ONE_THREAD, ROOT
     from marker.exercise import Exercise
     from support import drawing
@@ -27,7 +27,7 @@ with program.import_guard("requirements-np.txt"):
     from support.files import atomic_write
     from support.options import Parser
 
-RECORDED = PICTURES / "cases.json"
+CASES_FILE = PICTURES / "cases.json"
 
 
 def main(argv=None):
@@ -42,8 +42,8 @@ def main(argv=None):
             "healthy": list_printed_lines(fixed),
         }
         drawing.save(make_curves_figure(lines_by_run), PICTURES / f"{name}.png")
-        lines_by_case = json.loads(RECORDED.read_text(encoding="utf-8")) | {name: lines_by_run}
-        with atomic_write(RECORDED) as file:
+        lines_by_case = json.loads(CASES_FILE.read_text(encoding="utf-8")) | {name: lines_by_run}
+        with atomic_write(CASES_FILE) as file:
             file.write((json.dumps(lines_by_case, indent=1) + "\n").encode())
         print(name, flush=True)
 
@@ -55,7 +55,7 @@ def load_detective_case(name):
     """
     files = [*(ROOT / "exercises").glob(f"chapter*/{name}.py")] if name.isidentifier() else []
     try:
-        exercise = Exercise(files[0], OURS.folder) if files else None
+        exercise = Exercise(files[0], CATALOGUE.folder) if files else None
     except ValueError as error:
         raise UserError(f"{files[0].relative_to(ROOT)} cannot be used: {error}") from None
     if not (exercise and isinstance(exercise.kind, Case)):
@@ -81,7 +81,7 @@ def make_curves_figure(lines_by_run):
     for axes, quantity in zip(figure.subplots(1, 2), runs["healthy"], strict=True):
         drawing.style_axes(axes, quantity, "")
         axes.set_xlabel("epochs", color=drawing.INK)
-        for name, color, width in (("healthy", drawing.TRAIN, 5), ("as it is", drawing.TEST, 2)):
+        for name, color, width in (("healthy", drawing.BLUE, 5), ("as it is", drawing.RED, 2)):
             values = runs[name][quantity]
             label = name if np.isfinite(values).all() else f"{name} (nan)"
             axes.plot(range(1, len(values) + 1), values, "o-", color=color, linewidth=width, label=label)

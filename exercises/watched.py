@@ -14,9 +14,9 @@ import numpy as np
 from marker.derivatives import get_gradients_by_path
 from marker.nests import copy_floats_by_path, leaves_by_path, replace_leaves
 
-FIRST = 60  # the number of calls whose steps are all recorded; later, only some are
-POINTS = 24  # the number of snapshots at which every other one is dropped
-FEW = 100  # images to test with: the standard deviation of an accuracy on so few is about 0.03
+N_RECORDED_CALLS = 60  # whose steps are all recorded; later, only some are
+MAX_SNAPSHOTS = 24  # then every other one is dropped
+MIN_TEST_IMAGES = 100  # on which the standard deviation of an accuracy is about 0.03
 
 
 class TrainingStopped(BaseException):
@@ -101,8 +101,8 @@ class Trace:
     many calls of `gradients`. on_progress: called with the number of each call.
 
     Attributes that may be set: negates_gradients: if True, `train` gets all gradients but the first with the opposite
-    sign; after FIRST calls, it gets the last ones again and again, which saves their computation. deadline: the process
-    time, in seconds, at which the training is stopped.
+    sign; after N_RECORDED_CALLS, it gets the last ones again and again, which saves their computation. deadline: the
+    process time, in seconds, at which the training is stopped.
     """
 
     def __init__(self, examples, on_first_call, max_calls, on_progress):
@@ -127,9 +127,9 @@ class Trace:
         self.error = self.params = None
         self.claim = 0.0
         self.seconds = 0.0
-        self.array_hashes = []  # of all arrays, at each of the first FIRST calls
+        self.array_hashes = []  # of all arrays, at each of the first N_RECORDED_CALLS
         self.negates_gradients = False
-        self.repeated_gradients = None  # after FIRST negated calls: (gradients to return, their arrays)
+        self.repeated_gradients = None  # after N_RECORDED_CALLS, negated: (gradients to return, their arrays)
         self.deadline = np.inf
         self.n_loss_calls = 0
         self.is_in_gradients = False
@@ -161,9 +161,9 @@ class Trace:
         gradients = function(*bound_arguments.args, **bound_arguments.kwargs)
         if self.negates_gradients and self.n_calls > 1:
             gradients = negate_in_place(gradients)
-            if self.n_calls == FIRST:
+            if self.n_calls == N_RECORDED_CALLS:
                 self.repeated_gradients = replace_leaves(gradients), get_writable_arrays(gradients)
-        if self.n_calls <= FIRST or self.open_snapshot:
+        if self.n_calls <= N_RECORDED_CALLS or self.open_snapshot:
             for k, g in get_gradients_by_path(params, gradients).items():
                 if g is not None and np.shape(self.gradient_sums.get(k, g)) == g.shape:
                     self.gradient_sums[k] = self.gradient_sums.get(k, 0) + g
@@ -185,14 +185,14 @@ class Trace:
         self.on_progress(self.n_calls)
         is_snapshot = self.n_calls % self.stride == 0
         self.n_calls += 1
-        if self.n_calls <= FIRST or self.open_snapshot or is_snapshot:
+        if self.n_calls <= N_RECORDED_CALLS or self.open_snapshot or is_snapshot:
             self.record_step(copy_floats_by_path(params))
-        if self.n_calls <= FIRST:
+        if self.n_calls <= N_RECORDED_CALLS:
             self.array_hashes.append(hash(tuple(a.tobytes() for a in copy_floats_by_path(params).values())))
         if is_snapshot:
             self.open_snapshot = Snapshot(params, batch)
             self.snapshots.append(self.open_snapshot)
-            if len(self.snapshots) == POINTS:
+            if len(self.snapshots) == MAX_SNAPSHOTS:
                 self.snapshots = self.snapshots[::2]
                 self.stride = 2 * self.stride
         images, *labels = batch
@@ -204,7 +204,7 @@ class Trace:
                 self.n_mislabelled += sum(
                     i is not None and k != true_labels[i] for i, k in zip(indices, y, strict=True)
                 )
-        if self.n_calls <= FIRST and (len(known_indices) < 2 or np.diff(known_indices).min() <= 0):
+        if self.n_calls <= N_RECORDED_CALLS and (len(known_indices) < 2 or np.diff(known_indices).min() <= 0):
             self.is_in_order = False
         self.was_used[known_indices] = True
         if not known_indices and images.dtype.kind == "f" and images.size and np.abs(images).max() < 20:
@@ -231,7 +231,7 @@ class Trace:
             self.open_snapshot.arrays_after = arrays
             self.open_snapshot = None
         has_moved = any(d.any() for d in moves.values())
-        if has_moved and self.n_calls <= FIRST + 1:
+        if has_moved and self.n_calls <= N_RECORDED_CALLS + 1:
             for k, d in moves.items():
                 g = self.gradient_sums[k]
                 size = np.abs(self.gradient_sums[k]).sum()
@@ -245,7 +245,7 @@ class Trace:
                 self.moves.setdefault(k, []).append(
                     Move(length, slope, downhill, is_multiple and self.last_arrays[k].any())
                 )
-        if has_moved or self.n_calls > FIRST:
+        if has_moved or self.n_calls > N_RECORDED_CALLS:
             self.gradient_sums = {}
         self.last_arrays = arrays
 
@@ -278,7 +278,7 @@ class Trace:
                 "All four should take the images unscaled: do you scale them in a single place?"
             )
         n = int(self.was_tested.sum())
-        if 0 < n < FEW:
+        if 0 < n < MIN_TEST_IMAGES:
             images = "image" if n == 1 else "images"
             yield (
                 f"`train` called `read` with {n} {images}. If your figure comes from them, one more image that is "
@@ -291,7 +291,7 @@ class Trace:
             )
 
 
-PRODUCTS = 0.003  # seconds that ten matrix products take on a computer of 2025
+REFERENCE_PRODUCT_SECONDS = 0.003  # ten matrix products, on a computer of 2025
 
 
 def measure_slowness():
@@ -308,4 +308,4 @@ def measure_slowness():
             x @ W
         return time.process_time() - start_time
 
-    return max(1, min(time_products() for _ in range(3)) / PRODUCTS)
+    return max(1, min(time_products() for _ in range(3)) / REFERENCE_PRODUCT_SECONDS)

@@ -23,7 +23,7 @@ with program.import_guard("requirements-np.txt"):
     from marker import ROOT
     from marker.derivatives import compute_checked_loss
     from support.files import atomic_write
-    from support.texts import END, LETTERS, decode_names, encode_names
+    from support.texts import END_TOKEN, LETTERS, decode_names, encode_names
 
 MIN_IMPROVEMENT = 0.02  # how much lower than the loss of bigram counts the held-out loss must be
 RETRAINED_MARGIN = 0.05  # how much higher than the loss of bigram counts it may be after retraining on other names
@@ -94,7 +94,7 @@ def choose_varied_indices(texts):
 def make_loss_mask(texts):
     """Return a boolean mask (N, T): True for letters and for the first end token, which count in the loss."""
     is_counted = np.ones(np.shape(texts), bool)
-    is_counted[:, 1:] = texts[:, :-1] != END
+    is_counted[:, 1:] = texts[:, :-1] != END_TOKEN
     return is_counted
 
 

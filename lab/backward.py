@@ -14,27 +14,27 @@ with program.import_guard("requirements-np.txt"):
 
     import data
     from lab import film
-    from lab.figures import FRAME, GREY, FigurePage
+    from lab.figures import FRAME_GREY, GREY, FigurePage
     from lab.results import ROOT
     from loading.options import parse_options
     from main_np import update
     from mlp_np import MLP, softmax, softmax_cross_entropy
-    from support.drawing import INK, MONO, TEST, TRAIN, plot_style
+    from support.drawing import BLUE, INK, MONO, RED, plot_style
     from support.options import Parser
-    from views.parts import SIGNED
+    from views.parts import SIGNED_COLORMAP
 
 HEIGHT = 560
 LR = 0.001
 # y of the columns' ends
-TOP = 112
-BOTTOM = 528
-MOVES = 6  # frames of a transition between stages
-TIMES = {"moving": 80, "standing": 2300, "last": 4500}  # milliseconds
+COLUMN_TOP = 112
+COLUMN_BOTTOM = 528
+N_TRANSITION_FRAMES = 6  # between two stages
+FRAME_MILLISECONDS = {"moving": 80, "standing": 2300, "last": 4500}
 
 
 def compute_passes():
     """Compute both passes of one digit and the step that follows. Return {name: array}, without the batch axis."""
-    options = parse_options("np", *film.OPTIONS)
+    options = parse_options("np", *film.RUN_OPTIONS)
     dataset = data.load()
     *_, last_state = film.iter_states(options, dataset)
     model = MLP(options.run.hidden, dtype=np.float64)
@@ -108,20 +108,22 @@ def list_stages(values):
 def render_frame(image, stage):
     """Return the frame of the animation with a `Stage`, as an RGB image. image (28, 28): the network's input."""
     page = FigurePage(HEIGHT, "")
-    heading_color = TEST if stage.heading == "Backward" else INK
+    heading_color = RED if stage.heading == "Backward" else INK
     page.draw_text((26, 36, stage.heading), size=27, weight="bold", ha="left", color=heading_color)
     page.draw_text((774, 36, stage.formula.replace("-", "−")), size=24, family=MONO, ha="right")
     names = (300, 88, stage.hidden_bars.name), (474, 88, stage.layer2.name), (690, 88, stage.answer_bars.name)
     page.draw_text((101, 88, "x"), *names, size=22, family=MONO)
-    page.draw_pixels(image, 26, TOP, 150)
+    page.draw_pixels(image, 26, COLUMN_TOP, 150)
     page.draw_text((122, 290, stage.layer1.name), size=22, family=MONO)
     limit = 0.4 * np.abs(stage.layer1.array).max()
     for unit, array in enumerate(stage.layer1.array.T):
         film.draw_weights(page, array, 26 + 50 * (unit % 4), 312 + 55 * (unit // 4), 46, limit)
     limit = np.abs(stage.layer2.array).max()
-    extent = (400, 548, BOTTOM, TOP)
-    page.axes.imshow(stage.layer2.array, SIGNED, vmin=-limit, vmax=limit, extent=extent, aspect="auto", zorder=2)
-    page.draw_box(400, TOP, 148, BOTTOM - TOP, fill="none", edge=FRAME, corner=0)
+    extent = (400, 548, COLUMN_BOTTOM, COLUMN_TOP)
+    page.axes.imshow(
+        stage.layer2.array, SIGNED_COLORMAP, vmin=-limit, vmax=limit, extent=extent, aspect="auto", zorder=2
+    )
+    page.draw_box(400, COLUMN_TOP, 148, COLUMN_BOTTOM - COLUMN_TOP, fill="none", edge=FRAME_GREY, corner=0)
     draw_bars(page, stage.hidden_bars.array, 300, 68)
     draw_bars(page, stage.answer_bars.array, 690, 84, has_names=True)
     return film.render_page_as_image(page)
@@ -132,16 +134,16 @@ def draw_bars(page, values, x, max_length, has_names=False):
 
     max_length: the length of a bar for 1. has_names: write the index of its row beside each bar.
     """
-    height = (BOTTOM - TOP) / len(values)
+    height = (COLUMN_BOTTOM - COLUMN_TOP) / len(values)
     for row, value in enumerate(max_length * values):
-        y = TOP + row * height
+        y = COLUMN_TOP + row * height
         if has_names:
             page.draw_text((586, y + height / 2, str(row)), size=21, family=MONO, color=GREY)
         if value:
             page.draw_box(
-                x + min(value, 0), y + 3, abs(value), height - 6, TRAIN if value > 0 else TEST, "none", corner=0
+                x + min(value, 0), y + 3, abs(value), height - 6, BLUE if value > 0 else RED, "none", corner=0
             )
-    page.axes.plot((x, x), (TOP, BOTTOM), color=GREY, linewidth=1)
+    page.axes.plot((x, x), (COLUMN_TOP, COLUMN_BOTTOM), color=GREY, linewidth=1)
 
 
 def iter_frames_and_durations(values):
@@ -152,7 +154,7 @@ def iter_frames_and_durations(values):
         new_hidden = stage.hidden_bars.array
         new_answer = stage.answer_bars.array
         is_still = np.array_equal(old_hidden, new_hidden) and np.array_equal(old_answer, new_answer)
-        fractions = [1] if is_still else np.linspace(0, 1, MOVES + 1)[1:]
+        fractions = [1] if is_still else np.linspace(0, 1, N_TRANSITION_FRAMES + 1)[1:]
         for fraction in fractions:
             hidden_bars = stage.hidden_bars._replace(array=old_hidden + fraction * (new_hidden - old_hidden))
             answer_bars = stage.answer_bars._replace(array=old_answer + fraction * (new_answer - old_answer))
@@ -162,7 +164,7 @@ def iter_frames_and_durations(values):
             elif stage.heading == "Step":
                 time = "last"
             current_stage = stage._replace(hidden_bars=hidden_bars, answer_bars=answer_bars)
-            yield render_frame(values["image"], current_stage), TIMES[time]
+            yield render_frame(values["image"], current_stage), FRAME_MILLISECONDS[time]
         old_hidden = new_hidden
         old_answer = new_answer
 

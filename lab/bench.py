@@ -27,7 +27,7 @@ with program.import_guard("requirements-np.txt"):
     import main_np
     import main_torch
     from lab import results, timing
-    from lab.timing import ROUNDS, subprocess_threads
+    from lab.timing import N_ROUNDS, subprocess_threads
     from loading.options import parse_options
     from networks import NETWORKS, format_model_option
     from support.errors import UserError
@@ -36,20 +36,20 @@ with program.import_guard("requirements-np.txt"):
     from support.place import Place
     from support.schedule import make_plan
 
-THREADS = (1, 2)
+THREAD_COUNTS = (1, 2)
 NUMPY = "NumPy"
 PYTORCH = "PyTorch"
-COMPILED = "PyTorch, compiled"
+PYTORCH_COMPILED = "PyTorch, compiled"
 JAX = "JAX"
 SCIKIT_LEARN = "scikit-learn"
 TIMED = {"mlp": ""}  # options of the whole program that is timed, if they are not "--steps 300"
 # {options of a step: options of a whole program}, for each network.
-RUNS = {
+RUN_OPTIONS = {
     format_model_option(model): f"{format_model_option(model)} {TIMED.get(model, '--steps 300')}".strip()
     for model in NETWORKS
 }
-TOLERANCE = 0.15  # relative, between a whole program's time and the sum of its parts
-SMALL = 0.5  # seconds by which the two may differ: a program also writes files, and its first test may be slow
+RELATIVE_TOLERANCE = 0.15  # between a whole program's time and the sum of its parts
+TOLERANCE_SECONDS = 0.5  # between the two: a program also writes files, and its first test may be slow
 PROGRAMS = {NUMPY: "main_np.py", PYTORCH: "main_torch.py --device cpu"}  # tools with which everything is measured
 
 
@@ -138,11 +138,11 @@ def prepare_scikit_learn_training(options):
 TOOLS = {
     NUMPY: prepare_numpy_training,
     PYTORCH: prepare_pytorch_training,
-    COMPILED: prepare_pytorch_training,
+    PYTORCH_COMPILED: prepare_pytorch_training,
     JAX: prepare_jax_training,
     SCIKIT_LEARN: prepare_scikit_learn_training,
 }  # {tool: a function that returns its `Training`}
-BATCHES = dict.fromkeys(TOOLS, 1) | {SCIKIT_LEARN: 20}  # batches in a call: scikit-learn checks its input in every call
+BATCHES_PER_CALL = dict.fromkeys(TOOLS, 1) | {SCIKIT_LEARN: 20}  # scikit-learn checks its input in every call
 
 
 # --- Measuring -------------------------------------------------------------------------------------------------------
@@ -150,7 +150,7 @@ BATCHES = dict.fromkeys(TOOLS, 1) | {SCIKIT_LEARN: 20}  # batches in a call: sci
 
 def parse_tool_options(tool, options_text):
     """Return the options of a run with a tool, on the CPU. tool: a key of TOOLS; options_text: its options, as text."""
-    compile_options = ["--compile"] if tool == COMPILED else []
+    compile_options = ["--compile"] if tool == PYTORCH_COMPILED else []
     return parse_options("torch", "--device", "cpu", *options_text.split(), *compile_options)
 
 
@@ -160,7 +160,7 @@ def prepare_step(tool, options_text):
     See `parse_tool_options`.
     """
     options = parse_tool_options(tool, options_text)
-    batch_options = with_changes(options, batch_size=options.run.batch_size * BATCHES[tool])
+    batch_options = with_changes(options, batch_size=options.run.batch_size * BATCHES_PER_CALL[tool])
     batches = data.batches(data.load(options.source), batch_options, 0, sys.maxsize)
     training = TOOLS[tool](options)
 
@@ -200,7 +200,7 @@ def list_call_seconds(prepare, *arguments, **length):
 
 def measure_step_ms(tool, options_text):
     """Return the median duration of a step in milliseconds."""
-    return 1000 * np.median(list_call_seconds(prepare_step, tool, options_text)) / BATCHES[tool]
+    return 1000 * np.median(list_call_seconds(prepare_step, tool, options_text)) / BATCHES_PER_CALL[tool]
 
 
 def measure_test_seconds(tool, options_text):
@@ -218,7 +218,9 @@ def measure_busy_step_ms(tool, options_text):
 
 def measure_first_epoch_seconds(tool):
     return np.sum(
-        timing.measure_step_seconds_in_subprocess(prepare_step, tool, "", min_steps=468 // BATCHES[tool], min_seconds=0)
+        timing.measure_step_seconds_in_subprocess(
+            prepare_step, tool, "", min_steps=468 // BATCHES_PER_CALL[tool], min_seconds=0
+        )
     )
 
 
@@ -237,7 +239,7 @@ class Measurement(NamedTuple):
 
 def iter_measurements():
     """Yield each `Measurement`."""
-    for threads, argv in product(THREADS, RUNS):
+    for threads, argv in product(THREAD_COUNTS, RUN_OPTIONS):
         tools = PROGRAMS if argv else TOOLS
         for name in tools:
             measure = functools.partial(measure_step_ms, name, argv)
@@ -250,10 +252,10 @@ def iter_measurements():
             yield Measurement(make_key("busy", argv, threads, name), threads, measure)
     for name in TOOLS:
         measure = functools.partial(measure_first_epoch_seconds, name)
-        yield Measurement(make_key("epoch", name), THREADS[-1], measure)
-    for argv, name in product(RUNS.values(), PROGRAMS):
+        yield Measurement(make_key("epoch", name), THREAD_COUNTS[-1], measure)
+    for argv, name in product(RUN_OPTIONS.values(), PROGRAMS):
         measure = functools.partial(measure_training_loop_seconds, name, argv)
-        yield Measurement(make_key("run", argv, name), THREADS[-1], measure)
+        yield Measurement(make_key("run", argv, name), THREAD_COUNTS[-1], measure)
 
 
 def measure_results_entry():
@@ -267,8 +269,8 @@ def measure_results_entry():
         raise UserError(f"{error.name} is not installed: pip install -r requirements/bench.txt") from None
     rounds = {}
     missing = {}
-    for round_number in range(1, ROUNDS + 1):
-        print(f"round {round_number} of {ROUNDS}", file=sys.stderr)
+    for round_number in range(1, N_ROUNDS + 1):
+        print(f"round {round_number} of {N_ROUNDS}", file=sys.stderr)
         for measurement in iter_measurements():
             try:
                 with subprocess_threads(measurement.n_threads):
@@ -291,8 +293,10 @@ def find_contradictions(rounds):
     """Return {message: keys of the results} for programs whose total time is not the sum of their steps and tests."""
     contradictions = {}
     for network, name in product(list_measured_networks(rounds), PROGRAMS):
-        argv = RUNS[network]
-        keys = [make_key(kind, network, THREADS[-1], name) for kind in ("step", "test")] + [make_key("run", argv, name)]
+        argv = RUN_OPTIONS[network]
+        keys = [make_key(kind, network, THREAD_COUNTS[-1], name) for kind in ("step", "test")] + [
+            make_key("run", argv, name)
+        ]
         if not all(key in rounds for key in keys):
             continue
         options = parse_options("torch", *argv.split())
@@ -300,7 +304,7 @@ def find_contradictions(rounds):
         epochs = math.ceil(plan.steps / plan.steps_per_epoch)
         ms, test, run_seconds = (np.median(rounds[key]) for key in keys)
         expected = plan.steps * ms / 1000 + epochs * test
-        if abs(expected - run_seconds) > max(TOLERANCE * run_seconds, SMALL):
+        if abs(expected - run_seconds) > max(RELATIVE_TOLERANCE * run_seconds, TOLERANCE_SECONDS):
             terms = f"{plan.steps} steps of {ms:.2f} ms and {epochs} x {test:.2f} s of testing"
             message = f"{terms} are {expected:.1f} s, but {name} took {run_seconds:.1f} s ({argv or 'default'})"
             contradictions[message] = keys
@@ -308,8 +312,8 @@ def find_contradictions(rounds):
 
 
 def list_measured_networks(rounds):
-    """Return the options of the networks in these results, which are keys of RUNS."""
-    return [network for network in RUNS if any(f" | {network} | " in key for key in rounds)]
+    """Return the options of the networks in these results, which are keys of RUN_OPTIONS."""
+    return [network for network in RUN_OPTIONS if any(f" | {network} | " in key for key in rounds)]
 
 
 def make_key(*parts):
@@ -345,7 +349,7 @@ def make_comparison_cells(rounds, *key, number_format=".2f"):
 def make_steps_table(rounds):
     """Milliseconds for one step, and seconds to test with 10,000 images."""
     rows = []
-    for argv, threads in product(list_measured_networks(rounds), THREADS):
+    for argv, threads in product(list_measured_networks(rounds), THREAD_COUNTS):
         options = parse_options("torch", *argv.split())
         first_cells = [options.network.title(options.run), options.run.batch_size, threads]
         rows.append(
@@ -361,7 +365,7 @@ def make_tools_table(rounds):
     """Milliseconds for one step, and seconds for the first epoch, with compiling."""
     rows = []
     for name in TOOLS:
-        ms = [format_median(rounds, "step", "", threads, name) for threads in THREADS]
+        ms = [format_median(rounds, "step", "", threads, name) for threads in THREAD_COUNTS]
         rows.append([name, *ms, format_median(rounds, "epoch", name, number_format=".1f")])
     return results.format_table(["", "step, 1 thread", "step, 2 threads", "first epoch, 2 threads"], rows)
 
@@ -370,7 +374,7 @@ def make_runs_table(rounds):
     """Seconds as the programs print them."""
     rows = []
     for network in list_measured_networks(rounds):
-        argv = RUNS[network]
+        argv = RUN_OPTIONS[network]
         cells = make_comparison_cells(rounds, "run", argv, number_format=".1f")
         rows.append([f"`{argv}`" if argv else "default", *cells])
     return results.format_table(["options", "main_np.py", "main_torch.py", "ratio"], rows)
@@ -381,17 +385,17 @@ def make_busy_table(rounds):
     rows = []
     for argv in list_measured_networks(rounds):
         cells = []
-        for threads in THREADS:
+        for threads in THREAD_COUNTS:
             cells += make_comparison_cells(rounds, "busy", argv, threads)
         rows.append([parse_options("torch", *argv.split()).network.name, *cells])
     heads = []
-    for threads in THREADS:
+    for threads in THREAD_COUNTS:
         noun = "threads" if threads > 1 else "thread"
         heads += [f"{threads} {noun}: {name}" for name in (*PROGRAMS, "ratio")]
     return results.format_table(["network", *heads], rows)
 
 
-TABLES = (make_steps_table, make_busy_table, make_tools_table, make_runs_table)
+TABLE_MAKERS = (make_steps_table, make_busy_table, make_tools_table, make_runs_table)
 
 
 def main():
@@ -404,7 +408,7 @@ def main():
     with contextlib.nullcontext() if new_results else results.damage_guard():
         for result in (new_results or saved_results).values():
             print(", ".join(f"{name} {value}" for name, value in result["machine"].items()))
-            for table in TABLES:
+            for table in TABLE_MAKERS:
                 print(f"\n{table.__doc__}\n\n{table(result['rounds'])}")
     if new_results:
         results.save_result("bench", saved_results | new_results)

@@ -22,8 +22,8 @@ with program.import_guard("requirements-np.txt"):
     from loading.options import parse_options
     from support.schedule import make_plan
 
-STEPS = 200
-LEARNED = 0.1  # of log K
+N_STEPS = 200
+LEARNED_MARGIN = 0.1  # of log K
 
 
 def compute_least_loss(x, y):
@@ -50,7 +50,7 @@ class BatchLosses(NamedTuple):
     least: float  # the smallest possible loss
 
 
-def learn_batch(options, steps=STEPS):
+def learn_batch(options, steps=N_STEPS):
     """Train on the first batch of a run, again and again. Return its `BatchLosses`."""
     dataset = data.load(options.source, options.run.hold_out)
     network, optimizer = main_np.build(options)
@@ -67,9 +67,9 @@ def main(argv=None):
     argv = sys.argv[1:] if argv is None else argv
     options = parse_options("np", *argv)
     losses = learn_batch(options)
-    for step in (1, 10, 20, 50, 100, STEPS):
+    for step in (1, 10, 20, 50, 100, N_STEPS):
         print(f"step {step:3}: loss {losses.by_step[step - 1]:.4g}")
-    if losses.by_step[-1] < losses.least + LEARNED * losses.uniform:
+    if losses.by_step[-1] < losses.least + LEARNED_MARGIN * losses.uniform:
         print("learned by heart")
     else:
         print(

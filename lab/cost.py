@@ -100,7 +100,7 @@ def measure_kept_bytes(start_passes):
     return n_bytes
 
 
-def measure_cost(rounds=timing.ROUNDS, **length):
+def measure_cost(rounds=timing.N_ROUNDS, **length):
     """Measure both variants of each comparison, in turns.
 
     length: the options of `timing.measure_step_seconds_in_subprocess`.

@@ -21,21 +21,21 @@ with program.import_guard("requirements-np.txt"):
     from loading.options import parse_options
     from support.options import Parser
 
-TABLES = {
+COARSER_TABLES = {
     "all tokens alike": "",
     "counts of the tokens": "all tokens alike",
     "counts at each position": "counts of the tokens",
     "counts after each token": "counts of the tokens",
     "counts at each position after each token": "counts at each position",
 }  # {table: its coarser table}
-ROWS = {  # for a text; the coarser table uses one letter fewer
+N_EARLIER_LETTERS = {  # for a text; the coarser table uses one letter fewer
     "letters": 0,
     "pairs of letters": 1,
     "three in a row": 2,
     "four in a row": 3,
     "five in a row": 4,
 }  # {table: how many letters before it uses}
-SEEN = (0, 10, 100, 1000)  # lower ends of the ranges of how often four letters occurred
+COUNT_RANGE_STARTS = (0, 10, 100, 1000)  # of how often four letters occurred
 
 
 class Targets(NamedTuple):
@@ -79,7 +79,7 @@ def make_count_table(targets, context, coarser_p):
 
 
 def make_count_tables(targets, sizes):
-    """Return {name: `CountTable`} for all of TABLES. sizes: those of the tokenizer."""
+    """Return {name: `CountTable`} for all of COARSER_TABLES. sizes: those of the tokenizer."""
     V = sizes["vocab_size"]
     T = sizes["context_length"]
     W = sizes["vocab_size"] + sizes["n_start_tokens"]
@@ -89,7 +89,7 @@ def make_count_tables(targets, sizes):
     by_previous = make_count_table(targets, ("previous_ids",), np.tile(overall.p, (W, 1)))
     coarser_p = by_position.p[:, np.newaxis].repeat(W, axis=1)
     by_both = make_count_table(targets, ("positions", "previous_ids"), coarser_p)
-    return dict(zip(TABLES, [uniform, overall, by_position, by_previous, by_both], strict=True))
+    return dict(zip(COARSER_TABLES, [uniform, overall, by_position, by_previous, by_both], strict=True))
 
 
 def measure_count_tables(dataset_name):
@@ -114,7 +114,7 @@ def measure_count_tables(dataset_name):
 class LetterPredictions(NamedTuple):
     """What a table of counts predicts for the N letters of a test text."""
 
-    table: str  # one of ROWS
+    table: str  # one of N_EARLIER_LETTERS
     p: np.ndarray  # (N, V), the probabilities of each letter
     context_counts: np.ndarray  # (N,), how often the letters before it occurred in training
     targets: np.ndarray  # (N,), the right letters
@@ -125,7 +125,7 @@ class LetterPredictions(NamedTuple):
 
 
 def iter_letter_predictions(source):
-    """Yield the `LetterPredictions` of each of ROWS for the test text.
+    """Yield the `LetterPredictions` of each of N_EARLIER_LETTERS for the test text.
 
     A table of 65^5 numbers would not fit into memory, but few sequences of four letters occur, so only these have rows.
     """
@@ -135,7 +135,7 @@ def iter_letter_predictions(source):
     n_train = len(token_ids) * 9 // 10  # the test begins here
     positions = np.arange(n_train + 1, n_train + 1 + len(test) * source.context_length)
     p = np.full((len(positions), n_letters), 1 / n_letters)
-    for name, n in ROWS.items():
+    for name, n in N_EARLIER_LETTERS.items():
         codes = sum(
             (token_ids[i : len(token_ids) - n + i] * n_letters ** (n - 1 - i) for i in range(n)), np.zeros(1, np.int64)
         )
@@ -153,7 +153,7 @@ def iter_letter_predictions(source):
 
 
 def measure_letter_tables(dataset_name):
-    """Return {row of ROWS: {"loss", "accuracy"}} of the tables for a text."""
+    """Return {row of N_EARLIER_LETTERS: {"loss", "accuracy"}} of the tables for a text."""
     results_by_row = {}
     for predictions in iter_letter_predictions(data.SOURCES[dataset_name]):
         is_right = predictions.p.argmax(axis=1) == predictions.targets
@@ -175,12 +175,12 @@ class RangeLosses(NamedTuple):
 def compare_losses_by_frequency(source, network_losses):
     """Compare a network with the table of five letters, by how often the four letters before occurred in training.
 
-    network_losses (N,): the network's loss of each letter. Return {lower end of a range of SEEN: `RangeLosses`}.
+    network_losses (N,): the network's loss of each letter. Return {one of COUNT_RANGE_STARTS: `RangeLosses`}.
     """
     *_, predictions = iter_letter_predictions(source)
     table_losses = predictions.compute_losses()
     rows = {}
-    for low, high in pairwise((*SEEN, np.inf)):
+    for low, high in pairwise((*COUNT_RANGE_STARTS, np.inf)):
         is_in_range = (predictions.context_counts >= low) & (predictions.context_counts < high)
         rows[str(low)] = RangeLosses(
             float(100 * is_in_range.mean()),
@@ -197,9 +197,11 @@ def make_frequency_table(runs):
     """
     numbers_by_run = []
     for run in runs.values():
-        numbers_by_run.append([run["seen"][str(low)] for low in SEEN])
+        numbers_by_run.append([run["seen"][str(low)] for low in COUNT_RANGE_STARTS])
     means = np.mean(numbers_by_run, axis=0)  # (4, 3)
-    ends = [f"{low:,} to {high - 1:,}" for low, high in pairwise(SEEN)] + [f"{SEEN[-1]:,} or more"]
+    ends = [f"{low:,} to {high - 1:,}" for low, high in pairwise(COUNT_RANGE_STARTS)] + [
+        f"{COUNT_RANGE_STARTS[-1]:,} or more"
+    ]
     rows = [
         [end, f"{percentage:.0f}", f"{table_loss:.2f}", f"{network_loss:.2f}"]
         for end, (percentage, table_loss, network_loss) in zip(ends, means, strict=True)
@@ -212,7 +214,9 @@ def make_table(results_by_table, networks):
 
     results_by_table: {table: {"loss", "accuracy"}}; networks: {name: {seed: {"loss", "accuracy"}}}.
     """
-    scores = {name: results_by_table[name] for name in [*TABLES, *ROWS] if name in results_by_table}
+    scores = {
+        name: results_by_table[name] for name in [*COARSER_TABLES, *N_EARLIER_LETTERS] if name in results_by_table
+    }
     for name, runs in networks.items():
         scores[name] = {}
         for metric in ("loss", "accuracy"):

@@ -19,17 +19,17 @@ with program.import_guard("requirements-np.txt"):
     from loading.options import parse_options
     from networks import NETWORKS
     from support import drawing
-    from support.drawing import TEST, TRAIN, new_figure, plot_style, style_axes
+    from support.drawing import BLUE, RED, new_figure, plot_style, style_axes
     from support.history import get_machine_facts
     from support.options import Parser
     from views import training, training_picture
 
-TOLD = ("mlp", "vit", "gpt")  # networks of the table
-HEARTS = (1, 10, 20, by_heart.STEPS)  # steps whose loss is reported
-LOOKED_AT = {"": 20, "--pixels raw": 20, "--lr 0.8": 500}  # {options: steps}
-PICTURED = "--lr 0.8"  # the run in LOOKED_AT whose picture the page shows
-FAULT = "shifted labels"  # the fault of the last history
-HISTORIES = ("main_np.py --lr 0.8", "main_np.py --hold-out 30000 --epochs 20", "main_np.py --augment elastic")
+TABLE_NETWORKS = ("mlp", "vit", "gpt")
+REPORTED_STEPS = (1, 10, 20, by_heart.N_STEPS)  # of which the loss is reported
+STEPS_BY_OPTIONS = {"": 20, "--pixels raw": 20, "--lr 0.8": 500}
+PICTURED_OPTIONS = "--lr 0.8"  # the run in STEPS_BY_OPTIONS whose picture the page shows
+HISTORY_FAULT = "shifted labels"  # the fault of the last history
+HISTORY_COMMANDS = ("main_np.py --lr 0.8", "main_np.py --hold-out 30000 --epochs 20", "main_np.py --augment elastic")
 
 
 def measure_network_numbers(model_name):
@@ -44,7 +44,7 @@ def measure_network_numbers(model_name):
     return {
         "name": options.network.name, "lr": options.run.lr,
         "lowest": find_lr.find_lowest_loss_step(steps).rate, "suggested": find_lr.find_suggested_rate(steps),
-        "by heart": {str(step): losses.by_step[step - 1] for step in HEARTS},
+        "by heart": {str(step): losses.by_step[step - 1] for step in REPORTED_STEPS},
         "log K": losses.uniform,
     }  # fmt: skip
 
@@ -56,7 +56,7 @@ def measure_first_steps(options_text, steps):
     """
     options = parse_options("np", *options_text.split())
     diagnosis = training.diagnose_first_steps(options, steps)
-    if options_text == PICTURED:
+    if options_text == PICTURED_OPTIONS:
         figure = training_picture.draw_training(
             diagnosis, options.network.title(options.run), training.describe_marks(diagnosis["marks"])
         )
@@ -78,7 +78,7 @@ def measure_run_with_fault(name):
 def make_table(result, model):
     """Return a Markdown table of a network's first loss, of one batch learned by heart, and of the learning rates."""
     numbers = result["networks"][model]
-    hearts = [f"{numbers['by heart'][str(step)]:.2g}" for step in HEARTS[1:]]
+    hearts = [f"{numbers['by heart'][str(step)]:.2g}" for step in REPORTED_STEPS[1:]]
     first_loss = f"{numbers['by heart']['1']:.2f} ({numbers['log K']:.2f})"
     row = [
         numbers["name"],
@@ -88,7 +88,7 @@ def make_table(result, model):
         f"{numbers['suggested']:g}",
         f"{numbers['lr']:g}",
     ]
-    head = ["network", "first loss (log K)", *(f"one batch: step {step}" for step in HEARTS[1:])]
+    head = ["network", "first loss (log K)", *(f"one batch: step {step}" for step in REPORTED_STEPS[1:])]
     return format_table([*head, "loss lowest at rate", "suggested", "default"], [row])
 
 
@@ -98,7 +98,7 @@ def draw_history(run):
     figure = new_figure(8, 3.2)
     for axes, metric in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         style_axes(axes, metric, "", "epochs")
-        for kind, color, label in (("train", TRAIN, "training"), ("test", TEST, "test")):
+        for kind, color, label in (("train", BLUE, "training"), ("test", RED, "test")):
             values = run[f"{kind}_{metric}"]
             axes.plot(
                 range(1, len(values) + 1),
@@ -119,17 +119,17 @@ def draw_history(run):
 def main():
     Parser(description=__doc__).parse_args()
     result = {
-        "networks": {model: measure_network_numbers(model) for model in NETWORKS if model in TOLD},
-        "looked at": {words: measure_first_steps(words, steps) for words, steps in LOOKED_AT.items()},
-        "wrong labels": measure_run_with_fault(FAULT),
+        "networks": {model: measure_network_numbers(model) for model in NETWORKS if model in TABLE_NETWORKS},
+        "looked at": {words: measure_first_steps(words, steps) for words, steps in STEPS_BY_OPTIONS.items()},
+        "wrong labels": measure_run_with_fault(HISTORY_FAULT),
         "machine": get_machine_facts(),
     }
     save_result("debugging", result)
     runs = load_results()["experiments"]
-    histories = [runs[command]["runs"]["0"] for command in HISTORIES] + [result["wrong labels"]]
+    histories = [runs[command]["runs"]["0"] for command in HISTORY_COMMANDS] + [result["wrong labels"]]
     for number, history in enumerate(histories, 1):
         drawing.save(draw_history(history), ROOT / "png" / f"history_{number}.png")
-    print(*(make_table(result, model) for model in TOLD), sep="\n\n")
+    print(*(make_table(result, model) for model in TABLE_NETWORKS), sep="\n\n")
 
 
 if __name__ == "__main__":

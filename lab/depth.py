@@ -19,13 +19,13 @@ with program.import_guard("requirements.txt"):
     from lab import results
     from loading.options import parse_options
     from support import drawing
-    from support.drawing import TEST, TRAIN, new_figure, plot_style, style_axes, use_log_scale
+    from support.drawing import BLUE, RED, new_figure, plot_style, style_axes, use_log_scale
     from support.history import get_machine_facts
     from support.options import Parser
     from support.place import Place
     from support.schedule import learning_rate, make_plan
 
-BLOCKS = (1, 3, 5, 9)  # in each of the three stages: 8 to 56 layers
+BLOCK_COUNTS = (1, 3, 5, 9)  # in each of the three stages: 8 to 56 layers
 
 
 def make_options(n_blocks):
@@ -76,7 +76,7 @@ def draw_result(result):
     right_title = f"Before training, {result['layers'][-1]} layers"
     style_axes(right, right_title, "size of the gradient, |dW|", "convolution, from the first to the last")
     use_log_scale(right.yaxis)
-    for name, color in [("with", TRAIN), ("without", TEST)]:
+    for name, color in [("with", BLUE), ("without", RED)]:
         gradient = result[name]["gradient"]
         left.plot(result["layers"], result[name]["accuracy"], "o-", color=color, linewidth=2, label=f"{name} shortcuts")
         right.plot(np.arange(1, len(gradient) + 1), gradient, color=color, linewidth=2)
@@ -87,14 +87,17 @@ def draw_result(result):
 def main():
     Parser(description=__doc__).parse_args()
     dataset = data.load()
-    layers = [6 * blocks + 2 for blocks in BLOCKS]
+    layers = [6 * blocks + 2 for blocks in BLOCK_COUNTS]
     result = {"command": "python -m lab.depth", "layers": layers, "machine": get_machine_facts()}
     for name, shortcuts in [("with", True), ("without", False)]:
         accuracies = []
-        for blocks in BLOCKS:
+        for blocks in BLOCK_COUNTS:
             accuracies.append(measure_accuracy(dataset, blocks, shortcuts))
             print(f"{name} shortcuts, {6 * blocks + 2} layers: test accuracy {accuracies[-1]:.4f}", flush=True)
-        result[name] = {"accuracy": accuracies, "gradient": compute_conv_gradient_norms(dataset, BLOCKS[-1], shortcuts)}
+        result[name] = {
+            "accuracy": accuracies,
+            "gradient": compute_conv_gradient_norms(dataset, BLOCK_COUNTS[-1], shortcuts),
+        }
     results.save_result("shortcut", result)
     drawing.save(draw_result(result), results.ROOT / "png" / "shortcut.png")
 

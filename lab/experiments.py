@@ -21,9 +21,9 @@ with program.import_guard("requirements-np.txt"):
     from support.options import Parser
 
 SEEDS = range(3)
-DEFAULT = "main_np.py"
+DEFAULT_COMMAND = "main_np.py"
 # The runs of docs/experiments.md, in its order.
-EXPERIMENTS = [DEFAULT] + [
+EXPERIMENT_COMMANDS = [DEFAULT_COMMAND] + [
     f"main_np.py {options}"
     for options in """
 --hidden 16
@@ -42,11 +42,14 @@ EXPERIMENTS = [DEFAULT] + [
 """.strip().splitlines()
 ]
 # Remedies for overfitting (docs/debugging.md), compared on held-out images.
-HELD_OUT = "main_np.py --hold-out 10000 --epochs 20"
-OVERFITTING = [HELD_OUT, *(f"{HELD_OUT} {more}" for more in ("--hidden 64", "--weight-decay 0.001", "--augment shift"))]
-OVERFITTING += ["main_np.py --hold-out 30000 --epochs 20"]  # with fewer images
+HELD_OUT_COMMAND = "main_np.py --hold-out 10000 --epochs 20"
+OVERFITTING_COMMANDS = [
+    HELD_OUT_COMMAND,
+    *(f"{HELD_OUT_COMMAND} {more}" for more in ("--hidden 64", "--weight-decay 0.001", "--augment shift")),
+]
+OVERFITTING_COMMANDS += ["main_np.py --hold-out 30000 --epochs 20"]  # with fewer images
 # Example runs, without a claim: only their first seed.
-OTHERS = ["main_np.py --lr 0.8"]
+EXAMPLE_COMMANDS = ["main_np.py --lr 0.8"]
 
 
 def measure_run(command, seed, project=ROOT):
@@ -83,7 +86,7 @@ def get_last_values(entry, kind="test_accuracy"):
 def make_experiments_table(entries):
     """Return a Markdown table of the accuracy of each run of docs/experiments.md."""
     rows = []
-    for command in EXPERIMENTS:
+    for command in EXPERIMENT_COMMANDS:
         if command in entries:
             values = get_last_values(entries[command])
             accuracy = format_spread(values) if values else "the loss is not finite"
@@ -94,7 +97,7 @@ def make_experiments_table(entries):
 def make_overfitting_table(entries):
     """Return a Markdown table of the runs about overfitting, with separate columns for training and held-out images."""
     rows = []
-    for command in OVERFITTING:
+    for command in OVERFITTING_COMMANDS:
         entry = entries.get(command)
         if entry:
             losses = [format_spread(get_last_values(entry, f"{kind}_loss"), ".3f") for kind in ("train", "test")]
@@ -111,8 +114,8 @@ def make_overfitting_table(entries):
 
 def main():
     Parser(description=__doc__).parse_args()
-    for command in EXPERIMENTS + OVERFITTING + OTHERS:
-        for seed in map(str, SEEDS[:1] if command in OTHERS else SEEDS):
+    for command in EXPERIMENT_COMMANDS + OVERFITTING_COMMANDS + EXAMPLE_COMMANDS:
+        for seed in map(str, SEEDS[:1] if command in EXAMPLE_COMMANDS else SEEDS):
             entries = load_results().get("experiments", {})
             runs = entries.setdefault(command, {"runs": {}})["runs"]
             if seed not in runs:

@@ -23,22 +23,22 @@ with program.import_guard("requirements-np.txt"):
     from support.files import atomic_write
     from support.options import Parser
 
-FOUND = ROOT / "exercises" / "faults.json"
-STEPS = 300
+FAULTS_FILE = ROOT / "exercises" / "faults.json"
+N_STEPS = 300
 SEEDS = range(3)  # of the runs without a fault
 # The steps of docs/debugging.md: {its name in the table: its commands}. {lesson} stands for the network's own file.
-LOOKS = {
+LOOK_COMMANDS = {
     "0 prove": ["main_np.py --prove {options}"],
     "1, 2, 5 look": ["look.py --training 20 --seed 0 {options}", "look.py --training 200 --seed 0 {options}"],
     "3 by heart": ["-m lab.by_heart --seed 0 {options}"],
     "4 check": ["{lesson}"],
     "6 rate": ["-m lab.find_lr --seed 0 --out out {options}"],
-    "7 test": [f"main_np.py --steps {STEPS} --seed 0 --out out {{options}}"],
+    "7 test": [f"main_np.py --steps {N_STEPS} --seed 0 --out out {{options}}"],
 }
 # A number is a symptom if it is larger or smaller than in all runs without a fault, by at least this factor:
-FAR = 10  # for a suggested rate
-OFF = 1.25  # for the test loss after a short run
-SLOW = 3  # for the loss after 10 and 20 steps of learning a batch by heart
+MAX_LR_RATIO = 10  # for a suggested rate
+MAX_TEST_LOSS_RATIO = 1.25  # for the test loss after a short run
+MAX_TRAINING_LOSS_RATIO = 3  # for the loss after 10 and 20 steps of learning a batch by heart
 
 
 def copy_project(folder, fault=None):
@@ -74,7 +74,7 @@ def run_command(folder, command, fault_options):
 def parse_numbers_by_name(look, text):
     """Return {name: number} of those numbers in an output that are compared with runs without a fault.
 
-    look: a key of LOOKS, the step of the page that printed it.
+    look: a key of LOOK_COMMANDS, the step of the page that printed it.
     """
     if look.startswith("3"):
         return {f"step {step}": float(loss) for step, loss in re.findall(r"step +(10|20): loss (\S+)", text)}
@@ -88,7 +88,7 @@ def parse_numbers_by_name(look, text):
 def describe_symptom(look, status, text, healthy):
     """Return what a step of the page says about a fault, in a few words; "" if it would say the same without the fault.
 
-    look: a key of LOOKS. healthy: {look: {name: numbers of runs without a fault}}.
+    look: a key of LOOK_COMMANDS. healthy: {look: {name: numbers of runs without a fault}}.
     """
     lines = [line for line in text.strip().splitlines() if line]
     last_line = lines[-1] if lines else ""
@@ -105,7 +105,7 @@ def describe_symptom(look, status, text, healthy):
     note = re.search(r"^note: (.+)", text, re.MULTILINE)
     if note:
         return note[1]
-    max_ratio = {"3": SLOW, "6": FAR, "7": OFF}.get(look[0])
+    max_ratio = {"3": MAX_TRAINING_LOSS_RATIO, "6": MAX_LR_RATIO, "7": MAX_TEST_LOSS_RATIO}.get(look[0])
     if not max_ratio:
         return ""
     for name, number in parse_numbers_by_name(look, text).items():
@@ -120,7 +120,7 @@ def measure_healthy_numbers(options):
     numbers = {}
     with tempfile.TemporaryDirectory() as folder:
         copy_project(Path(folder))
-        for look, (command, *_) in LOOKS.items():
+        for look, (command, *_) in LOOK_COMMANDS.items():
             if look[0] not in "367":
                 continue
             for seed in SEEDS:
@@ -138,7 +138,7 @@ def collect_symptoms(fault, healthy, saved_answers):
     with tempfile.TemporaryDirectory() as folder:
         copy_project(Path(folder), fault if fault.right else None)
         answers = {}
-        for look, commands in LOOKS.items():
+        for look, commands in LOOK_COMMANDS.items():
             if look in saved_answers:
                 answers[look] = saved_answers[look]
                 continue
@@ -150,11 +150,13 @@ def collect_symptoms(fault, healthy, saved_answers):
 
 
 def load_symptoms():
-    return json.loads(FOUND.read_text(encoding="utf-8")) if FOUND.exists() else {"healthy": {}, "faults": {}}
+    return (
+        json.loads(FAULTS_FILE.read_text(encoding="utf-8")) if FAULTS_FILE.exists() else {"healthy": {}, "faults": {}}
+    )
 
 
 def save_symptoms(content):
-    with atomic_write(FOUND) as file:
+    with atomic_write(FAULTS_FILE) as file:
         file.write((json.dumps(content, indent=1, sort_keys=True) + "\n").encode())
 
 
@@ -169,7 +171,7 @@ def compute_bits_by_look(content):
     """Return {look: the bits by which it narrows down the suspects, on average over all faults}, best first."""
     names = [*content["faults"]]
     gains = {}
-    for look in LOOKS:
+    for look in LOOK_COMMANDS:
         with_symptom = [name for name in names if content["faults"][name].get(look)]
         without_symptom = [name for name in names if not content["faults"][name].get(look)]
         groups = [group for group in (with_symptom, without_symptom) if group]
@@ -189,13 +191,13 @@ def make_table(content):
         network = re.search(r"--model (\w+)", fault.options)
         reason = f"{network[1]}: {fault.why}" if network else fault.why
         cells = []
-        for look in LOOKS:
+        for look in LOOK_COMMANDS:
             if look not in answers:
                 cells.append("?")
             else:
                 cells.append("said" if answers[look] else "")
         rows.append([fault.suspect, reason, *cells])
-    return format_table(["suspect", "fault", *LOOKS], rows)
+    return format_table(["suspect", "fault", *LOOK_COMMANDS], rows)
 
 
 def format_look(look):
@@ -208,9 +210,9 @@ def format_look(look):
 def make_summary(content):
     """Return a summary of the table as a Markdown list."""
     answers = content["faults"]
-    counts = dict.fromkeys(LOOKS, 0)
+    counts = dict.fromkeys(LOOK_COMMANDS, 0)
     for symptoms in answers.values():
-        for look in LOOKS:
+        for look in LOOK_COMMANDS:
             counts[look] += bool(symptoms.get(look))
     silent_faults = [FAULTS[name].why for name, symptoms in answers.items() if not any(symptoms.values())]
     steps = "; ".join(f"{format_look(look)}, {count}" for look, count in counts.items())
@@ -231,14 +233,14 @@ def main():
         if not healthy.keys() - {"said"}:
             healthy |= measure_healthy_numbers(options)
             save_symptoms(content)
-        if healthy.get("said", {}).keys() != LOOKS.keys():
+        if healthy.get("said", {}).keys() != LOOK_COMMANDS.keys():
             no_fault = next(iter(FAULTS.values()))._replace(right="", options=options)
             healthy["said"] = collect_symptoms(no_fault, healthy, healthy.get("said", {}))
             save_symptoms(content)
             print("healthy", options, healthy, flush=True)
     for name, fault in FAULTS.items():
         saved_answers = content["faults"].get(name, {})
-        if saved_answers.keys() != LOOKS.keys():
+        if saved_answers.keys() != LOOK_COMMANDS.keys():
             content["faults"][name] = collect_symptoms(fault, content["healthy"][fault.options], saved_answers)
             save_symptoms(content)
             print(name, content["faults"][name], flush=True)

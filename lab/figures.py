@@ -20,28 +20,28 @@ with program.import_guard("requirements-np.txt"):
     from PIL import Image
 
     import data
-    from lab.results import FRAMEWORKS, OPTIMIZERS, PUBLISHED_RUNS, ROOT, list_drawn_commands
+    from lab.results import FRAMEWORKS, OPTIMIZER_COMMANDS, PUBLISHED_RUNS, ROOT, list_drawn_commands
     from mlp_np import softmax
     from networks import NETWORKS, file_prefix
     from page import data_file
     from plot import COLOURS, draw_comparison, make_labels
     from resnet_np import Conv
     from support import augment
-    from support.drawing import INK, MONO, TEST, TRAIN, new_figure, plot_style, style_axes
+    from support.drawing import BLUE, INK, MONO, RED, new_figure, plot_style, style_axes
     from support.errors import UserError
     from support.files import atomic_write
     from support.history import load_history
     from support.options import Parser
-    from views.parts import SIGNED
+    from views.parts import SIGNED_COLORMAP
 
 WIDTH = 800  # of every picture, in points, which are the units of all positions and sizes here
 GREY = "#737373"
-GREYISH = "#f6f6f6"
-FRAME = "#d0d0d0"
-PAPER = LinearSegmentedColormap.from_list("paper", ["white", INK])
-NOTE = {"color": GREY}
-HEAD = {"size": 18, "weight": "bold"}
-CODE = {"family": MONO}
+LIGHT_GREY = "#f6f6f6"
+FRAME_GREY = "#d0d0d0"
+PAPER_COLORMAP = LinearSegmentedColormap.from_list("paper", ["white", INK])
+NOTE_STYLE = {"color": GREY}
+HEADING_STYLE = {"size": 18, "weight": "bold"}
+CODE_STYLE = {"family": MONO}
 
 
 class FigurePage:
@@ -63,7 +63,7 @@ class FigurePage:
             for i, line in enumerate(string.split("\n")):
                 self.axes.text(x, y + round(1.42 * i * size), line, fontsize=size, color=color, **text_options)
 
-    def draw_box(self, x, y, width, height, fill="white", edge=TRAIN, line=1.2, corner=6):
+    def draw_box(self, x, y, width, height, fill="white", edge=BLUE, line=1.2, corner=6):
         """Draw a rectangle with (x, y) as its upper left corner. corner: the radius of its corners."""
         style = f"round,pad=0,rounding_size={corner}" if corner else "square,pad=0"
         colors = {"facecolor": fill, "edgecolor": edge, "linewidth": line, "zorder": 2}
@@ -72,24 +72,28 @@ class FigurePage:
     def draw_pixels(self, image, x, y, size):
         """Draw an image in ink on paper, with (x, y) as its upper left corner."""
         extent = (x, x + size, y + size, y)
-        self.axes.imshow(image, PAPER, vmin=0, vmax=255, extent=extent, aspect="auto", zorder=2)
-        self.draw_box(x, y, size, size, fill="none", edge=FRAME, line=0.8, corner=0)
+        self.axes.imshow(image, PAPER_COLORMAP, vmin=0, vmax=255, extent=extent, aspect="auto", zorder=2)
+        self.draw_box(x, y, size, size, fill="none", edge=FRAME_GREY, line=0.8, corner=0)
 
-    def draw_numbers(self, array, x, y, name="", color=TRAIN, marks=(), border=False):
+    def draw_numbers(self, array, x, y, name="", color=BLUE, marks=(), border=False):
         """Draw an array as a table, with (x, y) as its upper left corner. Cells with NaN stay empty.
 
         marks: (row, column, side, colour) of square frames; border: whether the outermost cells are grey.
         """
         rows, columns = array.shape
-        self.draw_text((x + 11 * columns, y - 14, name), color=color, **HEAD, **CODE)
+        self.draw_text((x + 11 * columns, y - 14, name), color=color, **HEADING_STYLE, **CODE_STYLE)
         for (i, j), number in np.ndenumerate(array):
             is_border = border and not (0 < i < rows - 1 and 0 < j < columns - 1)
             left = x + 22 * j
             top = y + 22 * i
-            self.draw_box(left, top, 22, 22, fill=GREYISH if is_border else "white", edge=FRAME, line=0.8, corner=0)
+            self.draw_box(
+                left, top, 22, 22, fill=LIGHT_GREY if is_border else "white", edge=FRAME_GREY, line=0.8, corner=0
+            )
             if not np.isnan(number):
                 shade = GREY if is_border or not number else INK
-                self.draw_text((left + 11, top + 11, f"{number:.0f}".replace("-", "−")), color=shade, size=15, **CODE)
+                self.draw_text(
+                    (left + 11, top + 11, f"{number:.0f}".replace("-", "−")), color=shade, size=15, **CODE_STYLE
+                )
         for i, j, side, shade in marks:
             left = x + 22 * j
             top = y + 22 * i
@@ -123,12 +127,14 @@ def is_like_file(image, path):
 def draw_mnist(page):
     """MNIST: handwritten digits, 28 × 28 pixels each"""
     images, labels, _, test_labels, *_ = data.load()
-    page.draw_text((774, 33, f"{len(labels):,} for training, {len(test_labels):,} for testing"), ha="right", **NOTE)
+    page.draw_text(
+        (774, 33, f"{len(labels):,} for training, {len(test_labels):,} for testing"), ha="right", **NOTE_STYLE
+    )
     for digit in range(10):
         x = 26 + 75.6 * digit
         for row, image in enumerate(images[labels == digit][:5]):
             page.draw_pixels(image, x, 62 + 75.6 * row, 68)
-        page.draw_text((x + 34, 454, str(digit)), size=17, color=TRAIN, weight="bold")
+        page.draw_text((x + 34, 454, str(digit)), size=17, color=BLUE, weight="bold")
 
 
 def draw_augmentation(page):
@@ -137,7 +143,7 @@ def draw_augmentation(page):
     images = np.array([images[labels == digit][0] for digit in (2, 3, 4, 5, 7)])
     for name, x, seeds in [("none", 26, 1), ("shift", 108, 2), ("affine", 257, 2), ("elastic", 406, 2)]:
         title = "original" if name == "none" else name
-        page.draw_text((x + 33.5 * seeds - 2.5, 72, title), color=TRAIN, weight="bold", **CODE)
+        page.draw_text((x + 33.5 * seeds - 2.5, 72, title), color=BLUE, weight="bold", **CODE_STYLE)
         for seed in range(seeds):
             for row, image in enumerate(augment.AUGMENT[name](images, data.make_rng(seed))):
                 page.draw_pixels(image, x + 67 * seed, 90 + 67 * row, 62)
@@ -148,14 +154,14 @@ def draw_augmentation(page):
     size = 132
     elastic_images = augment.elastic(images, data.make_rng(seed))
     points = augment.elastic_points(len(images), data.make_rng(seed))
-    page.draw_text((x + size / 2, 72, "elastic, close up"), color=TRAIN, weight="bold")
-    page.draw_text((x + size / 2, 238, "each point of the new image"), **NOTE)
-    page.draw_text((x + size / 2, 426, "shows this point\nof the original"), **NOTE)
+    page.draw_text((x + size / 2, 72, "elastic, close up"), color=BLUE, weight="bold")
+    page.draw_text((x + size / 2, 238, "each point of the new image"), **NOTE_STYLE)
+    page.draw_text((x + size / 2, 426, "shows this point\nof the original"), **NOTE_STYLE)
     for y, image, sampled_points in [(90, elastic_images[row], np.indices((28, 28))), (270, images[row], points[row])]:
         page.draw_pixels(image, x, y, size)
         down, right = (sampled_points.reshape(2, 28, 28)[:, ::3, ::3] + 0.5) * size / 28  # (10, 10)
         for grid in ((x + right, y + down), (x + right.T, y + down.T)):
-            page.axes.plot(*grid, color=TEST, linewidth=0.9, zorder=2)
+            page.axes.plot(*grid, color=RED, linewidth=0.9, zorder=2)
 
 
 # An image, a kernel that responds to the left edge of a stroke, and a gradient. docs/resnet.md asks about others.
@@ -172,35 +178,35 @@ def draw_convolution(page):
     y = conv.forward(IMAGE[np.newaxis, ..., np.newaxis])[0, ..., 0]
     dx = conv.backward(GRADIENT[np.newaxis, ..., np.newaxis])[0, ..., 0]
     (i, j), (k, l) = np.argwhere(GRADIENT)  # noqa: E741
-    page.draw_text((26, 66, "forward"), size=17, color=TRAIN, ha="left", weight="bold")
-    page.draw_numbers(padded, 26, 106, "x", marks=[(k, l, 3, TEST), (i, j, 3, TRAIN)], border=True)
+    page.draw_text((26, 66, "forward"), size=17, color=BLUE, ha="left", weight="bold")
+    page.draw_numbers(padded, 26, 106, "x", marks=[(k, l, 3, RED), (i, j, 3, BLUE)], border=True)
     page.draw_numbers(KERNEL, 252, 139, "W")
-    page.draw_numbers(y, 412, 128, "y", marks=[(k, l, 1, TEST), (i, j, 1, TRAIN)])
+    page.draw_numbers(y, 412, 128, "y", marks=[(k, l, 1, RED), (i, j, 1, BLUE)])
     page.draw_text((205, 172, "∗"), (365, 172, "="), size=18)
     window = padded[i : i + 3, j : j + 3]
     terms = " + ".join(f"{w} · {x}" for w, x in zip(KERNEL.flat, window.flat, strict=True) if w)
     terms = f"{terms} = {y[i, j]}".replace("+ -", "− ")
     note = f"Lay W over the blue frame,\nmultiply entry by entry,\nand add up:\n{terms}"
-    page.draw_text((524, 138, note), ha="left", **NOTE)
-    page.draw_text((26, 254, "grey: the border, all 0"), ha="left", **NOTE)
+    page.draw_text((524, 138, note), ha="left", **NOTE_STYLE)
+    page.draw_text((26, 254, "grey: the border, all 0"), ha="left", **NOTE_STYLE)
 
-    page.draw_text((26, 290, "backward"), size=17, color=TEST, ha="left", weight="bold")
-    page.draw_numbers(GRADIENT, 26, 364, "dy", TEST, [(i, j, 1, TRAIN), (k, l, 1, TEST)])
+    page.draw_text((26, 290, "backward"), size=17, color=RED, ha="left", weight="bold")
+    page.draw_numbers(GRADIENT, 26, 364, "dy", RED, [(i, j, 1, BLUE), (k, l, 1, RED)])
     first = f"{GRADIENT[i, j]} ×"
     second = f"+ {GRADIENT[k, l]} ×"
     terms = (180, 345, f"dW = {first}"), (321, 345, second), (180, 458, f"dx = {first}"), (343, 458, second)
-    page.draw_text(*terms, size=15, **CODE)
+    page.draw_text(*terms, size=15, **CODE_STYLE)
     page.draw_text((440, 345, "="), (484, 458, "="), size=18)
-    page.draw_numbers(window, 226, 312, marks=[(0, 0, 3, TRAIN)])
-    page.draw_numbers(padded[k : k + 3, l : l + 3], 352, 312, marks=[(0, 0, 3, TEST)])
+    page.draw_numbers(window, 226, 312, marks=[(0, 0, 3, BLUE)])
+    page.draw_numbers(padded[k : k + 3, l : l + 3], 352, 312, marks=[(0, 0, 3, RED)])
     page.draw_numbers(conv.grads["W"][..., 0, 0], 462, 312)
-    for x, row, column, color in [(226, i, j, TRAIN), (374, k, l, TEST)]:
+    for x, row, column, color in [(226, i, j, BLUE), (374, k, l, RED)]:
         shares = np.full((6, 6), np.nan)
         shares[row : row + 3, column : column + 3] = KERNEL
         page.draw_numbers(shares[1:5, 1:5], x, 414, marks=[(row - 1, column - 1, 3, color)])
     page.draw_numbers(dx, 506, 414)
-    page.draw_text((546, 322, "each dy times the\nneighbourhood that\nwas read there"), ha="left", **NOTE)
-    page.draw_text((610, 434, "each dy times W,\nwhere W had read;\noverlaps add up"), ha="left", **NOTE)
+    page.draw_text((546, 322, "each dy times the\nneighbourhood that\nwas read there"), ha="left", **NOTE_STYLE)
+    page.draw_text((610, 434, "each dy times W,\nwhere W had read;\noverlaps add up"), ha="left", **NOTE_STYLE)
 
 
 def load_page_network_and_facts():
@@ -244,13 +250,15 @@ def draw_mistake(page):
         contributions = (contributions * (x - paper)).reshape(28, 28)[crop]
         extent = (x_, x_ + size, y_ + size, y_)
         limit = 0.6 * np.abs(contributions).max()  # values beyond the limit have the full colour
-        page.axes.imshow(contributions, SIGNED, vmin=-limit, vmax=limit, extent=extent, aspect="auto", zorder=2)
-        page.draw_box(x_, y_, size, size, fill="none", edge=FRAME, corner=0)
+        page.axes.imshow(
+            contributions, SIGNED_COLORMAP, vmin=-limit, vmax=limit, extent=extent, aspect="auto", zorder=2
+        )
+        page.draw_box(x_, y_, size, size, fill="none", edge=FRAME_GREY, corner=0)
 
     page.axes.texts[0].set(fontsize=26, fontweight="bold")
     large = {"size": 19}
     bold = {"size": 19, "weight": "bold"}
-    colors = {prediction: TRAIN, true: TEST}
+    colors = {prediction: BLUE, true: RED}
     page.draw_text((131, 92, f"the digit: a {true}"), (400, 92, f"its answer: {prediction}"), **large)
     page.draw_pixels(image[crop], 26, 112, 210)
     for y, n in zip((160, 215, 270), [*np.argsort(-p)[:2].tolist(), true], strict=True):
@@ -296,10 +304,12 @@ def draw_optimizers():
     axes = figure.add_subplot()
     style_axes(axes, "AdamW and momentum: accuracy on held-out images", "accuracy", "epochs")
     histories = []
-    for i in range(len(OPTIMIZERS)):
+    for i in range(len(OPTIMIZER_COMMANDS)):
         _, history = load_published_run(PUBLISHED_RUNS / f"optimizer_{i}_history_vit_torch.json")
         histories.append(history)
-    best_first = sorted(zip(OPTIMIZERS, COLOURS, histories, strict=False), key=lambda run: -run[2].test_accuracy[-1])
+    best_first = sorted(
+        zip(OPTIMIZER_COMMANDS, COLOURS, histories, strict=False), key=lambda run: -run[2].test_accuracy[-1]
+    )
     for number, (name, colour, history) in enumerate(best_first):
         epochs = np.array(history.test_step) / history.steps_per_epoch
         accuracy = history.test_accuracy

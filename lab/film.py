@@ -17,21 +17,21 @@ with program.import_guard("requirements-np.txt"):
 
     import data
     import main_np
-    from lab.figures import FRAME, GREY, NOTE, FigurePage
+    from lab.figures import FRAME_GREY, GREY, NOTE_STYLE, FigurePage
     from lab.results import ROOT
     from loading.options import parse_options
-    from support.drawing import GRID, INK, TEST, TRAIN, plot_style
+    from support.drawing import BLUE, GRID, INK, RED, plot_style
     from support.files import atomic_write
     from support.options import Parser
     from support.schedule import learning_rate, make_plan
-    from views.parts import SIGNED
+    from views.parts import SIGNED_COLORMAP
 
-OPTIONS = ("--hidden", 16, "--init", "geohot", "--epochs", 1)
-PIXELS = 800  # the width of the animation
+RUN_OPTIONS = ("--hidden", 16, "--init", "geohot", "--epochs", 1)
+WIDTH_PIXELS = 800
 HEIGHT = 560  # in the units of `Page`
-FRAMES = 48
-SHADES = 12
-TIMES = {"still": 600, "first": 1200, "each": 160, "last": 1800}  # milliseconds
+MAX_FRAMES = 48
+N_SHADES = 12
+FRAME_MILLISECONDS = {"still": 600, "first": 1200, "each": 160, "last": 1800}
 
 
 def choose_frame_steps(n_steps):
@@ -39,7 +39,7 @@ def choose_frame_steps(n_steps):
 
     n_steps: the number of steps of the run.
     """
-    return sorted({0, *np.geomspace(1, n_steps, FRAMES - 1).round().astype(int).tolist()})
+    return sorted({0, *np.geomspace(1, n_steps, MAX_FRAMES - 1).round().astype(int).tolist()})
 
 
 class State(NamedTuple):
@@ -86,14 +86,17 @@ def render_frame(state, dataset, limit, n_steps):
 
     page.draw_text((424, 88, "loss"), ha="left", **large_text)
     page.draw_text(
-        (774, 88, f"{losses[-1]:.2f}" if losses else ""), ha="right", color=TRAIN, weight="bold", **large_text
+        (774, 88, f"{losses[-1]:.2f}" if losses else ""), ha="right", color=BLUE, weight="bold", **large_text
     )
     page.axes.plot((424, 774), (226, 226), color=GRID, linewidth=1.5)
     page.axes.plot(compute_x(np.arange(1, len(losses) + 1), n_steps), 226 - 122 * np.minimum(losses, 2.6) / 2.6,
-                   color=TRAIN, linewidth=3)  # fmt: skip
+                   color=BLUE, linewidth=3)  # fmt: skip
     for tick in (1, 10, 100, n_steps):
         page.draw_text(
-            (compute_x(tick, n_steps), 243, str(tick)), size=17, ha="right" if tick == n_steps else "center", **NOTE
+            (compute_x(tick, n_steps), 243, str(tick)),
+            size=17,
+            ha="right" if tick == n_steps else "center",
+            **NOTE_STYLE,
         )
 
     page.draw_text((424, 278, "its answers"), ha="left", **large_text)
@@ -104,11 +107,11 @@ def render_frame(state, dataset, limit, n_steps):
         y = 296 + 92 * (n // 6)
         page.draw_pixels(image, x, y, 52)
         if answer != true:
-            page.draw_box(x, y, 52, 52, fill="none", edge=TEST, line=3, corner=0)
-        page.draw_text((x + 26, y + 70, str(answer)), size=22, color=TRAIN if answer == true else TEST, weight="bold")
+            page.draw_box(x, y, 52, 52, fill="none", edge=RED, line=3, corner=0)
+        page.draw_text((x + 26, y + 70, str(answer)), size=22, color=BLUE if answer == true else RED, weight="bold")
     page.draw_text((26, 504, f"It reads {accuracy:.0%} of 10,000 test images right."), ha="left", **large_text)
-    page.draw_box(26, 524, 748, 20, fill="white", edge=FRAME, corner=0)
-    page.draw_box(26, 524, max(748 * accuracy, 1), 20, fill=TRAIN, edge="none", corner=0)
+    page.draw_box(26, 524, 748, 20, fill="white", edge=FRAME_GREY, corner=0)
+    page.draw_box(26, 524, max(748 * accuracy, 1), 20, fill=BLUE, edge="none", corner=0)
     return render_page_as_image(page)
 
 
@@ -119,9 +122,9 @@ def draw_weights(page, array, x, y, size, limit):
     """
     roots = np.sign(array) * np.sqrt(np.abs(array))
     root_limit = np.sqrt(limit)
-    page.axes.imshow(roots.reshape(28, 28), SIGNED, vmin=-root_limit, vmax=root_limit,
+    page.axes.imshow(roots.reshape(28, 28), SIGNED_COLORMAP, vmin=-root_limit, vmax=root_limit,
                      extent=(x, x + size, y + size, y), aspect="auto", interpolation="nearest", zorder=2)  # fmt: skip
-    page.draw_box(x, y, size, size, fill="none", edge=FRAME, line=0.8, corner=0)
+    page.draw_box(x, y, size, size, fill="none", edge=FRAME_GREY, line=0.8, corner=0)
 
 
 def compute_x(step, n_steps):
@@ -132,14 +135,14 @@ def compute_x(step, n_steps):
 def render_page_as_image(page):
     """Return a page as an RGB image."""
     content = io.BytesIO()
-    page.figure.savefig(content, format="png", dpi=PIXELS / page.figure.get_figwidth())
+    page.figure.savefig(content, format="png", dpi=WIDTH_PIXELS / page.figure.get_figwidth())
     return Image.open(content).convert("RGB")
 
 
 def make_palette_image():
     """Return an image whose palette has the animation's colours: shades from white to each of four colours."""
-    shades = np.linspace(0, 1, SHADES)[:, np.newaxis]
-    colors = [1 - shades * (1 - np.array(to_rgb(color))) for color in (TRAIN, TEST, INK, GREY)]
+    shades = np.linspace(0, 1, N_SHADES)[:, np.newaxis]
+    colors = [1 - shades * (1 - np.array(to_rgb(color))) for color in (BLUE, RED, INK, GREY)]
     image = Image.new("P", (1, 1))
     image.putpalette((255 * np.concatenate(colors)).round().astype(np.uint8).tobytes())
     return image
@@ -160,13 +163,18 @@ def save_film(frames, times, path):
 
 def main():
     Parser(description=__doc__).parse_args()
-    options = parse_options("np", *OPTIONS)
+    options = parse_options("np", *RUN_OPTIONS)
     dataset = data.load()
     states = list(iter_states(options, dataset))
     last_state = states[-1]
     limit = 0.2 * np.abs(last_state.params["W1"]).max()
     frames = [render_frame(state, dataset, limit, last_state.step) for state in states]
-    times = [TIMES["still"], TIMES["first"], *[TIMES["each"]] * (len(frames) - 2), TIMES["last"]]
+    times = [
+        FRAME_MILLISECONDS["still"],
+        FRAME_MILLISECONDS["first"],
+        *[FRAME_MILLISECONDS["each"]] * (len(frames) - 2),
+        FRAME_MILLISECONDS["last"],
+    ]
     save_film([frames[-1], *frames], times, ROOT / "png" / "learning.gif")
 
 

@@ -17,9 +17,9 @@ with program.import_guard("requirements-np.txt"):
     from loading.options import parse_options
     from support import drawing
     from support.drawing import (
+        BLUE,
         INK,
-        TEST,
-        TRAIN,
+        RED,
         new_figure,
         plot_style,
         style_axes,
@@ -29,13 +29,13 @@ with program.import_guard("requirements-np.txt"):
     from support.files import check_output, create_output_folder
     from support.schedule import make_plan
 
-# The rates, in STEPS steps: 40 for each factor of ten.
-LOWEST = 1e-6
-HIGHEST = 1e2
-STEPS = 320
-KEPT = 0.9  # the weight of the old value in the running mean of the loss
-LOST = 2  # times the first loss: above that, the search ends
-FALL = 0.9  # the fraction of its way down that the loss has fallen at the suggested rate
+# The rates, in N_STEPS: 40 for each factor of ten.
+MIN_LR = 1e-6
+MAX_LR = 1e2
+N_STEPS = 320
+LOSS_SMOOTHING = 0.9  # the weight of the old value in the running mean of the loss
+MAX_LOSS_RATIO = 2  # times the first loss: above that, the search ends
+FALL_FRACTION = 0.9  # the fraction of its way down that the loss has fallen at the suggested rate
 
 
 class SearchStep(NamedTuple):
@@ -53,12 +53,12 @@ def list_search_steps(options):
     make_plan(options, dataset.n_train)  # raises UserError if there is no full batch
     steps = []
     mean = 0.0
-    rates = np.geomspace(LOWEST, HIGHEST, STEPS)
-    for i, (lr, (x, y)) in enumerate(zip(rates, data.batches(dataset, options, 0, STEPS), strict=True), 1):
+    rates = np.geomspace(MIN_LR, MAX_LR, N_STEPS)
+    for i, (lr, (x, y)) in enumerate(zip(rates, data.batches(dataset, options, 0, N_STEPS), strict=True), 1):
         loss = float(main_np.train_step(network, optimizer, x, y, lr)[0])
-        mean = KEPT * mean + (1 - KEPT) * loss
-        corrected_mean = mean / (1 - KEPT**i)  # corrects the start at 0: see update_adamw in main_np.py
-        if not corrected_mean < LOST * (steps[0].loss if steps else np.inf):
+        mean = LOSS_SMOOTHING * mean + (1 - LOSS_SMOOTHING) * loss
+        corrected_mean = mean / (1 - LOSS_SMOOTHING**i)  # corrects the start at 0: see update_adamw in main_np.py
+        if not corrected_mean < MAX_LOSS_RATIO * (steps[0].loss if steps else np.inf):
             break
         steps.append(SearchStep(float(lr), loss, corrected_mean))
     return steps
@@ -76,7 +76,7 @@ def find_suggested_rate(steps):
     would gain little, and a longer training needs a margin below the rate at which the loss rises.
     """
     first_mean = steps[0].mean_loss
-    limit = first_mean - FALL * (first_mean - find_lowest_loss_step(steps).mean_loss)
+    limit = first_mean - FALL_FRACTION * (first_mean - find_lowest_loss_step(steps).mean_loss)
     rate = next(step.rate for step in steps if step.mean_loss <= limit)
     return float(f"{rate:.0e}")
 
@@ -88,12 +88,12 @@ def draw_search(steps, title):
     axes = style_axes(figure.add_subplot(), "", "loss", "learning rate")
     rates, losses, means = zip(*steps, strict=True)
     use_log_scale(axes.xaxis)
-    axes.plot(rates, losses, color=TRAIN, alpha=0.3, linewidth=1)
-    axes.plot(rates, means, color=TRAIN, linewidth=2, label="running mean")
+    axes.plot(rates, losses, color=BLUE, alpha=0.3, linewidth=1)
+    axes.plot(rates, means, color=BLUE, linewidth=2, label="running mean")
     suggested_rate = find_suggested_rate(steps)
     lowest_rate = find_lowest_loss_step(steps).rate
     axes.axvline(suggested_rate, color=INK, linestyle="--", linewidth=1, label=f"try {suggested_rate:g}")
-    axes.axvline(lowest_rate, color=TEST, linestyle="--", linewidth=1, label=f"lowest loss, at {lowest_rate:.2g}")
+    axes.axvline(lowest_rate, color=RED, linestyle="--", linewidth=1, label=f"lowest loss, at {lowest_rate:.2g}")
     axes.set_ylim(0, 1.1 * max(losses[:20]))
     axes.legend()
     return figure

@@ -15,16 +15,20 @@ with program.import_guard("requirements-np.txt"):
     from lab import results
     from loading.options import parse_options
     from support import drawing
-    from support.drawing import INK, TEST, TRAIN, make_logarithmic, new_figure, plot_style, style_axes
+    from support.drawing import BLUE, INK, RED, make_logarithmic, new_figure, plot_style, style_axes
     from support.history import get_machine_facts
     from support.options import Parser
     from support.schedule import learning_rate, make_plan
     from support.threads import get_kept_array
 
-EPOCHS = 4
+N_EPOCHS = 4
 # The standard deviation of a layer's weights as a function of its number of inputs.
-SIZES = {"1": lambda inputs: 1.0, "0.01": lambda inputs: 0.01, "sqrt(2 / inputs)": lambda inputs: np.sqrt(2 / inputs)}
-COLORS = dict(zip(SIZES, (TEST, INK, TRAIN), strict=True))
+WEIGHT_STD_FUNCTIONS = {
+    "1": lambda inputs: 1.0,
+    "0.01": lambda inputs: 0.01,
+    "sqrt(2 / inputs)": lambda inputs: np.sqrt(2 / inputs),
+}
+COLORS = dict(zip(WEIGHT_STD_FUNCTIONS, (RED, INK, BLUE), strict=True))
 
 
 def measure_run(compute_weight_std):
@@ -33,7 +37,7 @@ def measure_run(compute_weight_std):
     Return {"sum": the standard deviation of z1 before training, "loss": [of each step], "accuracy": [after each
     epoch]}. compute_weight_std(inputs): the standard deviation of a layer's weights.
     """
-    options = parse_options("np", "--epochs", EPOCHS)
+    options = parse_options("np", "--epochs", N_EPOCHS)
     dataset = data.load()
     network, optimizer = main_np.build(options)
     rng = np.random.default_rng(0)
@@ -67,7 +71,7 @@ def draw_runs(runs):
     for name, run in runs.items():
         smooth = np.convolve(run["loss"][:309], np.ones(10) / 10, "valid")  # the mean of ten batches
         left.plot(np.arange(1, 301), smooth, color=COLORS[name], linewidth=2, label=name)
-        right.plot(range(1, EPOCHS + 1), run["accuracy"], "o-", color=COLORS[name], linewidth=2)
+        right.plot(range(1, N_EPOCHS + 1), run["accuracy"], "o-", color=COLORS[name], linewidth=2)
     left.legend(title="deviation of the first weights", alignment="left")
     return figure
 
@@ -75,7 +79,7 @@ def draw_runs(runs):
 def main():
     Parser(description=__doc__).parse_args()
     runs = {}
-    for name, size in SIZES.items():
+    for name, size in WEIGHT_STD_FUNCTIONS.items():
         run = measure_run(size)
         runs[name] = run
         first_loss = run["loss"][0]

@@ -25,14 +25,14 @@ with program.import_guard("requirements-np.txt"):
     from support.files import atomic_write
     from support.options import Parser, flag, integer
     from views import training, training_table
-    from views.training_table import COLUMNS, LAST, RECORDED, STEPS
+    from views.training_table import COLUMNS, HEALTHY_FILE, LAST_STEP, RECORDED_STEPS
 
 SEEDS = range(10)
 FEWER_SEEDS = range(5)
 OTHER_SEEDS = range(100, 120)
-FAST = "mlp mnist"  # the run whose last step is recorded, too; those of the others would take hours
+FAST_RUN = "mlp mnist"  # the run whose last step is recorded, too; those of the others would take hours
 DATASETS = {False: ("mnist",), True: ("mnist", "names", "shakespeare")}  # {whether a network writes: its datasets}
-DIGITS = 4  # significant digits of the recorded numbers
+N_SIGNIFICANT_DIGITS = 4  # significant digits of the recorded numbers
 
 
 def list_run_names():
@@ -52,7 +52,7 @@ def make_options(name, seed, *extra_options):
 def measure_table_rows(name, step, seed):
     """Return the rows of the table at a step of one run. step: a number, from 1, or LAST."""
     options = make_options(name, seed)
-    if step != LAST:
+    if step != LAST_STEP:
         dataset = data.load(options.source, options.run.hold_out)
         return training.make_table_rows_by_name(training.take_first_steps(options, step, dataset))
     with tempfile.TemporaryDirectory() as folder:
@@ -80,13 +80,13 @@ def compute_means_and_deviations(tables):
                 pair = np.exp([np.log(values).mean(), np.log(values).std(ddof=1)])
             else:
                 pair = values.mean(), values.std(ddof=1)
-            rows[name].append([float(f"{value:.{DIGITS}g}") for value in pair])
+            rows[name].append([float(f"{value:.{N_SIGNIFICANT_DIGITS}g}") for value in pair])
     return rows
 
 
 def load_recorded():
     """Return {run: {step: {"n": number of seeds, "rows": the table}}} of the numbers recorded so far."""
-    return json.loads(RECORDED.read_text(encoding="utf-8")) if RECORDED.exists() else {}
+    return json.loads(HEALTHY_FILE.read_text(encoding="utf-8")) if HEALTHY_FILE.exists() else {}
 
 
 def to_json(value, indent=""):
@@ -99,21 +99,21 @@ def to_json(value, indent=""):
 
 def save_recorded(content):
     """Write the recorded numbers to views/healthy.json, atomically."""
-    with atomic_write(RECORDED) as file:
+    with atomic_write(HEALTHY_FILE) as file:
         file.write((to_json(content) + "\n").encode())
 
 
 def list_runs_and_steps():
     """Return a list of pairs (run, step): all that is to be recorded."""
     steps = []
-    for step in STEPS:
+    for step in RECORDED_STEPS:
         steps += [(name, step) for name in list_run_names()]
-    return [*steps, (FAST, LAST)]
+    return [*steps, (FAST_RUN, LAST_STEP)]
 
 
 def measure_and_save_rows(name, step):
     """Measure a step of a run with several seeds, and save the result."""
-    takes_long = step == LAST or (name != FAST and step == STEPS[-1])
+    takes_long = step == LAST_STEP or (name != FAST_RUN and step == RECORDED_STEPS[-1])
     seeds = FEWER_SEEDS if takes_long else SEEDS
     rows = compute_means_and_deviations([measure_table_rows(name, step, seed) for seed in seeds])
     runs = load_recorded()

@@ -20,19 +20,19 @@ from support.rounding import format_rounded_up
 from support.slopes import Slopes, one_hot, true_loss
 
 # Larger differences are more than rounding, in the units of support.lockstep.find_departure.
-BOUND = 1e-9
-LEAST = 1e-3
-ZERO = 1e-12  # relative to the largest gradient of a step: anything smaller counts as a rounded 0
-DRAWN = 3  # random entries of each array whose slope is measured, besides the one with the largest gradient
-TEXTS = 4  # texts that are decoded
-PROMPT = 3  # tokens of the prompt for sampling
-COPIES = 1000  # copies of that prompt, with one draw each
-PARTS = 10  # calls among which the copies are divided, because large vocabularies take much memory
+TOLERANCE = 1e-9
+MIN_SCALE = 1e-3
+ZERO_TOLERANCE = 1e-12  # relative to the largest gradient of a step: anything smaller counts as a rounded 0
+N_DRAWN_ENTRIES = 3  # random entries of each array whose slope is measured, besides the one with the largest gradient
+N_DECODED_TEXTS = 4
+N_PROMPT_TOKENS = 3  # for sampling
+N_PROMPT_COPIES = 1000  # with one draw each
+N_SAMPLING_CALLS = 10  # calls among which the copies are divided, because large vocabularies take much memory
 TEMPERATURE = 0.7
-SAMPLING = {"": (None, 1), "with top-k, ": (3, 1), "with top-p, ": (None, 0.7)}  # {in words: (top_k, top_p)}
-HAND = "by hand"
-SLOPE = "differences of its loss"
-DEFINITION = "-log p[y]"
+SAMPLING_VARIANTS = {"": (None, 1), "with top-k, ": (3, 1), "with top-p, ": (None, 0.7)}  # {in words: (top_k, top_p)}
+HAND_JUDGE = "by hand"
+SLOPE_JUDGE = "differences of its loss"
+DEFINITION_JUDGE = "-log p[y]"
 
 
 class Row(NamedTuple):
@@ -80,7 +80,7 @@ def make_vote(values, slope=None, slope_error=0.0):
         difference = max(abs(value) for value in (first_value, second_value, slope or 0.0) if np.isfinite(value))
     is_too_rough = slope is not None and not slope_error <= difference / 3
     if slope is not None and not is_too_rough:
-        values = values | {SLOPE: slope}
+        values = values | {SLOPE_JUDGE: slope}
     return Vote(values, list_outvoted_judges(values, difference), is_too_rough)
 
 
@@ -98,7 +98,7 @@ class LossByDefinition:
         loss = float(main_np.compute_loss(logits.copy(), y.copy())[0])
         expected = true_loss(logits, y)
         error = abs(loss - expected) / max(1.0, abs(expected))
-        if error <= BOUND:
+        if error <= TOLERANCE:
             self.largest = max(self.largest, error)
         elif not self.failure:
             message = f"step {step_number}: it is {loss:.6g}, and the mean of -log p[y] is {expected:.6g}"
@@ -163,7 +163,7 @@ class Twin:
 
     @property
     def blames_hand(self):
-        return self.vote is not None and HAND in self.vote.outvoted
+        return self.vote is not None and HAND_JUDGE in self.vote.outvoted
 
     def take_step(self, step_number, arrays_by_group, *batch):
         """Take a step, and compare it with `arrays_by_group`, those of the step by hand.
@@ -176,7 +176,7 @@ class Twin:
         try:
             self.arrays = self.form.record_step(*batch)
             largest, self.first = find_largest_and_departure(
-                arrays_by_group, self.get_arrays_without_roundings(arrays_by_group), BOUND, LEAST
+                arrays_by_group, self.get_arrays_without_roundings(arrays_by_group), TOLERANCE, MIN_SCALE
             )
         except MemoryError:
             raise
@@ -192,10 +192,12 @@ class Twin:
         """Return the twin's arrays of this step, without the effects of gradients that are 0 except for rounding.
 
         A gradient that is 0 in one form may be 1e-17 in the other, and some optimizers take a step of full length for
-        it. So where both are below ZERO, weights and optimizer state are not compared from then on.
+        it. So where both are below ZERO_TOLERANCE, weights and optimizer state are not compared from then on.
         """
         groups = {group: {**own_arrays} for group, own_arrays in self.arrays.items()}
-        limit = ZERO * max((float(np.abs(g).max(initial=0)) for g in arrays_by_group["gradient"].values()), default=0.0)
+        limit = ZERO_TOLERANCE * max(
+            (float(np.abs(g).max(initial=0)) for g in arrays_by_group["gradient"].values()), default=0.0
+        )
         for name, gradient in arrays_by_group["gradient"].items():
             own_arrays = groups["gradient"].get(name)
             if own_arrays is None or own_arrays.shape != gradient.shape:
@@ -217,12 +219,12 @@ class Twin:
         group, name, entry, hand_value, own_value = self.first
         self.expected_loss = expected_loss
         other_twins = [twin for twin in twins if twin is not self and twin.arrays and twin.is_same_network]
-        values = {HAND: hand_value, self.file: own_value}
+        values = {HAND_JUDGE: hand_value, self.file: own_value}
         values |= {
             twin.file: float(twin.arrays[group][name][entry]) for twin in other_twins if group not in twin.shared_groups
         }
         if group == "loss":
-            self.vote = make_vote(values | {DEFINITION: expected_loss})
+            self.vote = make_vote(values | {DEFINITION_JUDGE: expected_loss})
         else:
             direction = one_hot(self.arrays[group][name].shape, entry)
             self.slope, error = slopes.measure_slope_and_error({name or "dlogits": direction})
@@ -231,11 +233,11 @@ class Twin:
     @property
     def values_by_judge(self):
         """{judge: its number at the first entry that differs}"""
-        values = {HAND: self.first.one, self.file or "in other parts": self.first.other}
+        values = {HAND_JUDGE: self.first.one, self.file or "in other parts": self.first.other}
         if self.differs_in_gradients and self.vote:
-            values[SLOPE] = self.slope
+            values[SLOPE_JUDGE] = self.slope
         elif self.first.group == "loss" and self.vote:
-            values[DEFINITION] = self.expected_loss
+            values[DEFINITION_JUDGE] = self.expected_loss
         return values
 
     def make_row(self):
@@ -361,7 +363,7 @@ def compare_gradient_with_slopes(slopes, name, gradient, rng):
     """Return the `GradientCheck` of one gradient."""
     norm = float(np.linalg.norm(gradient))
     size = float(np.abs(gradient).max())
-    drawn_entries = [np.unravel_index(i, gradient.shape) for i in rng.integers(gradient.size, size=DRAWN)]
+    drawn_entries = [np.unravel_index(i, gradient.shape) for i in rng.integers(gradient.size, size=N_DRAWN_ENTRIES)]
     entries = [np.unravel_index(np.abs(gradient).argmax(), gradient.shape), *drawn_entries]
     line = rng.choice([-1.0, 1.0], gradient.shape)
     along_line = float((gradient * line).sum())
@@ -391,7 +393,7 @@ def make_gradient_vote(differences, twins, options, saved_arrays, x, y):
     direction = differences.direction
     if departure is None:
         return None
-    values = {HAND: departure.one, SLOPE: departure.other}
+    values = {HAND_JUDGE: departure.one, SLOPE_JUDGE: departure.other}
     for twin in twins:
         if not twin.is_same_network or (departure.name == "dlogits" and twin.shared_groups):
             continue
@@ -449,7 +451,7 @@ class OptimizerInPyTorch:
             if self.options.run.momentum or not all((state[n] == before[numpy_name][n]).all() for n in state):
                 torch_arrays[numpy_name] = state
         largest, departure = find_largest_and_departure(
-            {g: arrays_by_group[g] for g in torch_arrays}, torch_arrays, BOUND, LEAST
+            {g: arrays_by_group[g] for g in torch_arrays}, torch_arrays, TOLERANCE, MIN_SCALE
         )
         self.largest = max(self.largest, largest)
         if departure:
@@ -522,7 +524,7 @@ def list_writing_check_rows(file_name, model, x):
             missing = f"missing: {file_name} has no method `{method}`"
             return [Row("decoding", missing), Row("sampling", missing)]
     model.training = False
-    return [make_decoding_check_row(model, x[:TEXTS]), make_sampling_check_row(model, x[:1])]
+    return [make_decoding_check_row(model, x[:N_DECODED_TEXTS]), make_sampling_check_row(model, x[:1])]
 
 
 class RecordedDecoding:
@@ -564,7 +566,9 @@ def make_decoding_check_row(model, x):
             return Row("decoding", "missing: `generate` does not call `decode_step`")
         by_forward = model.forward(recorder.texts.copy())  # (B, T, V)
         expected = {position: by_forward[:, position] for position in recorder.logits}
-        largest, departure = find_largest_and_departure({"logits": recorder.logits}, {"logits": expected}, BOUND, LEAST)
+        largest, departure = find_largest_and_departure(
+            {"logits": recorder.logits}, {"logits": expected}, TOLERANCE, MIN_SCALE
+        )
         largest_difference = max(largest_difference, largest)
         if departure:
             text, token = departure.entry
@@ -593,22 +597,23 @@ def make_sampling_check_row(model, x):
     The random numbers are replaced by evenly spaced ones, so that each token's count is its probability times their
     number, give or take one.
     """
-    n_prompt = min(PROMPT, x.shape[1])
+    n_prompt = min(N_PROMPT_TOKENS, x.shape[1])
     logits = model.forward(x.copy())[0, n_prompt - 1]  # (V,)
-    numbers = np.split((np.arange(COPIES) + 0.5) / COPIES, PARTS)
-    prompts = np.repeat(x[:, :n_prompt], COPIES // PARTS, axis=0)
-    for variant, (top_k, top_p) in SAMPLING.items():
+    numbers = np.split((np.arange(N_PROMPT_COPIES) + 0.5) / N_PROMPT_COPIES, N_SAMPLING_CALLS)
+    prompts = np.repeat(x[:, :n_prompt], N_PROMPT_COPIES // N_SAMPLING_CALLS, axis=0)
+    for variant, (top_k, top_p) in SAMPLING_VARIANTS.items():
         calls = [model.generate(prompts.copy(), TEMPERATURE, GivenNumbers(part), top_k, top_p) for part in numbers]
         token_ids = np.concatenate([next(call) for call in calls])
-        shares = np.bincount(token_ids, minlength=len(logits)) / COPIES
+        shares = np.bincount(token_ids, minlength=len(logits)) / N_PROMPT_COPIES
         expected = np.zeros_like(shares)
         expected[: len(logits)] = compute_probabilities(logits, TEMPERATURE, top_k, top_p)
         errors = np.abs(shares - expected)
-        if not errors.max() <= 1 / COPIES + BOUND:
+        if not errors.max() <= 1 / N_PROMPT_COPIES + TOLERANCE:
             token = int(errors.argmax())
-            values = f"{shares[token]:.3f} of {COPIES:,} draws, but its probability is {expected[token]:.3f}"
+            values = f"{shares[token]:.3f} of {N_PROMPT_COPIES:,} draws, but its probability is {expected[token]:.3f}"
             return Row("sampling", f"{variant}token {token} is {values}", False)
-    message = f"each token's fraction of {COPIES:,} draws is its probability by `forward`, within 1 / {COPIES:,}"
+    n_draws = f"{N_PROMPT_COPIES:,}"
+    message = f"each token's fraction of {n_draws} draws is its probability by `forward`, within 1 / {n_draws}"
     return Row("sampling", f"{message}, also with top-k and top-p")
 
 

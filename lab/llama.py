@@ -29,7 +29,7 @@ with program.import_guard("requirements-np.txt"):
     from lab.writing import get_last_test_metrics, load_or_train_run
     from loading import gguf_file
     from support import drawing
-    from support.drawing import INK, TEST, TRAIN, new_figure, plot_style, style_axes
+    from support.drawing import BLUE, INK, RED, new_figure, plot_style, style_axes
     from support.errors import UserError
     from support.history import get_machine_facts
     from support.model_file import ModelFile, open_gguf_file
@@ -37,12 +37,12 @@ with program.import_guard("requirements-np.txt"):
     from support.rounding import format_rounded_up
 
 SEEDS = range(3)
-TEXTS = {"gpt_np.py": "--model gpt --recipe texts", "llama_np.py": "--model llama --recipe texts"}
+OPTIONS_BY_FILE = {"gpt_np.py": "--model gpt --recipe texts", "llama_np.py": "--model llama --recipe texts"}
 
 
 def train_text_runs():
     """Train the missing runs, and print the table. You can stop it and start it again."""
-    for seed, (name, arguments) in product(map(str, SEEDS), TEXTS.items()):
+    for seed, (name, arguments) in product(map(str, SEEDS), OPTIONS_BY_FILE.items()):
         result = results.load_results().get("llama", {"command": "python -m lab.llama texts", "runs": {}})
         runs = result["runs"].setdefault(name, {})
         if seed not in runs:
@@ -70,13 +70,13 @@ def make_text_networks_table(result):
 
 # --- Pictures ---------------------------------------------------------------------------------------------------------
 
-CHANNELS = 64
-FAR = 100
-BASES = {10_000: TRAIN, 100_000: TEST}
-PAIRS = (0, 6, 12, 18)  # pairs of channels that are also drawn alone
+N_CHANNELS = 64
+MAX_DISTANCE = 100
+COLORS_BY_BASE = {10_000: BLUE, 100_000: RED}
+DRAWN_PAIRS = (0, 6, 12, 18)  # pairs of channels that are also drawn alone
 SENTENCE = "The animal didn't cross the street because it was too tired."
-LOOKS = " it"
-SEEN = " animal"
+QUERY_TOKEN = " it"
+KEY_TOKEN = " animal"
 
 
 @plot_style()
@@ -87,14 +87,15 @@ def draw_rotation():
     of q . k by the cosine of the angle. d is the number of channels.
     """
     figure = new_figure(7, 3.9)
-    distances = np.arange(FAR + 1)
+    distances = np.arange(MAX_DISTANCE + 1)
     axes = style_axes(
         figure.add_subplot(), "q · k as two words move apart", "q · k / q · q", "places from the one word to the other"
     )
-    for base, color in BASES.items():
-        cosines = np.cos(distances[:, np.newaxis] * base ** (-np.arange(0, CHANNELS, 2) / CHANNELS))  # (FAR, d / 2)
-        if base == min(BASES):
-            for pair in PAIRS:
+    for base, color in COLORS_BY_BASE.items():
+        rates = base ** (-np.arange(0, N_CHANNELS, 2) / N_CHANNELS)
+        cosines = np.cos(distances[:, np.newaxis] * rates)  # (MAX_DISTANCE + 1, d / 2)
+        if base == min(COLORS_BY_BASE):
+            for pair in DRAWN_PAIRS:
                 axes.plot(distances, cosines[:, pair], color=INK, alpha=0.3, linewidth=0.8)
         axes.plot(distances, cosines.mean(axis=1), color=color, linewidth=2.5, label=f"all pairs, base {base:,}")
     axes.legend(loc="lower left")
@@ -105,7 +106,7 @@ def draw_rotation():
 def draw_head(path):
     """Draw the attention weights of one head for a sentence. path: a GGUF file.
 
-    Of all heads, it is the one with the largest weight from the token LOOKS to the token SEEN.
+    Of all heads, it is the one with the largest weight from QUERY_TOKEN to KEY_TOKEN.
     """
     model, file = loading.gguf_file.load_gguf_network(path)
     token_ids = file.byte_pairs.encode(SENTENCE)
@@ -113,12 +114,12 @@ def draw_head(path):
     model.forward(np.array([token_ids]))
     blocks = [layer.layers["attention"].weights[0] for name, layer in model.layers.items() if "blocks" in name]
     weights = np.array(blocks)  # (blocks, h, T, T)
-    query_position = names.index(LOOKS)
-    key_position = names.index(SEEN)
+    query_position = names.index(QUERY_TOKEN)
+    key_position = names.index(KEY_TOKEN)
     block, head = np.unravel_index(weights[:, :, query_position, key_position].argmax(), weights.shape[:2])
     head_weights = weights[block, head]
     weight = head_weights[query_position, key_position]
-    print(f"block {block + 1}, head {head + 1} of {weights.shape[1]}: {weight:.2f} of{LOOKS} to{SEEN}")
+    print(f"block {block + 1}, head {head + 1} of {weights.shape[1]}: {weight:.2f} of{QUERY_TOKEN} to{KEY_TOKEN}")
     figure = new_figure(6.6, 6.5)
     axes = figure.add_subplot()
     axes.imshow(np.where(np.tri(len(token_ids)), head_weights, np.nan), cmap="Blues", vmin=0, vmax=1)
@@ -140,12 +141,12 @@ def draw_head(path):
 # --- Speed ------------------------------------------------------------------------------------------------------------
 
 PROMPT = "What is gravity?"
-MANY = 32  # tokens that are generated
-ROUNDS = 2
+N_GENERATED_TOKENS = 32
+N_ROUNDS = 2
 
 
 def measure_speed_by_hand(path, threads):
-    """Generate MANY tokens by hand, in a process whose number of threads is already set.
+    """Generate N_GENERATED_TOKENS by hand, in a process whose number of threads is already set.
 
     Return {"prompt": seconds for the prompt, "words": tokens per second after it, "memory": the peak, in bytes}.
     """
@@ -153,7 +154,7 @@ def measure_speed_by_hand(path, threads):
     token_ids = np.array([file.encode_prompt(PROMPT)])
     position = 0
     times = []
-    for _ in range(MANY):
+    for _ in range(N_GENERATED_TOKENS):
         start = time.perf_counter()
         logits = model.decode_step(token_ids, position)
         position = position + token_ids.shape[1]
@@ -223,7 +224,7 @@ def measure_speed_in_pytorch(path, threads):
 
     words = torch.tensor([file.encode_prompt(PROMPT)])
     position = 0
-    for _ in range(MANY):
+    for _ in range(N_GENERATED_TOKENS):
         start = time.perf_counter()
         logits = compute_next_token_logits(words, position)
         position = position + words.shape[1]
@@ -241,7 +242,7 @@ def measure_speed_in_llama_cpp(path, threads):
         llama_cpp_model = load_in_llama_cpp(unpacked_path, threads)
         position = 0
         times = []
-        for _ in range(MANY):
+        for _ in range(N_GENERATED_TOKENS):
             start = time.perf_counter()
             llama_cpp_model.eval(token_ids)
             position += len(token_ids)
@@ -251,7 +252,7 @@ def measure_speed_in_llama_cpp(path, threads):
 
 
 # {implementation: (its function, number of threads)}. By hand it is one thread, as in write.py.
-WAYS = {
+IMPLEMENTATIONS = {
     "by hand": (measure_speed_by_hand, 1),
     "PyTorch, 1 thread": (measure_speed_in_pytorch, 1),
     "PyTorch, 2 threads": (measure_speed_in_pytorch, 2),
@@ -259,14 +260,14 @@ WAYS = {
     "llama.cpp, 2 threads": (measure_speed_in_llama_cpp, 2),
 }
 
-COLUMNS = ("words", 1, 0), ("prompt", 1, 2), ("memory", 1e9, 2)
+SPEED_COLUMNS = ("words", 1, 0), ("prompt", 1, 2), ("memory", 1e9, 2)
 
 
 def measure_and_save_speed(path):
     """Time every implementation, in rotation, each in its own process; print and save the result."""
     import_llama_cpp()
-    runs = {name: [] for name in WAYS}
-    for _, (name, (function, threads)) in product(range(ROUNDS), WAYS.items()):
+    runs = {name: [] for name in IMPLEMENTATIONS}
+    for _, (name, (function, threads)) in product(range(N_ROUNDS), IMPLEMENTATIONS.items()):
         with timing.subprocess_threads(threads):
             runs[name].append(timing.run_in_subprocess(function, path, threads))
         print(name, runs[name][-1], flush=True)
@@ -283,15 +284,15 @@ def make_speed_table(runs_by_way):
 
     rows = []
     for name, runs in runs_by_way.items():
-        rows.append([name, *(format_median(runs, *column) for column in COLUMNS)])
+        rows.append([name, *(format_median(runs, *column) for column in SPEED_COLUMNS)])
     return results.format_table(["", "tokens per second", "seconds for the prompt", "GB of memory"], rows)
 
 
 # --- Beside llama.cpp -------------------------------------------------------------------------------------------------
 
 QUESTIONS = (PROMPT, "Who wrote Hamlet?", "Write a short poem about the sea.")
-LIKELIEST = 64  # tokens that are compared
-WHO = "by hand", "llama.cpp"
+N_COMPARED_TOKENS = 64
+MODEL_NAMES = "by hand", "llama.cpp"
 
 
 def compare_and_save_answers(path):
@@ -366,7 +367,7 @@ def compare_answers(question, model, model_file, llama_cpp_model):
     difference = float(np.abs(logits - expected_logits).max())
     largest = float(np.abs(expected_logits).max())
     answers = [], []
-    for position in range(n_prompt, n_prompt + LIKELIEST):
+    for position in range(n_prompt, n_prompt + N_COMPARED_TOKENS):
         word = int(logits.argmax())
         other_word = int(llama_cpp_model.scores[position - 1].argmax())
         for answer, likeliest in zip(answers, (word, other_word), strict=True):
@@ -375,7 +376,7 @@ def compare_answers(question, model, model_file, llama_cpp_model):
         llama_cpp_model.eval([other_word])
     texts = ["".join(write.iter_letters(answer, model_file)) for answer in answers]
     is_same = answers[0] == answers[1]
-    return {"apart": difference, "largest": largest, "same": is_same} | dict(zip(WHO, texts, strict=True))
+    return {"apart": difference, "largest": largest, "same": is_same} | dict(zip(MODEL_NAMES, texts, strict=True))
 
 
 def describe_largest_difference(answers_by_question):
@@ -385,7 +386,7 @@ def describe_largest_difference(answers_by_question):
     largest = max(answer["largest"] for answer in answers_by_question.values())
     is_same = all(answer["same"] for answer in answers_by_question.values())
     tokens = (
-        f"each program generated {LIKELIEST} tokens, always choosing the most likely one, "
+        f"each program generated {N_COMPARED_TOKENS} tokens, always choosing the most likely one, "
         "and the two sequences were identical"
     )
     if not is_same:
@@ -400,15 +401,15 @@ def make_answers_table(answers):
     """Return both answers to each question as a Markdown table, with " / " for the end of a line."""
     rows = []
     for question, answer in answers.items():
-        rows.append([question, *(answer[model_name].replace("\n", " / ") for model_name in WHO)])
-    return results.format_table(["", *WHO], rows)
+        rows.append([question, *(answer[model_name].replace("\n", " / ") for model_name in MODEL_NAMES)])
+    return results.format_table(["", *MODEL_NAMES], rows)
 
 
 # --- Fine-tune it ---------------------------------------------------------------------------------------------------
 
-TAUGHT = "main_np.py --model llama --start {} --dataset shakespeare"
-OUT = results.ROOT / "learning_curves" / "others"
-ANSWERED = 40  # tokens of the answer
+FINE_TUNING_COMMAND = "main_np.py --model llama --start {} --dataset shakespeare"
+OUT_FOLDER = results.ROOT / "learning_curves" / "others"
+N_ANSWER_TOKENS = 40
 
 
 def fine_tune_and_save(path, extra_options=""):
@@ -418,7 +419,7 @@ def fine_tune_and_save(path, extra_options=""):
     """
     import resource  # not on Windows
 
-    output = results.run_program(f"{TAUGHT.format(path)} {extra_options}", OUT)
+    output = results.run_program(f"{FINE_TUNING_COMMAND.format(path)} {extra_options}", OUT_FOLDER)
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     save_fine_tuning(path, output, usage.ru_utime + usage.ru_stime, 1024 * usage.ru_maxrss)
 
@@ -432,7 +433,9 @@ def save_fine_tuning(path, output, processor_seconds, memory):
     answers = [generate_answer(model, file)]
     sha256 = file.sha256
     del model  # so that its arrays are not in memory twice
-    model, options, checkpoint = loading.checkpoint.load_network(OUT / "checkpoint_llama_lora_np.npz", writes=True)
+    model, options, checkpoint = loading.checkpoint.load_network(
+        OUT_FOLDER / "checkpoint_llama_lora_np.npz", writes=True
+    )
     answers.append(generate_answer(model, options.base_model.file))
     loss_before = float(re.search(r"^before: test loss (\S+)", output, re.M)[1])
     result = {"before": loss_before, "after": checkpoint.history.test_loss[-1], "answers": answers}
@@ -446,7 +449,7 @@ def save_fine_tuning(path, output, processor_seconds, memory):
 def generate_answer(model, model_file):
     """Return the model's answer to PROMPT, generated with the likeliest token each time."""
     batches = model.generate(np.array([model_file.encode_prompt(PROMPT)]), 0, np.random.default_rng(0))
-    return "".join(write.iter_letters((word for (word,) in islice(batches, ANSWERED)), model_file))
+    return "".join(write.iter_letters((word for (word,) in islice(batches, N_ANSWER_TOKENS)), model_file))
 
 
 def iter_fine_tuning_sentences(result):

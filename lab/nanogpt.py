@@ -35,21 +35,21 @@ with program.import_guard("requirements.txt"):
     from support.schedule import learning_rate, make_plan
 
 WIDTH = 128
-BLOCKS = 4
-HEADS = 4
-BATCH = 12
-STEPS = 2000
-RATE = 1e-3
-LEAST = 1e-4
-WARM = 100
+N_BLOCKS = 4
+N_HEADS = 4
+BATCH_SIZE = 12
+N_STEPS = 2000
+MAX_LR = 1e-3
+MIN_LR = 1e-4
+WARMUP_STEPS = 100
 BETAS = (0.9, 0.99)
-DECAY = 0.1
-LONGEST = 1.0
-TESTED = 250  # steps between two tests
+WEIGHT_DECAY = 0.1
+MAX_GRADIENT_NORM = 1.0
+TEST_INTERVAL_STEPS = 250
 SEEDS = range(3)
-BY_HAND = (
-    f"--model gpt --dataset shakespeare --width {WIDTH} --blocks {BLOCKS} --heads {HEADS} --batch-size {BATCH} "
-    f"--steps {STEPS} --lr 0.003 --optimizer adamw --weight-decay 0.05 --schedule linear"
+BY_HAND_OPTIONS = (
+    f"--model gpt --dataset shakespeare --width {WIDTH} --blocks {N_BLOCKS} --heads {N_HEADS} "
+    f"--batch-size {BATCH_SIZE} --steps {N_STEPS} --lr 0.003 --optimizer adamw --weight-decay 0.05 --schedule linear"
 )
 
 
@@ -64,7 +64,7 @@ class Attention(nn.Module):
 
     def forward(self, x):
         """Return y (B, T, C) for x (B, T, C)."""
-        q, k, v = (part.unflatten(2, (HEADS, -1)).transpose(1, 2) for part in self.qkv(x).chunk(3, dim=2))
+        q, k, v = (part.unflatten(2, (N_HEADS, -1)).transpose(1, 2) for part in self.qkv(x).chunk(3, dim=2))
         mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)  # (B, h, T, d)
         return self.out(mixed.transpose(1, 2).flatten(2))
 
@@ -90,12 +90,12 @@ class NanoGPT(nn.Module):
         super().__init__()
         self.table = nn.Embedding(vocab_size, WIDTH)
         self.positions = nn.Embedding(context_length, WIDTH)
-        self.blocks = nn.Sequential(*(Block() for _ in range(BLOCKS)))
+        self.blocks = nn.Sequential(*(Block() for _ in range(N_BLOCKS)))
         self.norm = nn.LayerNorm(WIDTH, bias=False)
         for name, p in self.named_parameters():
-            if p.ndim > 1:  # residual branches add less each, so that their sum does not depend on BLOCKS
+            if p.ndim > 1:  # residual branches add less each, so that their sum does not depend on N_BLOCKS
                 adds = name.endswith(("attention.out.weight", "mlp_out.weight"))
-                nn.init.normal_(p, 0, 0.02 / math.sqrt(2 * BLOCKS) if adds else 0.02)
+                nn.init.normal_(p, 0, 0.02 / math.sqrt(2 * N_BLOCKS) if adds else 0.02)
 
     def forward(self, x):
         y = self.table(x) + self.positions(torch.arange(x.shape[1]))
@@ -107,15 +107,15 @@ def make_optimizer(model):
     params = [*model.parameters()]
     groups = [{"params": [p for p in params if p.ndim > 1]}, {"params": [p for p in params if p.ndim == 1]}]
     groups[1]["weight_decay"] = 0.0
-    return torch.optim.AdamW(groups, RATE, BETAS, weight_decay=DECAY)
+    return torch.optim.AdamW(groups, MAX_LR, BETAS, weight_decay=WEIGHT_DECAY)
 
 
 def compute_rate(step):
-    """Return the learning rate of a step: linear warm-up to RATE over WARM steps, then a cosine decay to LEAST."""
-    if step < WARM:
-        return RATE * (step + 1) / (WARM + 1)
-    share = (step - WARM) / (STEPS - WARM)
-    return LEAST + (RATE - LEAST) * (1 + math.cos(math.pi * share)) / 2
+    """Return the learning rate of a step: linear warm-up to MAX_LR over WARMUP_STEPS, then a cosine decay to MIN_LR."""
+    if step < WARMUP_STEPS:
+        return MAX_LR * (step + 1) / (WARMUP_STEPS + 1)
+    share = (step - WARMUP_STEPS) / (N_STEPS - WARMUP_STEPS)
+    return MIN_LR + (MAX_LR - MIN_LR) * (1 + math.cos(math.pi * share)) / 2
 
 
 # --- Training ---------------------------------------------------------------------------------------------------------
@@ -144,7 +144,7 @@ def prepare_pytorch_training(options, dataset, threads):
             group["lr"] = compute_rate(number)
         optimizer.zero_grad()
         compute_loss(x, y).backward()
-        nn.utils.clip_grad_norm_(model.parameters(), LONGEST)
+        nn.utils.clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
         optimizer.step()
 
     @torch.no_grad()
@@ -184,7 +184,7 @@ TOOLS = {
 
 def prepare_run(tool, seed, threads):
     """Return (numbered batches, `Training`) of a run. tool: a key of TOOLS."""
-    options = parse_options("np", *BY_HAND.split(), "--seed", str(seed))
+    options = parse_options("np", *BY_HAND_OPTIONS.split(), "--seed", str(seed))
     dataset = data.load(options.source)
     batches = data.batches(dataset, options, 0, options.run.steps)
     return enumerate(batches), TOOLS[tool].prepare_training(options, dataset, threads)
@@ -212,7 +212,7 @@ def measure_training(tool, seed, threads):
     start = time.perf_counter()
     for number, (x, y) in batches:
         training.step(number, x, y)
-        if (number + 1) % TESTED == 0:
+        if (number + 1) % TEST_INTERVAL_STEPS == 0:
             seconds += time.perf_counter() - start
             losses[str(number + 1)] = float(training.test())
             start = time.perf_counter()
@@ -237,7 +237,7 @@ def choose_pytorch_thread_count():
 def make_table(result):
     """Return a Markdown table of parameters, seconds (if all were saved) and losses of a letter, over the seeds."""
     rows = []
-    steps = (STEPS // 4, STEPS // 2, STEPS)
+    steps = (N_STEPS // 4, N_STEPS // 2, N_STEPS)
     all_runs = chain(*(runs.values() for runs in result["runs"].values()))
     has_seconds = all(run["seconds"] for run in all_runs)
     for name, tool in TOOLS.items():
@@ -261,7 +261,7 @@ def main():
     machine = get_machine_facts()
     if result.get("machine") != machine:
         result = {"machine": machine, "threads": None, "runs": {tool: {} for tool in TOOLS}}
-    result["command"] = f"python main_np.py {BY_HAND}"
+    result["command"] = f"python main_np.py {BY_HAND_OPTIONS}"
     if not (result["threads"] or arguments.busy):
         result["threads"] = choose_pytorch_thread_count()
     seeds = SEEDS if arguments.seed is None else [arguments.seed]
@@ -271,7 +271,9 @@ def main():
             if arguments.busy:
                 run["seconds"] = None
             result["runs"][name][str(number)] = run
-            print(f"{tool.title}, seed {number}: {run['seconds']} s, loss {run['losses'][str(STEPS)]:.3f}", flush=True)
+            print(
+                f"{tool.title}, seed {number}: {run['seconds']} s, loss {run['losses'][str(N_STEPS)]:.3f}", flush=True
+            )
         results.save_result("nanogpt", result)
     print(make_table(result))
 

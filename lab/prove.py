@@ -27,7 +27,7 @@ with program.import_guard("requirements-np.txt"):
     import main_np
     from lab import judges
     from lab.forms import InNumPy, InPyTorch, check_network, copy_arrays
-    from lab.judges import HAND, SLOPE, Row, Twin, describe_gradient, format_array_name, format_index
+    from lab.judges import HAND_JUDGE, SLOPE_JUDGE, Row, Twin, describe_gradient, format_array_name, format_index
     from loading.network import make_network
     from loading.options import parse_options_and_checkpoint, read_options_and_checkpoint
     from support.checkpoint import save_checkpoint
@@ -38,8 +38,8 @@ with program.import_guard("requirements-np.txt"):
     from support.schedule import learning_rate, make_plan
     from support.slopes import true_loss
 
-STEPS = 6
-FEW = 16  # examples of the batch on which slopes are measured
+N_STEPS = 6
+N_SLOPE_EXAMPLES = 16  # examples of the batch on which slopes are measured
 
 
 # --- What is run ------------------------------------------------------------------------------------------------------
@@ -142,7 +142,7 @@ class ProofResult(NamedTuple):
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
-def judge_run(options, checkpoint=None, steps=STEPS):
+def judge_run(options, checkpoint=None, steps=N_STEPS):
     """Take some steps of a run, let all judges compare them, and return the `ProofResult`.
 
     Raises UserError if nothing can be compared: a line fails, a number is not finite, or results are not reproducible.
@@ -173,7 +173,9 @@ def judge_run(options, checkpoint=None, steps=STEPS):
             arrays_before = {group: copy_arrays(arrays) for group, arrays in by_hand.get_state_arrays().items()}
             # With a base model, one of the two LoRA matrices begins with zeros, so the other's gradients are 0.
             if number == 1 and not options.base_model:
-                flat = judges.list_flat_array_names(judges.make_slopes(options, arrays_before, x[:FEW], y[:FEW]))
+                flat = judges.list_flat_array_names(
+                    judges.make_slopes(options, arrays_before, x[:N_SLOPE_EXAMPLES], y[:N_SLOPE_EXAMPLES])
+                )
             arrays = by_hand.record_step(x, y, lr)
             if not loss.failure:
                 check_finite(number, {"logits": arrays["logits"]}, options)
@@ -199,7 +201,7 @@ def judge_run(options, checkpoint=None, steps=STEPS):
                     save_run(options, by_hand, make_extended_history(checkpoint, number), path)
             progress.update()
 
-        slopes = judges.make_slopes(options, by_hand.get_state_arrays(), x[:FEW], y[:FEW])
+        slopes = judges.make_slopes(options, by_hand.get_state_arrays(), x[:N_SLOPE_EXAMPLES], y[:N_SLOPE_EXAMPLES])
         differences = judges.compare_with_central_differences(slopes, progress)
         whole = judges.make_slopes(options, by_hand.get_state_arrays(), x, y)
         if not differences.wrong_names and whole.has_wrong_gradients():
@@ -219,7 +221,9 @@ def judge_run(options, checkpoint=None, steps=STEPS):
             )
         torch_form = twins[1].form if optimizer else None
         rows.append(
-            judges.make_torchrun_check_row(get_network_file_name(options, "torch"), torch_form, slopes.model, x[:FEW])
+            judges.make_torchrun_check_row(
+                get_network_file_name(options, "torch"), torch_form, slopes.model, x[:N_SLOPE_EXAMPLES]
+            )
         )
         if options.network.writes:
             rows += judges.list_writing_check_rows(get_network_file_name(options), slopes.model, x)
@@ -295,7 +299,7 @@ class Findings(NamedTuple):
 
     @property
     def is_slope_outvoted(self):
-        return self.vote is not None and SLOPE in self.vote.outvoted
+        return self.vote is not None and SLOPE_JUDGE in self.vote.outvoted
 
     @property
     def has_no_majority(self):
@@ -373,7 +377,7 @@ def conclude_from_central_differences(findings, options):
     vote = findings.vote
     file = get_network_file_name(options)
     if findings.is_slope_outvoted:
-        agreeing = join_names([file, *(judge for judge in vote.values if judge not in (HAND, SLOPE))])
+        agreeing = join_names([file, *(judge for judge in vote.values if judge not in (HAND_JUDGE, SLOPE_JUDGE))])
         message = f"Central differences are outvoted: {agreeing} agree in {describe_gradient(wrong_names[0])}."
         return f"{message} Does `forward` round, or read weights that are not in `params`?"
     if findings.has_no_majority:
@@ -400,8 +404,8 @@ def iter_vote_conclusions(twin, findings, options):
     if twin.blames_hand and not findings.has_wrong_gradients:
         culprit = file if departure.group == "gradient" else find_loss_source_file()
         agreeing = {judge for judge in vote.values if judge not in vote.outvoted}
-        slope = ["central differences"] if SLOPE in agreeing else []
-        agreeing = join_names(sorted(agreeing - {SLOPE}) + slope)
+        slope = ["central differences"] if SLOPE_JUDGE in agreeing else []
+        agreeing = join_names(sorted(agreeing - {SLOPE_JUDGE}) + slope)
         subject = f"gradient of {departure.name}" if departure.name else departure.group
         yield f"{culprit} is wrong: in step {twin.step}, its {subject} is not that of {agreeing}, which agree."
     if twin.file in vote.outvoted:
@@ -463,7 +467,7 @@ def main(argv=None):
     start = checkpoint.history.step if checkpoint else 0
     origin = f"from step {start:,} of {checkpoint.path}" if checkpoint else "from its first weights"
     print(
-        f"{options.network.title(options.run)}, with the files as they are now: {STEPS} steps in float64 {origin}",
+        f"{options.network.title(options.run)}, with the files as they are now: {N_STEPS} steps in float64 {origin}",
         flush=True,
     )
     try:

@@ -64,18 +64,18 @@ STATED = {
     },
 }
 ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "lab" / "results.json"
+RESULTS_FILE = ROOT / "lab" / "results.json"
 PUBLISHED_RUNS = ROOT / "learning_curves" / "published"
 FRAMEWORKS = {"np": "NumPy", "torch": "PyTorch"}
 # The published recipes, with either framework's first weights, in both frameworks; and the published accuracies.
-INITS = {
+INIT_RUNS = {
     f"MLP {recipe} {init}, {FRAMEWORKS[way]}": PlannedRun(f"main_{way}.py --recipe {recipe} --init {init}", range(5))
     for recipe, init, way in product(("np_nn", "geohot"), ("geohot", "pytorch"), FRAMEWORKS)
 }
-PUBLISHED = {"MLP np_nn geohot, NumPy": 0.9805, "MLP np_nn pytorch, PyTorch": 0.9633}
-PUBLISHED |= {"MLP geohot geohot, NumPy": 0.9635, "MLP geohot pytorch, PyTorch": 0.9288}
+PUBLISHED_ACCURACIES = {"MLP np_nn geohot, NumPy": 0.9805, "MLP np_nn pytorch, PyTorch": 0.9633}
+PUBLISHED_ACCURACIES |= {"MLP geohot geohot, NumPy": 0.9635, "MLP geohot pytorch, PyTorch": 0.9288}
 # The runs by which options were chosen: tested on the last 10,000 training images, held out, never on the test set.
-COMPARED = """
+COMPARED_COMMANDS = """
 main_np.py --hidden 1024 --epochs 20
 main_np.py --hidden 1024 --epochs 20 --augment shift
 main_np.py --hidden 1024 --epochs 20 --augment affine
@@ -94,8 +94,8 @@ main_torch.py --model vit --optimizer sgd --lr 0.1 --weight-decay 5e-4
 main_torch.py --model vit --optimizer sgd --lr 0.3 --weight-decay 5e-4
 main_torch.py --model vit --recipe best
 """.strip().splitlines()
-CHOICES = {command: PlannedRun(f"{command} --hold-out 10000", range(1)) for command in COMPARED}
-OPTIMIZERS = {  # the runs whose curves docs/transformer.md shows
+CHOICE_RUNS = {command: PlannedRun(f"{command} --hold-out 10000", range(1)) for command in COMPARED_COMMANDS}
+OPTIMIZER_COMMANDS = {  # the runs whose curves docs/transformer.md shows
     "AdamW": "main_torch.py --model vit",
     "momentum, lr 0.1": "main_torch.py --model vit --optimizer sgd --lr 0.1 --weight-decay 5e-4",
     "momentum, lr 0.3": "main_torch.py --model vit --optimizer sgd --lr 0.3 --weight-decay 5e-4",
@@ -133,14 +133,15 @@ def get_planned_runs(model, network):
     """
     runs = {**get_stated_runs(model, network)}
     for recipe in network.recipes:
-        if not (runs | INITS).keys() & {name_run(network, recipe, framework) for framework in FRAMEWORKS}:
+        if not (runs | INIT_RUNS).keys() & {name_run(network, recipe, framework) for framework in FRAMEWORKS}:
             command = f"main_torch.py --model {model} --recipe {recipe}"
             runs[name_run(network, recipe, "torch")] = PlannedRun(command, range(3))
     return runs
 
 
-READERS = {model: network for model, network in NETWORKS.items() if not network.writes}  # lab/writing.py has the others
-RUNS = {name: run for model, network in READERS.items() for name, run in get_planned_runs(model, network).items()}
+# lab/writing.py has the other networks.
+CLASSIFIERS = {model: network for model, network in NETWORKS.items() if not network.writes}
+RUNS = {name: run for model, network in CLASSIFIERS.items() for name, run in get_planned_runs(model, network).items()}
 
 
 def list_drawn_commands(model, network):
@@ -154,8 +155,12 @@ def list_drawn_commands(model, network):
 
 
 # The runs whose history of seed 0 is kept in PUBLISHED_RUNS: {command: prefix of the file's name}.
-KEPT = {command: "" for model, network in NETWORKS.items() for command in list_drawn_commands(model, network)}
-KEPT |= {CHOICES[command].command: f"optimizer_{i}_" for i, command in enumerate(OPTIMIZERS.values())}
+HISTORY_PREFIXES = {
+    command: "" for model, network in NETWORKS.items() for command in list_drawn_commands(model, network)
+}
+HISTORY_PREFIXES |= {
+    CHOICE_RUNS[command].command: f"optimizer_{i}_" for i, command in enumerate(OPTIMIZER_COMMANDS.values())
+}
 
 
 @contextmanager
@@ -164,7 +169,7 @@ def damage_guard():
     try:
         yield
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
-        raise UserError(f"{RESULTS} is damaged: `git checkout -- lab/results.json` brings it back") from None
+        raise UserError(f"{RESULTS_FILE} is damaged: `git checkout -- lab/results.json` brings it back") from None
 
 
 def load_results():
@@ -174,12 +179,12 @@ def load_results():
     file is damaged.
     """
     with damage_guard():
-        return {**json.loads(RESULTS.read_text(encoding="utf-8"))}
+        return {**json.loads(RESULTS_FILE.read_text(encoding="utf-8"))}
 
 
 def save_result(section, content):
     """Replace one section of results.json, which has the docs' measurements, and keep the others."""
-    with atomic_write(RESULTS) as file:
+    with atomic_write(RESULTS_FILE) as file:
         file.write((json.dumps(load_results() | {section: content}, indent=1, sort_keys=True) + "\n").encode())
 
 
@@ -203,8 +208,8 @@ def train_by_command(command, seed):
     folder = ROOT / "learning_curves" / "others"
     output = run_program(f"{command} --seed {seed}", folder)
     history = folder / re.search(r"history_\w+\.json", output)[0]
-    if seed == 0 and command in KEPT:
-        with atomic_write(PUBLISHED_RUNS / f"{KEPT[command]}{history.name}") as file:
+    if seed == 0 and command in HISTORY_PREFIXES:
+        with atomic_write(PUBLISHED_RUNS / f"{HISTORY_PREFIXES[command]}{history.name}") as file:
             file.write(history.read_bytes())
     return {
         "machine": json.loads(history.read_text())["machine"],
@@ -251,7 +256,7 @@ def make_inits_table(result):
     It also has the accuracies that were published.
     """
     cells = {name: format_spread(get_values(entry)) for name, entry in result["inits"].items()}
-    for name, accuracy in PUBLISHED.items():
+    for name, accuracy in PUBLISHED_ACCURACIES.items():
         cells[name] += f" (published: {accuracy})"
     pairs = product(("np_nn", "geohot"), ("geohot", "pytorch"))
     rows = []
@@ -264,7 +269,7 @@ def make_recipes_table(result):
     """Return a Markdown table of the test accuracy and sizes of each trained recipe, beside the published numbers."""
     runs = result["accuracy"] | result["inits"]
     rows = []
-    for model, network in READERS.items():
+    for model, network in CLASSIFIERS.items():
         for recipe in network.recipes:
             options = parse_options("np", "--model", model, "--recipe", recipe)
             per_epoch = data.load(options.source).n_train // options.run.batch_size
@@ -279,7 +284,7 @@ def make_recipes_table(result):
             if names[1] in RUNS and RUNS[names[1]].command.endswith("--amp"):
                 command += " --amp"
             rows.append([f"`{command}`", *accuracies, *sizes])
-            published_accuracies = [PUBLISHED[name] for name in names if name in PUBLISHED]
+            published_accuracies = [PUBLISHED_ACCURACIES[name] for name in names if name in PUBLISHED_ACCURACIES]
             if published_accuracies:
                 rows.append([f"as {recipe} published it", *published_accuracies, *sizes])
     head = ["recipe", "NumPy", "PyTorch", "network", "batch size", "epochs", "steps", "highest learning rate"]
@@ -355,12 +360,13 @@ def make_published_comparison_table(result):
 
 def make_held_out_table(result):
     """Return a Markdown table of the runs that were compared on held-out images."""
-    rows = [[f"`python {name}`", f"{get_values(result['choices'][name])[0]:.4f}"] for name in CHOICES]
+    rows = [[f"`python {name}`", f"{get_values(result['choices'][name])[0]:.4f}"] for name in CHOICE_RUNS]
     return format_table(["options", "held-out accuracy"], rows)
 
 
-SECTIONS = {"accuracy": RUNS, "inits": INITS, "choices": CHOICES}  # of results.json: {section: {name: `PlannedRun`}}
-TABLES = (
+# The sections of results.json: {section: {name: `PlannedRun`}}.
+SECTIONS = {"accuracy": RUNS, "inits": INIT_RUNS, "choices": CHOICE_RUNS}
+TABLE_MAKERS = (
     make_default_runs_table,
     make_accuracy_table,
     make_recipes_table,
@@ -384,7 +390,7 @@ def main():
                     print(time.strftime("%H:%M"), name, "seed", seed, entry["runs"][seed], flush=True)
     content = load_results()
     with damage_guard():
-        tables = [table(content) for table in TABLES]
+        tables = [table(content) for table in TABLE_MAKERS]
     print(*tables, sep="\n\n")
 
 

@@ -23,10 +23,10 @@ with program.import_guard("requirements-np.txt"):
     from vit_np import Positions
 
 WIDTH = 64
-BATCH = 128
-STEPS = 1500
+BATCH_SIZE = 128
+N_STEPS = 1500
 LR = 0.005
-HEADS = 4
+N_HEADS = 4
 SEEDS = range(3)
 
 
@@ -75,20 +75,20 @@ def build_network(make_middle_layer, tokenizer_sizes, seed=0):
     return Network(layers, np.float32)
 
 
-BACK = {
+LOOK_BACK_LAYERS = {
     "a mean of all letters so far": lambda rng: CausalMean(rng, WIDTH),
-    "a mean whose weights the letters choose": lambda rng: CausalAttention(rng, WIDTH, HEADS),
+    "a mean whose weights the letters choose": lambda rng: CausalAttention(rng, WIDTH, N_HEADS),
 }
 
 
 def train_for_test_loss(model, dataset, options, seed=0):
     """Train a network, and return its loss of a letter on all test names."""
     optimizer = Optimizer(model.params, options)
-    for step in range(STEPS):
-        batch_indices = data.make_rng(seed, step).integers(dataset.n_train, size=BATCH)
+    for step in range(N_STEPS):
+        batch_indices = data.make_rng(seed, step).integers(dataset.n_train, size=BATCH_SIZE)
         x, y = data.encode(*dataset.get_train_examples_and_labels(batch_indices), options)
         _, dlogits = compute_loss(model.forward(x), y)
-        optimizer.step(model.params, model.backward(dlogits), LR * (1 - step / STEPS))
+        optimizer.step(model.params, model.backward(dlogits), LR * (1 - step / N_STEPS))
     x, y = data.encode(*dataset.get_test_examples_and_labels(slice(None)), options)
     return float(compute_loss(model.forward(x), y)[0])
 
@@ -106,7 +106,7 @@ def main():
     dataset = data.load("names")
     result = {"command": "python -m lab.steps", "losses": {}}
     result["counts"] = counts.measure_count_tables("names")["counts after each token"]["loss"]
-    for name, looks_back in BACK.items():
+    for name, looks_back in LOOK_BACK_LAYERS.items():
         start = time.time()
         result["losses"][name] = [
             train_for_test_loss(build_network(looks_back, options.source.tokenizer.sizes, seed), dataset, options, seed)

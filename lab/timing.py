@@ -12,9 +12,9 @@ import numpy as np
 
 from support.errors import UserError
 
-ROUNDS = 3
+N_ROUNDS = 3
 # The variables from which libraries read the number of threads. The last two are Apple's and JAX's.
-VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NPROC")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NPROC")
 
 
 def measure_step_seconds(min_steps, min_seconds, prepare_step, *arguments):
@@ -61,4 +61,4 @@ def subprocess_threads(n_threads):
 
     The libraries read the number from the environment.
     """
-    return mock.patch.dict(os.environ, dict.fromkeys(VARIABLES, str(n_threads)))
+    return mock.patch.dict(os.environ, dict.fromkeys(THREAD_VARIABLES, str(n_threads)))

@@ -29,9 +29,9 @@ with program.import_guard("requirements.txt"):
     from networks import NETWORKS, file_prefix, format_model_option
     from support import drawing
     from support.drawing import (
+        BLUE,
         INK,
-        TEST,
-        TRAIN,
+        RED,
         make_logarithmic,
         new_figure,
         plot_style,
@@ -46,12 +46,12 @@ with program.import_guard("requirements.txt"):
     from support.schedule import learning_rate, make_plan
     from support.threads import get_kept_array
 
-HELD = 1e-9  # the largest difference in float64 that counts as rounding
+ROUNDING_TOLERANCE = 1e-9  # the largest difference in float64 that counts as rounding
 # Options of the run, for networks whose default run would take an hour.
 PROVEN = {"resnet": "--steps 500", "llama": "--dataset shakespeare --lr 0.003 --steps 500"}
 # The sums before a network's ReLUs: {the array by hand: the layer in PyTorch whose output they are}. The proof counts
 # how many ReLUs are on in one and off in the other.
-SUMS = {"mlp": {"z1": "layer1"}}
+LAYERS_BY_SUM = {"mlp": {"z1": "layer1"}}
 
 
 class State(NamedTuple):
@@ -76,7 +76,9 @@ def iter_lockstep(options):
     by_hand = InNumPy(options)
     on_tape = InNumPy(with_changes(options, autograd=True))
     in_pytorch = InPyTorch(options)
-    disagreeing = make_relu_disagreement_counter(by_hand.network, in_pytorch.model, SUMS.get(options.run.model, {}))
+    disagreeing = make_relu_disagreement_counter(
+        by_hand.network, in_pytorch.model, LAYERS_BY_SUM.get(options.run.model, {})
+    )
     for step, (x, y) in enumerate(data.batches(dataset, options, 0, plan.steps)):
         batch = x, y, learning_rate(step, plan.steps, options)
         losses = [float(form.record_step(*batch)["loss"][""]) for form in (by_hand, on_tape, in_pytorch)]
@@ -90,7 +92,7 @@ def iter_lockstep(options):
 def make_relu_disagreement_counter(network, twin, layers_by_sum):
     """Return a function that counts the ReLUs that are on in only one of the two networks, for the last batch.
 
-    layers_by_sum: {the array by hand before a ReLU: the layer in PyTorch that computes it}, as in SUMS.
+    layers_by_sum: {the array by hand before a ReLU: the layer in PyTorch that computes it}, as in LAYERS_BY_SUM.
     """
     torch_sums = {}
 
@@ -143,7 +145,7 @@ def train_and_save_proof(model_name):
             for difference in (run["difference"], run["tape"])
         )
         differences[kind] = of_torch | {"tape": of_tape}
-        if kind == "float64" and not max(of_torch["largest"], of_tape["largest"]) < HELD:
+        if kind == "float64" and not max(of_torch["largest"], of_tape["largest"]) < ROUNDING_TOLERANCE:
             bound = format_rounded_up(max(of_torch["largest"], of_tape["largest"]))
             description = f"in {kind} a weight is up to {bound} from its twin"
             advice = f"`python main_np.py {format_model_option(model_name)}".rstrip() + " --prove` says where it begins"
@@ -161,16 +163,16 @@ def train_and_save_proof(model_name):
     results.save_result(name, result)
 
 
-ZOOM = 60  # the number of last steps whose losses are drawn
-TITLE = {"x": 0.015, "ha": "left", "fontsize": 15, "fontweight": "bold"}
-WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # behind text, so that no grid line crosses it
+N_LAST_STEPS = 60  # the number of last steps whose losses are drawn
+TITLE_STYLE = {"x": 0.015, "ha": "left", "fontsize": 15, "fontweight": "bold"}
+TEXT_BACKGROUND = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # behind text, so that no grid line crosses it
 
 
 @plot_style()
 def draw_banner(runs):
     """Draw a short form of the proof for the top of the README: a summary and the last losses."""
     figure = new_figure(7, 3.7)
-    figure.suptitle("By hand, by our own autograd, in PyTorch: the same run", **TITLE)
+    figure.suptitle("By hand, by our own autograd, in PyTorch: the same run", **TITLE_STYLE)
     show_losses(figure.add_subplot(), runs["float64"])
     return figure
 
@@ -182,7 +184,7 @@ def draw_proof(runs):
     runs: {"float64": what `measure_losses_and_differences` returns, "float32": the same}.
     """
     figure = new_figure(7, 7.4)
-    figure.suptitle("By hand, by our own autograd, in PyTorch: the same run", **TITLE)
+    figure.suptitle("By hand, by our own autograd, in PyTorch: the same run", **TITLE_STYLE)
     upper, lower = figure.subplots(2, 1, height_ratios=(4, 5))
     show_losses(upper, runs["float64"])
     show_differences(lower, runs)
@@ -192,7 +194,7 @@ def draw_proof(runs):
 def show_losses(axes, run):
     """Draw the losses of the last steps, three on top of each other. The title states how much the weights differ."""
     steps = np.arange(1, len(run["difference"]) + 1)
-    last_steps = slice(-ZOOM, None)
+    last_steps = slice(-N_LAST_STEPS, None)
     tape_bound = format_rounded_up(max(run["tape"]))
     on_tape = (
         f"no weight differs by more than {tape_bound}" if any(run["tape"]) else "every weight is equal to the last bit"
@@ -201,13 +203,13 @@ def show_losses(axes, run):
         f"After {len(steps):,} steps in float64, no weight differs from its twin in PyTorch by more than "
         f"{format_rounded_up(max(run['difference']))}. By our own autograd, {on_tape}."
     )
-    style_axes(axes, "", "loss of the batch", f"the last {min(ZOOM, len(steps))} steps")
+    style_axes(axes, "", "loss of the batch", f"the last {min(N_LAST_STEPS, len(steps))} steps")
     make_logarithmic(axes)
     axes.plot(
-        steps[last_steps], run["loss_np"][last_steps], color=TRAIN, alpha=0.35, linewidth=8, label="NumPy, by hand"
+        steps[last_steps], run["loss_np"][last_steps], color=BLUE, alpha=0.35, linewidth=8, label="NumPy, by hand"
     )
     axes.plot(steps[last_steps], run["loss_torch"][last_steps], color=INK, linewidth=1.2, label="PyTorch")
-    axes.plot(steps[last_steps], run["loss_tape"][last_steps], ".", color=TEST, markersize=8, label="our autograd")
+    axes.plot(steps[last_steps], run["loss_tape"][last_steps], ".", color=RED, markersize=8, label="our autograd")
     low = min(run["loss_np"][last_steps])
     high = max(run["loss_np"][last_steps])
     axes.set_ylim(low * (low / high) ** 0.1, high * (high / low) ** 0.4)  # leave room above for the legend
@@ -217,13 +219,13 @@ def show_losses(axes, run):
 
 def show_differences(axes, runs):
     """Draw the largest difference between a weight by hand and in PyTorch after every step, in both precisions."""
-    text_options = {"fontsize": 12, "textcoords": "offset points", "bbox": WHITE}
+    text_options = {"fontsize": 12, "textcoords": "offset points", "bbox": TEXT_BACKGROUND}
     steps = np.arange(1, len(runs["float64"]["difference"]) + 1)
     style_axes(axes, "", "difference", "steps")
     use_log_scale(axes.yaxis)
     axes.set_ylim(1e-18, 1e2)
     axes.set_xlim(-0.02 * len(steps), 1.02 * len(steps))
-    for dtype, color in (("float32", TEST), ("float64", TRAIN)):
+    for dtype, color in (("float32", RED), ("float64", BLUE)):
         difference = runs[dtype]["difference"]
         unit = np.finfo(dtype).eps / 2
         axes.plot(steps, np.where(difference > 0, difference, np.nan), color=color, linewidth=2.5)

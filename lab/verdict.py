@@ -21,21 +21,21 @@ with program.import_guard("requirements-np.txt"):
     import data
     from exercises.catalogue import BY_NAME
     from lab import film
-    from lab.figures import FRAME, GREY, GREYISH, FigurePage
+    from lab.figures import FRAME_GREY, GREY, LIGHT_GREY, FigurePage
     from lab.results import ROOT
     from loading.options import parse_options
     from mlp_np import MLP, softmax_cross_entropy
-    from support.drawing import INK, MONO, TEST, TRAIN, plot_style
+    from support.drawing import BLUE, INK, MONO, RED, plot_style
     from support.options import Parser
 
 EXERCISE = BY_NAME["dz1"]
-DOTS = "dz1 = ..."
-SLIP = "dz1 = da1 * z1"
-RIGHT = "dz1 = da1 * (z1 > 0)"
+STUB_LINE = "dz1 = ..."
+WRONG_LINE = "dz1 = da1 * z1"
+RIGHT_LINE = "dz1 = da1 * (z1 > 0)"
 HEIGHT = 450
-UNITS = 4
-WIDE = 0.602  # the width of a letter of code, relative to the font size
-TIMES = {"said": 4500, "passed": 3500, "digit": 5000, "asked": 2200, "key": 130}  # milliseconds
+N_UNITS = 4
+LETTER_WIDTH = 0.602  # of code, relative to the font size
+FRAME_MILLISECONDS = {"said": 4500, "passed": 3500, "digit": 5000, "asked": 2200, "key": 130}
 
 
 def iter_practice_outputs(code_lines):
@@ -43,7 +43,7 @@ def iter_practice_outputs(code_lines):
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "practice.py", EXERCISE.name, "--folder", folder, "--seed", "0"]
         for line in code_lines:
-            Path(folder, f"{EXERCISE.name}.py").write_text(EXERCISE.stub.replace(DOTS, line), encoding="utf-8")
+            Path(folder, f"{EXERCISE.name}.py").write_text(EXERCISE.stub.replace(STUB_LINE, line), encoding="utf-8")
             process = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True, encoding="utf-8")
             yield process.stdout
 
@@ -75,13 +75,14 @@ def draw_scene_image(line, verdict=None, is_passed=False):
     large = {"size": 25, "ha": "left"}
     page.draw_text((26, 38, "You know da1. Find dz1."), weight="bold", size=30, ha="left")
     page.draw_text((26, 88, "The ReLU: a1 = max(z1, 0)"), color=GREY, **large)
-    page.draw_box(26, 122, 748, 88, fill=GREYISH, edge=FRAME)
+    page.draw_box(26, 122, 748, 88, fill=LIGHT_GREY, edge=FRAME_GREY)
     page.draw_text((50, 166, line), size=38, ha="left", family=MONO)
     if not verdict:
-        page.draw_box(54 + WIDE * 38 * len(line), 142, 3, 48, fill=INK, edge=INK, line=0, corner=0)  # the cursor
+        cursor_x = 54 + LETTER_WIDTH * 38 * len(line)
+        page.draw_box(cursor_x, 142, 3, 48, fill=INK, edge=INK, line=0, corner=0)
     else:
         page.draw_text((26, 250, "$ python practice.py"), color=GREY, family=MONO, **large)
-        color = TRAIN if is_passed else TEST
+        color = BLUE if is_passed else RED
         page.draw_text((26, 306, verdict.first_sentence), weight="bold", color=color, size=30, ha="left")
         page.draw_text((26, 358, textwrap.fill(verdict.rest, 50)), size=29, ha="left")
     return film.render_page_as_image(page)
@@ -109,9 +110,9 @@ def draw_network_image(values):
     for unit, array in enumerate(values.W1.T):
         x = 262 + 132 * unit
         is_on = values.z1[unit] > 0
-        color = TRAIN if is_on else GREY
+        color = BLUE if is_on else GREY
         film.draw_weights(page, array, x, 104, 116, 0.5 * np.abs(values.W1).max())
-        page.draw_box(x, 104, 116, 116, fill="none", edge=TRAIN if is_on else FRAME, line=4, corner=0)
+        page.draw_box(x, 104, 116, 116, fill="none", edge=BLUE if is_on else FRAME_GREY, line=4, corner=0)
         page.draw_text((x + 58, 240, "on" if is_on else "off"), size=22, color=color)
         for row, value in enumerate((values.z1[unit], values.da1[unit], values.dz1[unit])):
             number = f"{value + 0:.2f}".replace("-", "−")  # + 0, because a mask makes −0 of a negative number
@@ -122,8 +123,8 @@ def draw_network_image(values):
 
 
 def compute_unit_values():
-    """Return the `UnitValues` of the first UNITS hidden units."""
-    options = parse_options("np", *film.OPTIONS)
+    """Return the `UnitValues` of the first N_UNITS hidden units."""
+    options = parse_options("np", *film.RUN_OPTIONS)
     dataset = data.load()
     *_, last_state = film.iter_states(options, dataset)
     model = MLP(options.run.hidden, dtype=np.float64)
@@ -133,23 +134,23 @@ def compute_unit_values():
     logits = model.forward(data.scale_pixels(image[np.newaxis], options))
     _, dlogits = softmax_cross_entropy(logits, dataset.test_labels[index : index + 1])
     model.backward(dlogits)
-    units = slice(UNITS)
+    units = slice(N_UNITS)
     return UnitValues(image, model.params["W1"][:, units], model.z1[0, units], model.da1[0, units], model.dz1[0, units])
 
 
 def main():
     Parser(description=__doc__).parse_args()
-    failed_verdict, passed_verdict = map(extract_verdict_text, iter_practice_outputs((SLIP, RIGHT)))
-    frames = [(draw_scene_image(SLIP, failed_verdict), TIMES["said"])]
-    for end in range(len("dz1 = da1 * "), len(RIGHT) + 1):
-        frames.append((draw_scene_image(RIGHT[:end]), TIMES["key"]))
+    failed_verdict, passed_verdict = map(extract_verdict_text, iter_practice_outputs((WRONG_LINE, RIGHT_LINE)))
+    frames = [(draw_scene_image(WRONG_LINE, failed_verdict), FRAME_MILLISECONDS["said"])]
+    for end in range(len("dz1 = da1 * "), len(RIGHT_LINE) + 1):
+        frames.append((draw_scene_image(RIGHT_LINE[:end]), FRAME_MILLISECONDS["key"]))
     frames += [
-        (draw_scene_image(RIGHT, passed_verdict, is_passed=True), TIMES["passed"]),
-        (draw_network_image(compute_unit_values()), TIMES["digit"]),
+        (draw_scene_image(RIGHT_LINE, passed_verdict, is_passed=True), FRAME_MILLISECONDS["passed"]),
+        (draw_network_image(compute_unit_values()), FRAME_MILLISECONDS["digit"]),
     ]
-    frames.append((draw_scene_image(DOTS), TIMES["asked"]))
-    for end in range(len("dz1 = "), len(SLIP) + 1):
-        frames.append((draw_scene_image(SLIP[:end]), TIMES["key"]))
+    frames.append((draw_scene_image(STUB_LINE), FRAME_MILLISECONDS["asked"]))
+    for end in range(len("dz1 = "), len(WRONG_LINE) + 1):
+        frames.append((draw_scene_image(WRONG_LINE[:end]), FRAME_MILLISECONDS["key"]))
     film.save_film(*zip(*frames, strict=True), ROOT / "png" / "verdict.gif")
 
 

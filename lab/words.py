@@ -20,8 +20,8 @@ with program.import_guard("requirements-np.txt"):
     from support.files import atomic_write
     from support.options import Parser
 
-WORDS = 128
-IMAGES = 30_000
+N_WORDS = 128
+N_IMAGES = 30_000
 
 
 def find_words(images, n_words):
@@ -36,8 +36,12 @@ def find_words(images, n_words):
 
 def cut_patches_with_ink(images):
     """Return the patches with ink of images (B, 28, 28) uint8, as an array (N, 16)."""
-    side = images.shape[1] // texts.PATCH
-    patches = images.reshape(-1, side, texts.PATCH, side, texts.PATCH).swapaxes(2, 3).reshape(-1, texts.PATCH**2)
+    side = images.shape[1] // texts.PATCH_SIDE
+    patches = (
+        images.reshape(-1, side, texts.PATCH_SIDE, side, texts.PATCH_SIDE)
+        .swapaxes(2, 3)
+        .reshape(-1, texts.PATCH_SIDE**2)
+    )
     return patches[patches.any(axis=1)]
 
 
@@ -78,17 +82,17 @@ def k_means(patches, vocabulary, max_rounds=300):
 
 def encode_idx(words):
     """Return the patches (V, 16) as the bytes of an IDX file, which support.pictures.parse_idx reads."""
-    shape = (len(words), texts.PATCH, texts.PATCH)
+    shape = (len(words), texts.PATCH_SIDE, texts.PATCH_SIDE)
     return struct.pack(">4B3I", 0, 0, 8, 3, *shape) + words.tobytes()
 
 
 def main():
     Parser(description=__doc__).parse_args()
-    content = encode_idx(find_words(data.load("mnist").train_images[:IMAGES], WORDS))
-    path = texts.WORDS
+    content = encode_idx(find_words(data.load("mnist").train_images[:N_IMAGES], N_WORDS))
+    path = texts.WORDS_FILE
     with atomic_write(path) as file:
         file.write(content)
-    print(f"{path}: {WORDS} words, SHA-256 {hashlib.sha256(content).hexdigest()}")
+    print(f"{path}: {N_WORDS} words, SHA-256 {hashlib.sha256(content).hexdigest()}")
 
 
 if __name__ == "__main__":

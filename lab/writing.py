@@ -26,23 +26,23 @@ with program.import_guard("requirements-np.txt"):
     from mlp_np import softmax
     from networks import NETWORKS
     from support import texts
-    from support.drawing import INK, TEST, TRAIN, new_figure, plot_style, style_axes
+    from support.drawing import BLUE, INK, RED, new_figure, plot_style, style_axes
     from support.files import atomic_write
     from support.options import Parser
     from write import generate_digits, generate_names
 
 SEEDS = range(3)
 TEMPERATURES = (1, 0.8, 0.6, 0.3, 0.2, 0.1, 0)
-EACH = 200  # images of each digit
+IMAGES_PER_DIGIT = 200
 NAME_SEEDS = range(3)
-NAMES = 2000
+N_NAMES = 2000
 NAME_TEMPERATURES = (1, 0.8, 0.5)
 TEXT_SEEDS = {"texts": range(3), "best": range(3)}  # of each recipe for texts
-AT = 0.8  # the temperature of write.py
-SHOWN = 2, (0, 0.5, 1, 2)  # which digit png/temperatures.png shows, and at which temperatures
-FOLDER = results.ROOT / "learning_curves" / "others"
-WRITER = next(model for model, network in NETWORKS.items() if network.writes)
-ASKED = np.arange(10).repeat(EACH)
+DEFAULT_TEMPERATURE = 0.8  # the temperature of write.py
+SHOWN_DIGIT_AND_TEMPERATURES = 2, (0, 0.5, 1, 2)  # which digit png/temperatures.png shows, and at which temperatures
+RUNS_FOLDER = results.ROOT / "learning_curves" / "others"
+WRITER_MODEL = next(model for model, network in NETWORKS.items() if network.writes)
+REQUESTED_DIGITS = np.arange(10).repeat(IMAGES_PER_DIGIT)
 
 
 class TrainedRun(NamedTuple):
@@ -56,7 +56,7 @@ class TrainedRun(NamedTuple):
 def load_or_train_run(options_text):
     """Return the `TrainedRun` with these options, as text. It is trained first or, if it was stopped, continued."""
     options = loading.options.parse_options("np", *options_text.split())
-    folder = FOLDER / f"{options.name}_{options.run.recipe}_{options.run.seed}"
+    folder = RUNS_FOLDER / f"{options.name}_{options.run.recipe}_{options.run.seed}"
     checkpoint = folder / f"checkpoint_{options.name}.npz"
     history = folder / f"history_{options.name}.json"
     results.run_program(
@@ -112,14 +112,16 @@ def measure_digits(writer, classifier, train_images):
     without ink; "nearest" is what `summarise_nearest_distances` returns.
     """
     model = writer.model
-    images_at = {t: generate_digits(model, writer.options, ASKED, t, np.random.default_rng(0)) for t in TEMPERATURES}
+    images_at = {
+        t: generate_digits(model, writer.options, REQUESTED_DIGITS, t, np.random.default_rng(0)) for t in TEMPERATURES
+    }
     read_fractions = {}
     blank_fractions = {}
     for t, images in images_at.items():
         has_ink = images.any(axis=(1, 2))
-        read_fractions[str(t)] = float(((classify_digits(images, classifier) == ASKED) & has_ink).mean())
+        read_fractions[str(t)] = float(((classify_digits(images, classifier) == REQUESTED_DIGITS) & has_ink).mean())
         blank_fractions[str(t)] = float(1 - has_ink.mean())
-    nearest = summarise_nearest_distances(images_at[AT], train_images)
+    nearest = summarise_nearest_distances(images_at[DEFAULT_TEMPERATURE], train_images)
     return {"read": read_fractions, "blank": blank_fractions, "nearest": nearest}
 
 
@@ -128,7 +130,7 @@ def measure_known_names(writer):
     known_names = {*texts.decode_names(data.load(writer.options.source).train_tokens)}
     fractions = {}
     for t in NAME_TEMPERATURES:
-        names = generate_names(writer.model, writer.options, "", NAMES, t, np.random.default_rng(0))
+        names = generate_names(writer.model, writer.options, "", N_NAMES, t, np.random.default_rng(0))
         fractions[str(t)] = float(np.mean([name in known_names for name in names]))
     return fractions
 
@@ -136,7 +138,7 @@ def measure_known_names(writer):
 def measure_real_digits(classifier, dataset, train_images):
     """Return the same numbers for test digits, which a perfect network would reach: see `measure_digits`."""
     word_images = round_to_words(dataset.test_images)
-    some_images = word_images[:: len(word_images) // len(ASKED)]
+    some_images = word_images[:: len(word_images) // len(REQUESTED_DIGITS)]
     return {
         "read": float((classify_digits(word_images, classifier) == dataset.test_labels).mean()),
         "read as they are": float((classify_digits(dataset.test_images, classifier) == dataset.test_labels).mean()),
@@ -262,9 +264,9 @@ def draw_temperature_curve(result):
     axes.annotate("test digits in these words, read right", (0.5, result["real"]["read"]), (0, 5),
                   textcoords="offset points", ha="center", color=INK)  # fmt: skip
     shares = np.array([[run["read"][str(t)] for t in TEMPERATURES] for run in result["runs"].values()])
-    axes.plot(TEMPERATURES, shares.mean(axis=0), color=TRAIN, linewidth=2.5)
+    axes.plot(TEMPERATURES, shares.mean(axis=0), color=BLUE, linewidth=2.5)
     for seed_shares in shares:
-        axes.plot(TEMPERATURES, seed_shares, "o", color=TEST, alpha=0.7, markersize=5)
+        axes.plot(TEMPERATURES, seed_shares, "o", color=RED, alpha=0.7, markersize=5)
     return figure
 
 
@@ -273,7 +275,7 @@ def draw_patches(words):
     """The 128 words: patches of 4 × 4 pixels, from no ink to much"""
     page = figures.FigurePage(440, draw_patches.__doc__)
     for word, pixels in enumerate(words):
-        page.draw_pixels(pixels.reshape(texts.PATCH, -1), 26 + 47 * (word % 16), 62 + 47 * (word // 16), 40)
+        page.draw_pixels(pixels.reshape(texts.PATCH_SIDE, -1), 26 + 47 * (word % 16), 62 + 47 * (word // 16), 40)
     return page.figure
 
 
@@ -289,9 +291,9 @@ def draw_and_save_pictures(writer, train_images):
     def generate(digits, temperature):
         return generate_digits(writer.model, writer.options, digits, temperature, np.random.default_rng(0))
 
-    images = generate(np.arange(10).repeat(5), AT).reshape(10, 5, 28, 28).swapaxes(0, 1)
+    images = generate(np.arange(10).repeat(5), DEFAULT_TEMPERATURE).reshape(10, 5, 28, 28).swapaxes(0, 1)
     rest = images[3:].reshape(-1, 28, 28)
-    digit, temperatures = SHOWN
+    digit, temperatures = SHOWN_DIGIT_AND_TEMPERATURES
     rows = {t: generate([digit] * 10, t) for t in temperatures}
     for name, figure in {
         "written": draw_digits(images[:3]),
@@ -310,18 +312,18 @@ def train_and_save_digit_runs():
     for seed in map(str, SEEDS):
         result = results.load_results().get("writing", {"command": "python -m lab.writing", "runs": {}})
         if seed not in result["runs"]:
-            writer = load_or_train_run(f"--model {WRITER} --seed {seed}")
+            writer = load_or_train_run(f"--model {WRITER_MODEL} --seed {seed}")
             metrics = get_last_test_metrics(writer.history) | measure_digits(writer, classifier, train_images)
             result["real"] = measure_real_digits(classifier, dataset, train_images)
             result["runs"][seed] = metrics | {"machine": writer.history["machine"]}
             results.save_result("writing", result)
             print(time.strftime("%H:%M"), "seed", seed, result["runs"][seed], flush=True)
-    first_run = load_or_train_run(f"--model {WRITER} --seed {SEEDS[0]}")
+    first_run = load_or_train_run(f"--model {WRITER_MODEL} --seed {SEEDS[0]}")
     draw_and_save_pictures(first_run, train_images)
     figures.save_figure(
         draw_temperature_curve(results.load_results()["writing"]), results.ROOT / "png" / "temperature.png"
     )
-    save_as_float16(first_run.model, results.ROOT / "page" / f"{WRITER}.npz")
+    save_as_float16(first_run.model, results.ROOT / "page" / f"{WRITER_MODEL}.npz")
 
 
 def train_and_save_name_runs():
@@ -329,12 +331,12 @@ def train_and_save_name_runs():
     for seed in map(str, NAME_SEEDS):
         result = results.load_results().get("names", {"command": "python -m lab.writing", "runs": {}})
         if seed not in result["runs"]:
-            writer = load_or_train_run(f"--model {WRITER} --recipe names --seed {seed}")
+            writer = load_or_train_run(f"--model {WRITER_MODEL} --recipe names --seed {seed}")
             metrics = get_last_test_metrics(writer.history) | {"in the list": measure_known_names(writer)}
             result["runs"][seed] = metrics | {"machine": writer.history["machine"]}
             results.save_result("names", result)
             print(time.strftime("%H:%M"), "names, seed", seed, result["runs"][seed], flush=True)
-    first_run = load_or_train_run(f"--model {WRITER} --recipe names --seed {NAME_SEEDS[0]}")
+    first_run = load_or_train_run(f"--model {WRITER_MODEL} --recipe names --seed {NAME_SEEDS[0]}")
     save_as_float16(first_run.model, results.ROOT / "page" / "names.npz")
 
 
@@ -345,7 +347,7 @@ def train_and_save_text_runs():
             result = results.load_results().get("texts", {"command": "python -m lab.writing", "runs": {}})
             runs = result["runs"].setdefault(recipe, {})
             if seed not in runs:
-                writer = load_or_train_run(f"--model {WRITER} --recipe {recipe} --seed {seed}")
+                writer = load_or_train_run(f"--model {WRITER_MODEL} --recipe {recipe} --seed {seed}")
                 losses = compute_test_letter_losses(writer.model, writer.options)
                 losses_by_frequency = counts.compare_losses_by_frequency(writer.options.source, losses)
                 runs[seed] = get_last_test_metrics(writer.history) | {
@@ -354,7 +356,7 @@ def train_and_save_text_runs():
                 }
                 results.save_result("texts", result)
                 print(time.strftime("%H:%M"), recipe, "seed", seed, runs[seed], flush=True)
-    first_run = load_or_train_run(f"--model {WRITER} --recipe texts --seed {TEXT_SEEDS['texts'][0]}")
+    first_run = load_or_train_run(f"--model {WRITER_MODEL} --recipe texts --seed {TEXT_SEEDS['texts'][0]}")
     save_as_float16(first_run.model, results.ROOT / "page" / "text.npz")
 
 

@@ -12,7 +12,7 @@ from networks import NETWORKS, format_model_option
 from support.checkpoint import load_options_and_facts
 from support.errors import UserError
 
-FOLDER = Path("learning_curves")  # the default of --out, where runs save their networks
+DEFAULT_FOLDER = Path("learning_curves")  # the default of --out, where runs save their networks
 
 
 class TrainedNetwork(NamedTuple):
@@ -57,7 +57,7 @@ def find_newest(writes, prompt=None):
         wanted_dataset = next(name for name, source in SOURCES.items() if source.tokenizer.fits_kind(prompt))
         kind = SOURCES[wanted_dataset].singular_noun
     unknown = []
-    for path in sorted(FOLDER.glob("checkpoint_*.npz"), key=lambda path: path.stat().st_mtime, reverse=True):
+    for path in sorted(DEFAULT_FOLDER.glob("checkpoint_*.npz"), key=lambda path: path.stat().st_mtime, reverse=True):
         options, facts = load_options_and_facts(path)
         if options.get("start"):
             continue
@@ -79,7 +79,7 @@ def find_newest(writes, prompt=None):
     command = f"python main_np.py {format_model_option(model)}".rstrip()
     if wanted_dataset != next(iter(SOURCES)):
         command += f" --dataset {wanted_dataset}"
-    problem = f"no trained network that {describe_kind(writes, kind)} in {FOLDER}"
+    problem = f"no trained network that {describe_kind(writes, kind)} in {DEFAULT_FOLDER}"
     raise UserError(f"{problem}: run `{command}` first, or give --weights FILE")
 
 
@@ -91,7 +91,7 @@ def compute_logits(model, options, images):
 
 def add_weights_option(parser, writes=False):
     """Add the option --weights, the `path` of `load_network`, to a parser. writes: as in `load_network`."""
-    help_text = f"the checkpoint of a network that {describe_kind(writes)} (default: the newest in {FOLDER})"
+    help_text = f"the checkpoint of a network that {describe_kind(writes)} (default: the newest in {DEFAULT_FOLDER})"
     help_text += ", or the GGUF file of a published model" if writes else ""
     parser.add_argument("--weights", metavar="FILE", help=help_text)
 

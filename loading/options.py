@@ -164,16 +164,16 @@ def make_parser(framework, argv, description, preset, saved_options, base_model)
             "recipe": option(recipe_help, choices=[*network.recipes]),
         }
         | network.options
-        | (tables.WHAT_IT_KNOWS if network.gguf else {})
+        | (tables.BASE_MODEL_OPTIONS if network.gguf else {})
         | tables.define_run_options(SOURCES),
         "how to train": tables.define_training_options(OPTIMIZERS),
-        "whether it is right": tables.WHETHER_IT_IS_RIGHT,
-        "where it goes": tables.WHERE_IT_GOES,
+        "whether it is right": tables.CHECK_OPTIONS,
+        "where it goes": tables.OUTPUT_OPTIONS,
     }
     groups |= (
-        {"who finds the derivatives": tables.OF_NUMPY}
+        {"who finds the derivatives": tables.NUMPY_OPTIONS}
         if framework == "np"
-        else {"what only PyTorch can do": tables.OF_PYTORCH}
+        else {"what only PyTorch can do": tables.PYTORCH_OPTIONS}
     )
 
     defaults = {"model": preset.model, "recipe": preset.recipe_name}
@@ -182,7 +182,7 @@ def make_parser(framework, argv, description, preset, saved_options, base_model)
         defaults["out"] = str(Path(resumed_path).parent)
     defaults |= preset.recipe | saved_options | (base_model.decides if base_model else {})
     parser = Parser(description=description)
-    parser.set_defaults(**{name: settings["default"] for name, settings in tables.OF_A_CALL.items()})
+    parser.set_defaults(**{name: settings["default"] for name, settings in tables.CALL_OPTIONS.items()})
     for heading, table in groups.items():
         group = parser.add_argument_group(heading)
         for name, settings in table.items():
@@ -227,8 +227,8 @@ def make_options(arguments, framework, facts, base_model):
     if base_model:
         read_as |= {"byte_pairs": base_model.byte_pairs, "cut_by": base_model.sha256}
     source = SOURCES.get_source_with_facts(arguments.dataset, **(facts or {}) | read_as)
-    call = {name: value for name, value in vars(arguments).items() if name in tables.OF_A_CALL}
-    run = {name: value for name, value in vars(arguments).items() if name not in tables.OF_A_CALL}
+    call = {name: value for name, value in vars(arguments).items() if name in tables.CALL_OPTIONS}
+    run = {name: value for name, value in vars(arguments).items() if name not in tables.CALL_OPTIONS}
     name = file_prefix(arguments.model) + ("lora_" if base_model else source.prefix) + framework
     network = NETWORKS[arguments.model]
     return Options(Namespace(**run), Namespace(**call), network, optimizer, source, base_model, framework, name)

@@ -32,40 +32,46 @@ with program.import_guard("requirements-np.txt"):
     from support.options import Parser
 
 ROOT = Path(__file__).resolve().parent.parent
-TEMPLATE = FOLDER / "template.html"
-MAX_BYTES = 1_750_000  # of the page: the size of a photograph
-OUT = FOLDER / "index.html"
-DATA = FOLDER / "data.npz"  # its network and its images
+TEMPLATE_FILE = FOLDER / "template.html"
+MAX_PAGE_BYTES = 1_750_000  # the size of a photograph
+DEFAULT_OUT = FOLDER / "index.html"
+DATA_FILE = FOLDER / "data.npz"  # its network and its images
 # A digit's empty score, shown until the network is loaded, in the form of page/chain.jsx, for page/flow.js to draw on.
 EMPTY_SCORE = (
     '<div class="score"><span class="share"></span><b>{}</b><span class="logit"></span>'
     '<div class="pull off"></div></div>'
 )
-FUNCTIONS = {f.__name__: f for f in (MLP.forward, softmax_cross_entropy, MLP.backward)}  # whose lines the page shows
+SHOWN_FUNCTIONS = {f.__name__: f for f in (MLP.forward, softmax_cross_entropy, MLP.backward)}
 # {name in page/stages.js: how the lines that compute it begin}.
-NAMES = ("x", "z1", "a1", "loss", "dW2", "db2", "da1", "dz1", "dW1", "db1")
-COMPUTED = {name: rf"(self\.)?{name} [+]?= " for name in NAMES}
-COMPUTED |= {"logits": r"return self\.a1", "p": "(shifted|exp|total|dlogits) = ", "dlogits": r"dlogits(\[| /=)"}
+ASSIGNED_NAMES = ("x", "z1", "a1", "loss", "dW2", "db2", "da1", "dz1", "dW1", "db1")
+ASSIGNMENT_PATTERNS = {name: rf"(self\.)?{name} [+]?= " for name in ASSIGNED_NAMES}
+ASSIGNMENT_PATTERNS |= {
+    "logits": r"return self\.a1",
+    "p": "(shifted|exp|total|dlogits) = ",
+    "dlogits": r"dlogits(\[| /=)",
+}
 
 
 def main(argv=None):
     parser = Parser(prog="python -m page.build", description=__doc__)
     parser.add_argument("--weights", metavar="FILE", help="an MLP's checkpoint (default: the network of page/data.npz)")
-    parser.add_argument("--out", metavar="FILE", default=str(OUT), help="where to write (default: page/index.html)")
+    parser.add_argument(
+        "--out", metavar="FILE", default=str(DEFAULT_OUT), help="where to write (default: page/index.html)"
+    )
     arguments = parser.parse_args(argv)
     check_output("--out", arguments.out, ".html", FOLDER / "template.html", arguments.weights)
     check_writable(arguments.out)
     arrays = (
         data_file.make_page_arrays(*load_mlp_run(arguments.weights))
         if arguments.weights
-        else data_file.load_arrays(DATA)
+        else data_file.load_arrays(DATA_FILE)
     )
     page = make_single_file(arrays).encode()
-    if len(page) > MAX_BYTES:
+    if len(page) > MAX_PAGE_BYTES:
         advice = ": train with fewer --hidden units (512 fit)" if arguments.weights else ""
-        raise UserError(f"the page would have {len(page):,} bytes, more than {MAX_BYTES:,}{advice}")
-    if arguments.weights and Path(arguments.out).resolve() == OUT:
-        with atomic_write(DATA) as file:
+        raise UserError(f"the page would have {len(page):,} bytes, more than {MAX_PAGE_BYTES:,}{advice}")
+    if arguments.weights and Path(arguments.out).resolve() == DEFAULT_OUT:
+        with atomic_write(DATA_FILE) as file:
             np.savez_compressed(file, **arrays)
     with atomic_write(arguments.out) as file:
         file.write(page)
@@ -77,7 +83,7 @@ def make_single_file(arrays):
     page_data = data_file.make_facts(arrays)
     for name, pack in data_file.make_packs(arrays).items():
         page_data[name] = {"packed": base64.b64encode(compress_gzip(pack)).decode()}
-    return fill_template(TEMPLATE.read_text(encoding="utf-8"), page_data)
+    return fill_template(TEMPLATE_FILE.read_text(encoding="utf-8"), page_data)
 
 
 def compress_gzip(content):
@@ -111,8 +117,8 @@ def fill_template(template, page_data, attributes="", navigation="", from_site=F
     holes["policy"] = make_policy(bundle_scripts(), style, from_site)
     holes["known"] = json.dumps(page_data).replace("<", "\\u003c")
     holes["scores"] = "".join(map(EMPTY_SCORE.format, range(10)))
-    holes["code"] = "".join(map(render_computing_lines, FUNCTIONS))
-    for name, function in FUNCTIONS.items():  # their first line, and the last one before `return`
+    holes["code"] = "".join(map(render_computing_lines, SHOWN_FUNCTIONS))
+    for name, function in SHOWN_FUNCTIONS.items():  # their first line, and the last one before `return`
         source, first_line = inspect.getsourcelines(function)
         holes |= {f"{name}_first": str(first_line), f"{name}_last": str(first_line + len(source) - 2)}
     template = template.replace('href="../', 'target="_blank" rel="noopener" href="../')  # keep this tab
@@ -141,9 +147,9 @@ def compute_sri(content):
 def render_computing_lines(function_name):
     """Return HTML with the lines of a function that compute something, each with the name of its result."""
     items = []
-    for line in inspect.getsource(FUNCTIONS[function_name]).splitlines()[1:]:
+    for line in inspect.getsource(SHOWN_FUNCTIONS[function_name]).splitlines()[1:]:
         statement = line.partition("  #")[0].strip()
-        for name, start in COMPUTED.items():
+        for name, start in ASSIGNMENT_PATTERNS.items():
             if re.match(start, statement):
                 items.append(f'<div role="option" data-stage="{name}"><code>{html.escape(statement)}</code></div>')
     return (

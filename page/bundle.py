@@ -13,8 +13,8 @@ from support.errors import UserError
 
 FOLDER = Path(__file__).resolve().parent
 MODULES = FOLDER / "node_modules"
-TOOLS = {"@biomejs", "axe-core", "esbuild", "@esbuild", "temml"}  # packages that are not in any page
-OPTIONS = (
+TOOL_PACKAGES = {"@biomejs", "axe-core", "esbuild", "@esbuild", "temml"}  # packages that are not in any page
+ESBUILD_OPTIONS = (
     "--bundle", "--target=es2022", "--jsx=automatic", "--jsx-import-source=preact", "--legal-comments=none",
     "--log-level=error",
 )  # fmt: skip
@@ -66,7 +66,7 @@ def bundle_with_esbuild(*options):
     Return the text, or "" with --outdir=... among `options`.
     """
     install_npm_packages()
-    return run_tool(MODULES / ".bin" / "esbuild", *options, *OPTIONS)
+    return run_tool(MODULES / ".bin" / "esbuild", *options, *ESBUILD_OPTIONS)
 
 
 def iter_licences(name_part=""):
@@ -76,5 +76,5 @@ def iter_licences(name_part=""):
         if name_part in path.stem:
             yield path.stem, path.read_text(encoding="utf-8")
     for path in sorted(MODULES.glob("**/LICENSE*")):
-        if not TOOLS & set(path.parts) and name_part in str(path.relative_to(MODULES).parent):
+        if not TOOL_PACKAGES & set(path.parts) and name_part in str(path.relative_to(MODULES).parent):
             yield "-".join(path.relative_to(MODULES).parent.parts), path.read_text(encoding="utf-8")

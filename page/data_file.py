@@ -21,13 +21,13 @@ from support.errors import UserError
 from support.options import test_set_name
 
 # The test images to choose from
-READ = 50  # the first ones,
-MISREAD = 10  # followed by the first that the network misreads
+N_FIRST_IMAGES = 50
+N_MISREAD_IMAGES = 10  # the first of the others that the network misreads
 # The number of images that a new network learns from, and of those that test it. These numbers, and the page's initial
 # settings, were chosen on held-out training images: 1,000 are enough for 85 %, and 1,500 leave some margin.
-TRAINING = 1500
-TESTING = 500
-LARGEST = {"W1": 127, "b1": 32767, "W2": 32767, "b2": 32767}  # the largest integer that stands for a weight
+N_TRAIN = 1500
+N_TEST = 500
+MAX_INTEGERS = {"W1": 127, "b1": 32767, "W2": 32767, "b2": 32767}  # the largest integer that stands for a weight
 
 
 def make_page_arrays(model, options, history):
@@ -38,7 +38,7 @@ def make_page_arrays(model, options, history):
     dataset = data.load(options.source)
     arrays = {}
     for name, p in model.params.items():
-        arrays[name], arrays[f"{name}_scale"] = quantize(p, LARGEST[name])
+        arrays[name], arrays[f"{name}_scale"] = quantize(p, MAX_INTEGERS[name])
     model.params = unpack_weights(arrays)
     x = data.scale_pixels(dataset.test_images, options).astype(np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -48,7 +48,7 @@ def make_page_arrays(model, options, history):
     p = softmax(logits)
     is_right = p.argmax(axis=1) == dataset.test_labels
     misread = np.flatnonzero(~is_right)
-    numbers = np.array([*range(READ), *misread[misread >= READ][:MISREAD]])
+    numbers = np.array([*range(N_FIRST_IMAGES), *misread[misread >= N_FIRST_IMAGES][:N_MISREAD_IMAGES]])
     labels = dataset.test_labels[numbers]
     belief = p[numbers, labels] + is_right[numbers]  # the probability of the true digit, plus 1 if it is read right
     facts = {
@@ -63,10 +63,10 @@ def make_page_arrays(model, options, history):
         "test_numbers": numbers,
         "test_images": dataset.test_images[numbers],
         "test_labels": labels,
-        "training_images": dataset.train_images[:TRAINING],
-        "training_labels": dataset.train_labels[:TRAINING],
-        "testing_images": dataset.test_images[:TESTING],
-        "testing_labels": dataset.test_labels[:TESTING],
+        "training_images": dataset.train_images[:N_TRAIN],
+        "training_labels": dataset.train_labels[:N_TRAIN],
+        "testing_images": dataset.test_images[:N_TEST],
+        "testing_labels": dataset.test_labels[:N_TEST],
     }
     return {"facts": np.array(json.dumps(facts))} | arrays | images
 
@@ -97,7 +97,9 @@ def quantize(array, largest):
 
 def unpack_weights(arrays):
     """Return {name: float32 array} of the weights in a data file, computed as the page computes them."""
-    return {name: (arrays[name] * arrays[f"{name}_scale"].astype(np.float64)).astype(np.float32) for name in LARGEST}
+    return {
+        name: (arrays[name] * arrays[f"{name}_scale"].astype(np.float64)).astype(np.float32) for name in MAX_INTEGERS
+    }
 
 
 def build_mlp(quantised_arrays):
@@ -157,7 +159,7 @@ def make_packs(arrays):
     "network" has the weights and the images to choose from, "images" those to learn from. Numbers of 4 bytes come
     first, then those of 2, then those of 1, so that a script can read them without copying.
     """
-    scales = [arrays[f"{name}_scale"] for name in LARGEST]
+    scales = [arrays[f"{name}_scale"] for name in MAX_INTEGERS]
     network = [*scales, arrays["b1"], arrays["W2"], arrays["b2"], arrays["W1"], arrays["test_images"]]
     images = [arrays["training_images"], arrays["testing_images"]]
     return {

@@ -25,7 +25,7 @@ from data import SOURCES, scale_pixels
 from desk import archives, classroom
 from desk.work import Work, digest
 from exercises import digits, network, own, prove
-from exercises.catalogue import BY_NAME, OURS
+from exercises.catalogue import BY_NAME, CATALOGUE
 from exercises.words import explain_error_in_file, open_learner_module
 from gpt_np import GPT, sample
 from marker import compare, marking, runner
@@ -40,16 +40,16 @@ from support.texts import LETTERS, decode_names, encode_names
 
 MNIST = SOURCES["mnist"].with_facts(mean_and_std=(0.1307, 0.3081))  # browsers lack the images to compute them
 NAMES = SOURCES["names"]
-FOLDER = Path("/work")
-UNPACKED = Path("/tmp/unpacked")
-TRAINED = Path("/tmp/my_network.py")
+WORK_FOLDER = Path("/work")
+UNPACKED_FOLDER = Path("/tmp/unpacked")
+NETWORK_FILE = Path("/tmp/my_network.py")
 MARK = "\x1e"  # begins each message on standard error; each run gets another one
 # The size of a training on the pages, which should take some seconds.
-HIDDEN = 64
-EPOCHS = 8
-BATCH = 100  # images, as network.PROGRAM has it
-LIKELY = 5  # tokens that are shown besides the one that is drawn
-RATES = [0.1 * (1 - epoch / EPOCHS) for epoch in range(EPOCHS)]
+N_HIDDEN = 64
+N_EPOCHS = 8
+BATCH_SIZE = 100  # images, as network.PROGRAM has it
+N_LIKELIEST_TOKENS = 5  # shown besides the one that is drawn
+LEARNING_RATES = [0.1 * (1 - epoch / N_EPOCHS) for epoch in range(N_EPOCHS)]
 
 
 def run_and_write_report():
@@ -106,11 +106,11 @@ def judge_written_report(name, seed, status=None, stuck=None, seconds=None, agai
     review of an exercise that was passed before.
     """
     exercise = BY_NAME[name]
-    work = Work(FOLDER, OURS)
+    work = Work(WORK_FOLDER, CATALOGUE)
     if status is None:
         outcome = Report(seconds=seconds, line=stuck.get("line"))
     else:
-        outcome = runner.read_report(FOLDER / "result.json", work.get_or_make_path(exercise), seconds, status)
+        outcome = runner.read_report(WORK_FOLDER / "result.json", work.get_or_make_path(exercise), seconds, status)
     verdict = marking.read_verdict(exercise, outcome)
     if again:
         sentences = [] if verdict.passed else [verdict.text]
@@ -123,7 +123,7 @@ def judge_written_report(name, seed, status=None, stuck=None, seconds=None, agai
     return verdict._asdict() | {"sentences": sentences, "progress": work.progress, "comparison": comparison}
 
 
-MOST_SHOWN = 14  # most rows, and most columns, of an array that are shown
+MAX_SHOWN_LENGTH = 14  # most rows, and most columns, of an array that are shown
 
 
 @np.errstate(all="ignore")
@@ -168,9 +168,10 @@ def describe_cropped_arrays(actual, expected):
         *lead, row, column = (0, 0, *map(int, np.unravel_index(errors.argmax(), errors.shape)))[-max(errors.ndim, 2) :]
     rows = [np.atleast_2d(a[tuple(lead) if has_same_shape else (0,) * max(a.ndim - 2, 0)]) for a in (actual, expected)]
     corner = [
-        max(0, min(i - MOST_SHOWN // 2, n - MOST_SHOWN)) for i, n in zip((row, column), rows[1].shape, strict=True)
+        max(0, min(i - MAX_SHOWN_LENGTH // 2, n - MAX_SHOWN_LENGTH))
+        for i, n in zip((row, column), rows[1].shape, strict=True)
     ]
-    part = tuple(slice(start, start + MOST_SHOWN) for start in corner)
+    part = tuple(slice(start, start + MAX_SHOWN_LENGTH) for start in corner)
     actual_rows, expected_rows = (convert_rows(a[part]) for a in rows)
     furthest = [row - corner[0], column - corner[1]] if has_same_shape else None
     place = {"lead": lead, "corner": corner, "axes": errors.ndim if has_same_shape else 0, "furthest": furthest}
@@ -232,7 +233,7 @@ def make_early_end_result(blocks=None, seconds=None, stuck=None, status=None):
 def write_work_archive():
     """Write the learner's folder to /tmp/my_practice.zip, in the form that practice.py reads."""
     with zipfile.ZipFile("/tmp/my_practice.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(FOLDER.iterdir()):
+        for path in sorted(WORK_FOLDER.iterdir()):
             archive.writestr(f"my_practice/{path.name}", path.read_bytes())
 
 
@@ -243,9 +244,9 @@ def unpack_work(archive_name):
     that cannot be read, as text, and is "" if there are none. Untouched stubs are left out, since they would replace
     what is written in the browser. Raises UserError if the archive holds no exercise.
     """
-    folder = UNPACKED
-    reasons = archives.unpack_archive(OURS.by_name, FOLDER / archive_name, UNPACKED)
-    paths = classroom.read_submission(OURS, folder).files
+    folder = UNPACKED_FOLDER
+    reasons = archives.unpack_archive(CATALOGUE.by_name, WORK_FOLDER / archive_name, UNPACKED_FOLDER)
+    paths = classroom.read_submission(CATALOGUE, folder).files
     skipped_files = classroom.join_first_three([f"{name} ({reason})" for name, reason in reasons.items()])
     if not paths:
         text = (
@@ -260,11 +261,11 @@ def unpack_work(archive_name):
     for path in sorted(folder.rglob("progress.json"))[:1]:
         path.rename(folder / path.name)
     try:
-        work = Work(folder, OURS)
+        work = Work(folder, CATALOGUE)
         is_damaged = False
     except UserError:  # a damaged progress file does not affect the exercises
         (folder / "progress.json").unlink()
-        work = Work(folder, OURS)
+        work = Work(folder, CATALOGUE)
         is_damaged = True
     files = {name: (folder / f"{name}.py").read_text(encoding="utf-8", errors="replace") for name in paths}
     passed_files = {name: text for name, text in files.items() if work.has_passed(BY_NAME[name])}
@@ -280,10 +281,12 @@ def train_with_progress(learner_exercises):
     The page is sent the loss of every step. After each epoch it is sent the accuracy, some misread digits, and the
     network as a checkpoint. Raises UserError if a line fails.
     """
-    file = str(TRAINED)
+    file = str(NETWORK_FILE)
     rows = load_rows()
     *_, images, labels = rows
-    TRAINED.write_text(network.make_program([FOLDER / f"{name}.py" for name in learner_exercises]), encoding="utf-8")
+    NETWORK_FILE.write_text(
+        network.make_program([WORK_FOLDER / f"{name}.py" for name in learner_exercises]), encoding="utf-8"
+    )
 
     def send_progress(loss, accuracy, answers=None, params=None, curves=None):
         if answers is None:
@@ -298,7 +301,7 @@ def train_with_progress(learner_exercises):
 
     try:
         program = load_learner_module(file)
-        program.learn(*rows, HIDDEN, RATES, send_progress)
+        program.learn(*rows, N_HIDDEN, LEARNING_RATES, send_progress)
     except Exception as error:
         raise UserError(f"In the program made of your lines: {explain_error_in_file(error, file)}") from None
 
@@ -317,14 +320,14 @@ def compare_with_mlp():
     """
     proof = prove.PROOFS["mlp"][0]
     steps = []
-    functions = prove.load_learner_functions(FOLDER, proof.exercises)
+    functions = prove.load_learner_functions(WORK_FOLDER, proof.exercises)
     if not functions:
         raise UserError("nothing is written yet: begin with the first exercise")
     lines = prove.LearnerCode(functions)
     project_names = [name for name in proof.exercises if name not in functions]
     for step in prove.iter_lockstep(proof, lines):
         steps.append(step)
-        if len(steps) in prove.SHOWN:
+        if len(steps) in prove.REPORTED_STEPS:
             loss, twin, difference = map(finite_or_none, step)
             send_to_page(step=len(steps), loss=loss, twin=twin, apart=difference)
     text = prove.describe_result(lines, steps, "mlp_np.py", project_names)
@@ -339,9 +342,9 @@ def write_derivatives(learner_exercises, y):
     learner_exercises: the exercises for which the learner's lines are used; for the others, the project's are.
     The arrays x, z1, a1, p and W2 are read from /work. y: the true digit.
     """
-    arrays = {name: np.frombuffer((FOLDER / name).read_bytes())[np.newaxis] for name in ("x", "z1", "a1", "p")}
-    arrays |= {"W2": np.frombuffer((FOLDER / "W2").read_bytes()).reshape(-1, 10), "y": np.array([y])}
-    functions = prove.load_learner_functions(FOLDER, learner_exercises)
+    arrays = {name: np.frombuffer((WORK_FOLDER / name).read_bytes())[np.newaxis] for name in ("x", "z1", "a1", "p")}
+    arrays |= {"W2": np.frombuffer((WORK_FOLDER / "W2").read_bytes()).reshape(-1, 10), "y": np.array([y])}
+    functions = prove.load_learner_functions(WORK_FOLDER, learner_exercises)
     lines = prove.LearnerCode(functions)
     for name in ("dlogits", "dW2_db2", "da1", "dz1", "dW1_db1"):
         if name == "dlogits" and name not in functions:  # the exercise for one image may be written
@@ -380,9 +383,9 @@ def pack_checkpoint(name):
     Raises UserError if it holds no such MLP.
     """
     try:
-        model, options, history = load_mlp_run(FOLDER / name)
+        model, options, history = load_mlp_run(WORK_FOLDER / name)
     except UserError as error:
-        raise UserError(str(error).replace(f"{FOLDER}/", "")) from None
+        raise UserError(str(error).replace(f"{WORK_FOLDER}/", "")) from None
     tests = history.test_accuracy
     words = f"reads {tests[-1]:.4f} of the test images, by its own count" if tests else f"after {history.step:,} steps"
     return {"network": pack_network(model.params, options.run.pixels, words)}
@@ -395,7 +398,7 @@ def train_learner_network(name):
     loads, or None; "proof", a text; and "weights", as an .npz file in base64.
     """
     images, labels, test_images, test_labels = load_rows()
-    with open_learner_module(FOLDER / f"{name}.py") as module:
+    with open_learner_module(WORK_FOLDER / f"{name}.py") as module:
         result = own.train_and_test(module, images, labels, test_images, test_labels)
         params = own.unpack_params(module, result.content)
         caption = f"reads {result.accuracy:.2f} of {len(test_labels):,} test images"
@@ -450,8 +453,8 @@ def predict_digit(name, pixels):
 
     pixels: 784 numbers from 0 to 255.
     """
-    with open_learner_module(FOLDER / f"{name}.py") as module:
-        return {"digit": int(own.read_saved(module, FOLDER / "own.npz", np.array([pixels], np.uint8)))}
+    with open_learner_module(WORK_FOLDER / f"{name}.py") as module:
+        return {"digit": int(own.read_saved(module, WORK_FOLDER / "own.npz", np.array([pixels], np.uint8)))}
 
 
 def write_digit_to_page(digit, temperature, seed):
@@ -492,10 +495,10 @@ def iter_tokens_and_details(model, token_ids, temperature, rng):
 def describe_choice(logits, temperature, token_id):
     """Return {"word": the token that was drawn, "likely": [(token, probability)]}.
 
-    The list has the LIKELY likeliest tokens, and the drawn one.
+    The list has the N_LIKELIEST_TOKENS, and the drawn one.
     """
     p = softmax(logits / (temperature or 1e-6))  # at temperature 0, the likeliest has probability 1
-    likely = np.argsort(-p, kind="stable")[:LIKELY].tolist()
+    likely = np.argsort(-p, kind="stable")[:N_LIKELIEST_TOKENS].tolist()
     likely += [] if token_id in likely else [token_id]
     return {"word": token_id, "likely": [(k, float(p[k])) for k in likely]}
 
@@ -565,7 +568,7 @@ def load_writer():
 
     The array has, for digits, the pictures of the vocabulary; for names, the training names; for texts, the letters.
     """
-    with np.load(FOLDER / "writer.npz") as arrays:
+    with np.load(WORK_FOLDER / "writer.npz") as arrays:
         vocabulary = arrays["words"]
         params = {name: arrays[name] for name in arrays if name != "words"}
     vocab_size = len(params["linear.b"])

@@ -37,10 +37,18 @@ with program.import_guard("requirements/site.txt"):
     from desk.show import describe_solution
     from exercises import PICTURES, digits, network
     from exercises.case import SUSPECTS, Case, load_lines_by_run, shorten_printed_line
-    from exercises.catalogue import BROKEN, BY_NAME, OURS, PARTS
+    from exercises.catalogue import BY_NAME, CATALOGUE, LEFT_OUT_MESSAGES, PARTS
     from marker import marking
     from page import data_file, desk
-    from page.build import COMPUTED, DATA, ROOT, TEMPLATE, compress_gzip, compute_sri, fill_template
+    from page.build import (
+        ASSIGNMENT_PATTERNS,
+        DATA_FILE,
+        ROOT,
+        TEMPLATE_FILE,
+        compress_gzip,
+        compute_sri,
+        fill_template,
+    )
     from page.bundle import (
         FOLDER,
         MODULES,
@@ -57,27 +65,31 @@ with program.import_guard("requirements/site.txt"):
     from support.texts import load_vocabulary
 
 LESSONS = FOLDER / "lessons"
-KEPT = MODULES / ".python"  # a cache, so that later builds need not download or compress again
-OWNER = "https://OWNER.github.io/REPOSITORY/"  # in a document: the address of this site
-ADDRESS = re.compile(r"^\*\*In your browser:\*\* <?(https://\S+?)/?>?$", re.MULTILINE)  # in README.md, once published
-ASIDE = re.compile(r"^<!-- not on the site -->\n.*?^<!-- on the site -->\n", re.MULTILINE | re.DOTALL)
-GUESS = re.compile(r"<p><strong>Guess first\.</strong>.+?</ul>(?=\s*<details>)", re.DOTALL)  # page/lessons/guess.jsx
-FORMULA_AND_SIGN = re.compile(r'(<span class="math inline">(?:(?!</math>).)*</math></span>[,.;:?)]+)', re.DOTALL)
+CACHE_FOLDER = MODULES / ".python"  # so that later builds need not download or compress again
+SITE_ADDRESS_PLACEHOLDER = "https://OWNER.github.io/REPOSITORY/"  # in a document: the address of this site
+# In README.md, once published.
+SITE_ADDRESS_PATTERN = re.compile(r"^\*\*In your browser:\*\* <?(https://\S+?)/?>?$", re.MULTILINE)
+NOT_ON_SITE_PATTERN = re.compile(r"^<!-- not on the site -->\n.*?^<!-- on the site -->\n", re.MULTILINE | re.DOTALL)
+# For page/lessons/guess.jsx.
+GUESS_PATTERN = re.compile(r"<p><strong>Guess first\.</strong>.+?</ul>(?=\s*<details>)", re.DOTALL)
+FORMULA_AND_SIGN_PATTERN = re.compile(
+    r'(<span class="math inline">(?:(?!</math>).)*</math></span>[,.;:?)]+)', re.DOTALL
+)
 # A paragraph in italics: the caption of a picture.
-CAPTION = re.compile(r"<p><em>((?:(?!</p>|</?em>).)*)</em></p>", re.DOTALL)
-LONG = re.compile(r"<td>(?=<code>[^<]{28,}</code></td>)")  # a long command, which may take several lines
-SENTENCE = re.compile(r"<td>(?=[^<]{32})")  # on a phone, other columns would leave it one word per line
-WRITE_IT = re.compile(r"<p>Write it: <code>python practice.py (\w+)</code></p>")
+CAPTION_PATTERN = re.compile(r"<p><em>((?:(?!</p>|</?em>).)*)</em></p>", re.DOTALL)
+LONG_COMMAND_PATTERN = re.compile(r"<td>(?=<code>[^<]{28,}</code></td>)")  # one may take several lines
+SENTENCE_CELL_PATTERN = re.compile(r"<td>(?=[^<]{32})")  # on a phone, other columns would leave it one word per line
+WRITE_IT_PATTERN = re.compile(r"<p>Write it: <code>python practice.py (\w+)</code></p>")
 LESSON_PAGES = (
     "briefly", "backprop", "training", "debugging", "further", "autograd", "resnet", "transformer", "writing",
     "sampling", "nanogpt", "llama", "results", "experiments", "plan", "teaching",
 )  # fmt: skip
-MOVED = {"speed": "results.html#speed"}  # pages of earlier versions, and where they are now
+REDIRECTS = {"speed": "results.html#speed"}  # pages of earlier versions, and where they are now
 DOCUMENTS = {f"docs/{name}.md": f"{name}.html" for name in LESSON_PAGES}
 DOCUMENTS |= {"README.md": "readme.html", "docs/CONTRIBUTING.md": "contributing.html"}
 DOCUMENTS |= {"docs/CHANGELOG.md": "changelog.html"}
 DOCUMENTS |= {"page/index.html": "index.html"}
-ASKED = ("name", "stub", "seconds", "hints")  # the keys of an exercise's description that the front page needs
+FRONT_PAGE_KEYS = ("name", "stub", "seconds", "hints")  # of an exercise's description
 NAVIGATION = {
     "index.html": "Start", "briefly.html": "Machine learning", "backprop.html": "Backpropagation",
     "training.html": "Training", "debugging.html": "Debugging", "further.html": "Further", "autograd.html": "Autograd",
@@ -86,12 +98,12 @@ NAVIGATION = {
 }  # fmt: skip
 START_SCRIPT = (LESSONS / "start.js").read_text(encoding="utf-8")  # inline in each page
 # Everything is loaded from this address; WebAssembly is allowed; the editor's style has this nonce.
-POLICY = (
+CONTENT_SECURITY_POLICY = (
     f"default-src 'none'; script-src 'self' '{compute_sri(START_SCRIPT)}' 'wasm-unsafe-eval'; worker-src 'self'; "
     "connect-src 'self'; img-src 'self' data:; style-src 'self' 'nonce-editor'; base-uri 'none'; form-action 'none'"
 )
 # Prefixes of file names in the library: large parts that neither this project nor learners' lines use.
-UNUSED = (
+UNUSED_PREFIXES = (
     "_aix_support", "_android_support", "_osx_support", "_pydatetime", "_pyio", "_pyrepl", "asyncio", "bdb", "cmd.",
     "colorsys", "compileall", "compression/zstd", "concurrent/interpreters", "configparser", "curses", "dateutil",
     "dbm", "doctest", "email", "encodings/big5", "encodings/cp8", "encodings/cp9", "encodings/euc", "encodings/gb",
@@ -107,8 +119,8 @@ UNUSED = (
 )  # fmt: skip
 # This build of Python starts from a snapshot in which NumPy and pandas are already imported, and nothing else. The
 # library here has no pandas. So a module of that name imports what every run needs, which saves the time in each run.
-START = ("pandas/__init__.py", "import sys\nsys.path.insert(0, '/project')\nfrom page import desk\n")
-PROJECT = (
+STARTUP_MODULE = ("pandas/__init__.py", "import sys\nsys.path.insert(0, '/project')\nfrom page import desk\n")
+PROJECT_PATTERNS = (
     "*_np.py", "*_autograd.py", "data.py", "networks.py", "loading/*.py", "page/__init__.py", "page/desk.py",
     "page/shown.py",
     "support/*.py", "marker/*.py", "marker/*.md", "marker/finders/*.py", "desk/*.py",
@@ -146,9 +158,9 @@ def compress_xz_once(content):
 
 def load_or_make(name, make, *arguments):
     """Return the bytes of make(*arguments), or those that an earlier build saved under this name."""
-    path = KEPT / name
+    path = CACHE_FOLDER / name
     if not path.exists():
-        KEPT.mkdir(exist_ok=True)
+        CACHE_FOLDER.mkdir(exist_ok=True)
         with atomic_write(path) as file:
             file.write(make(*arguments))
     return path.read_bytes()
@@ -200,23 +212,23 @@ def strip_name_section(wasm):
 
 
 def remove_unused_modules(library):
-    """Return the library, a zip file, without the files in UNUSED.
+    """Return the library, a zip file, without the files in UNUSED_PREFIXES.
 
     They are not compressed, since xz compresses the whole file.
     """
     content = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(library)) as archive, zipfile.ZipFile(content, "w") as new_archive:
         for name in archive.namelist():
-            if not name.startswith(UNUSED):
+            if not name.startswith(UNUSED_PREFIXES):
                 new_archive.writestr(zipfile.ZipInfo(name), archive.read(name))
-        new_archive.writestr(zipfile.ZipInfo(START[0]), START[1])
+        new_archive.writestr(zipfile.ZipInfo(STARTUP_MODULE[0]), STARTUP_MODULE[1])
     return content.getvalue()
 
 
 def collect_nested_project_files():
     """Return the files that the exercises need: {name: text, or a dict of the same form for a folder}."""
     files = {}
-    for path in find_paths(ROOT, PROJECT):
+    for path in find_paths(ROOT, PROJECT_PATTERNS):
         folder = files
         for name in path.relative_to(ROOT).parent.parts:
             folder = folder.setdefault(name, {})
@@ -247,10 +259,10 @@ def encode_first_digit():
 
 def collect_training_sizes():
     """Return the sizes of a training on the pages: {"steps", "epochs", "hidden", "images", "tests"}."""
-    epochs = desk.EPOCHS
-    n_images = digits.TRAINING
-    steps = epochs * n_images // desk.BATCH
-    return {"steps": steps, "epochs": epochs, "hidden": desk.HIDDEN, "images": n_images, "tests": digits.TEST}
+    epochs = desk.N_EPOCHS
+    n_images = digits.N_TRAIN
+    steps = epochs * n_images // desk.BATCH_SIZE
+    return {"steps": steps, "epochs": epochs, "hidden": desk.N_HIDDEN, "images": n_images, "tests": digits.N_TEST}
 
 
 def write_packs(folder, arrays):
@@ -331,7 +343,7 @@ class Pages:
             "title": html.escape(title),
             "navigation": make_navigation(f"{name}.html"),
             "body": body_html,
-            "policy": POLICY,
+            "policy": CONTENT_SECURITY_POLICY,
             "icon": make_icon_address(),
             "version": self.version,
             "start": START_SCRIPT,
@@ -357,12 +369,12 @@ class Pages:
         text = self.markdown.render(adapt_to_site(source.read_text(encoding="utf-8")), {"links_cases": True})
         text = text.replace("<th></th>", "<td></td>")  # an empty cell is not a header
         text = text.replace('data-widget="convolve"', f'data-widget="convolve" data-image="{encode_first_digit()}"')
-        text = FORMULA_AND_SIGN.sub(r'<span class="together">\1</span>', text)
+        text = FORMULA_AND_SIGN_PATTERN.sub(r'<span class="together">\1</span>', text)
         text = text.replace("<table>", '<table tabindex="0">')  # on a phone it scrolls, also with keys
-        text = CAPTION.sub(r'<p class="note">\1</p>', text)
-        text = LONG.sub('<td class="long">', text)
-        text = SENTENCE.sub('<td class="sentence">', text)
-        return self.resolve_links(GUESS.sub(mark_guess, WRITE_IT.sub(add_editor, text)), source)
+        text = CAPTION_PATTERN.sub(r'<p class="note">\1</p>', text)
+        text = LONG_COMMAND_PATTERN.sub('<td class="long">', text)
+        text = SENTENCE_CELL_PATTERN.sub('<td class="sentence">', text)
+        return self.resolve_links(GUESS_PATTERN.sub(mark_guess, WRITE_IT_PATTERN.sub(add_editor, text)), source)
 
     def resolve_links(self, text, source):
         """Return HTML in which links to files of the project lead to this site's pages, or are removed if it has none.
@@ -449,8 +461,10 @@ def adapt_to_site(text):
 
     The README states the address once the site is published. Before that, the links are relative.
     """
-    address_match = ADDRESS.search((ROOT / "README.md").read_text(encoding="utf-8"))
-    return ASIDE.sub("", text).replace(OWNER, f"{address_match[1]}/" if address_match else "")
+    address_match = SITE_ADDRESS_PATTERN.search((ROOT / "README.md").read_text(encoding="utf-8"))
+    return NOT_ON_SITE_PATTERN.sub("", text).replace(
+        SITE_ADDRESS_PLACEHOLDER, f"{address_match[1]}/" if address_match else ""
+    )
 
 
 def make_slug(title):
@@ -568,10 +582,10 @@ def list_exercise_descriptions(pages):
                 "title": exercise.title,
                 "chapter": title,
                 "onward": {
-            "passed": OURS.find_index_to_search_from(exercise, True),
-            "left": OURS.find_index_to_search_from(exercise, False),
+            "passed": CATALOGUE.find_index_to_search_from(exercise, True),
+            "left": CATALOGUE.find_index_to_search_from(exercise, False),
         },
-                "which": OURS.describe_number(exercise),
+                "which": CATALOGUE.describe_number(exercise),
                 "text": (render_symptom(exercise, pages) if isinstance(exercise.kind, Case) else "") + text,
                 "terms": "" if isinstance(exercise.kind, Case) else "".join(asked_parts),
                 "lesson": lessons.get(exercise.name),
@@ -582,7 +596,7 @@ def list_exercise_descriptions(pages):
                 "solution": pages.resolve_links(pages.markdown.render(solution), ROOT / "practice.py"),
                 "seconds": marking.find_time_limit(exercise),
                 "program": exercise.is_program and not exercise.kind.module,  # those need images
-                "trains": exercise.name in network.HOLES,
+                "trains": exercise.name in network.HOLE_NAMES,
                 "reads": exercise.reads,
                 "terminal": f"It needs {requirement}, and is for the terminal:" if requirement else "",
             })  # fmt: skip
@@ -599,7 +613,11 @@ def render_block(block, pages):
 
     Only drawings made of characters may be wider than a phone.
     """
-    return BLOCKS[block.kind](block.content) if block.kind in BLOCKS else pages.markdown.render(block.content)
+    return (
+        BLOCK_RENDERERS[block.kind](block.content)
+        if block.kind in BLOCK_RENDERERS
+        else pages.markdown.render(block.content)
+    )
 
 
 def render_drawing(lines):
@@ -631,7 +649,7 @@ def render_sentences_as_list(lines):
     return f"<ul>{''.join(f'<li>{render_inline_code(line)}</li>' for line in lines)}</ul>"
 
 
-BLOCKS = {
+BLOCK_RENDERERS = {
     "drawing": render_drawing,
     "table": render_turned_table,
     "terms": render_term_rows,
@@ -648,7 +666,7 @@ def build_site(folder):
     install_npm_packages()
     files = write_runtime(folder / "runtime")
     weights = write_gpts(folder / "runtime")
-    arrays = data_file.load_arrays(DATA)
+    arrays = data_file.load_arrays(DATA_FILE)
     packs = write_packs(folder / "data", arrays)
     write_scripts_and_licences(folder)
     for path in (FOLDER / "page.css", LESSONS / "lessons.css", LESSONS / "write.css"):
@@ -661,11 +679,11 @@ def build_site(folder):
         for source, name in DOCUMENTS.items():
             if source.endswith(".md"):
                 pages.write_page(name.removesuffix(".html"), pages.render(ROOT / source))
-        for name, target in MOVED.items():
+        for name, target in REDIRECTS.items():
             link = f'<h1>Moved</h1><p>It is <a href="{target}">here</a> now.</p>'
             pages.write_page(name, f'<meta http-equiv="refresh" content="0; url={target}">{link}')
         pages.write_page("practise", (LESSONS / "practise.html").read_text(encoding="utf-8"))
-        rules = {"days": review.DAYS, "few": review.FEW}
+        rules = {"days": review.MIN_DAYS_TO_REVIEW, "few": review.MAX_REVIEWS_PER_DAY}
         site_data = {
             "exercises": list_exercise_descriptions(pages),
             "runtime": files,
@@ -685,7 +703,7 @@ def compute_folder_digest(folder):
 
 
 # Files that are cached at once, so that they work offline.
-AHEAD = (
+PRECACHED_PATTERNS = (
     "*.html", "*.js", "*.css", "lessons.json", "data/*",
     "runtime/images-*.xz", "runtime/gpt-*.npz", "runtime/names-*.npz",
 )  # fmt: skip
@@ -696,7 +714,7 @@ def make_service_worker_text(folder):
 
     It caches other files when they are requested. worker.js caches Python, and version.json is never cached.
     """
-    paths = sorted(path.relative_to(folder).as_posix() for path in find_paths(folder, AHEAD))
+    paths = sorted(path.relative_to(folder).as_posix() for path in find_paths(folder, PRECACHED_PATTERNS))
     holes = {"name": f"pages {compute_folder_digest(folder)}", "files": json.dumps(paths)}
     return fill((LESSONS / "sw.js").read_text(encoding="utf-8"), holes)
 
@@ -712,9 +730,9 @@ def compute_packed_size(folder, *patterns):
 def find_exercise_by_array():
     """Return {name: the exercise whose line computes that array}, for the arrays that index.html shows."""
     exercise_by_line = {}
-    for exercise_name in network.HOLES:
+    for exercise_name in network.HOLE_NAMES:
         for name in BY_NAME[exercise_name].gives:
-            if name in COMPUTED:
+            if name in ASSIGNMENT_PATTERNS:
                 exercise_by_line[name] = exercise_name
     return exercise_by_line
 
@@ -728,10 +746,10 @@ def fill_front_page(pages, site_data, arrays):
     asked_exercises = [exercise for exercise in site_data["exercises"] if exercise["name"] in names]
     exercises = []
     for exercise in asked_exercises:
-        exercises.append({key: exercise[key] for key in ASKED})
+        exercises.append({key: exercise[key] for key in FRONT_PAGE_KEYS})
     facts = data_file.make_facts(arrays) | site_data["data"] | {"runtime": site_data["runtime"], "exercises": exercises}
     return fill_template(
-        pages.resolve_links(TEMPLATE.read_text(encoding="utf-8"), TEMPLATE),
+        pages.resolve_links(TEMPLATE_FILE.read_text(encoding="utf-8"), TEMPLATE_FILE),
         facts,
         attributes=f' data-site data-version="{pages.version}"',  # its scripts read both
         navigation=make_navigation("index.html"),
@@ -743,7 +761,7 @@ def main(argv=None):
     parser = Parser(prog="python -m page.site", description=__doc__)
     parser.add_argument("out", metavar="OUT", type=Path, help="the folder to write")
     out_folder = parser.parse_args(argv).out
-    for line in BROKEN:
+    for line in LEFT_OUT_MESSAGES:
         print(line, file=sys.stderr)
     if out_folder.exists() and any(out_folder.iterdir()) and not (out_folder / "lessons.json").exists():
         raise UserError(f"{out_folder} contains something else: name a new folder")

@@ -61,11 +61,11 @@ def elastic_points(n, rng, bend=1, turn=10, scale=0.1, slant=0.1, move=1):
 
     bend: the root mean square of the noise, in pixels.
     """
-    noise = rng.standard_normal((n, 2, len(BUMPS)), dtype=np.float32)
+    noise = rng.standard_normal((n, 2, len(BUMP_IMAGES)), dtype=np.float32)
     noise *= bend
     # One product for each image. A single large product would wake OpenBLAS's threads, which then wait for more work in
     # a busy loop and take the cores away from PyTorch's threads.
-    return affine_points(n, rng, turn, scale, slant, move) + noise @ BUMPS
+    return affine_points(n, rng, turn, scale, slant, move) + noise @ BUMP_IMAGES
 
 
 def make_bump_images(points_per_side=7, width=4):
@@ -79,7 +79,7 @@ def make_bump_images(points_per_side=7, width=4):
     return (hills / np.sqrt((hills**2).sum(axis=0))).astype(np.float32)
 
 
-BUMPS = make_bump_images()
+BUMP_IMAGES = make_bump_images()
 
 
 def resample(images, points):

@@ -13,19 +13,19 @@ from threading import Condition
 
 from support.errors import UserError
 
-PIECE = 2**16  # bytes that are unpacked at a time
-DATA = 2**30  # bytes of all files of a dataset, unpacked; EMNIST, a large one, has 0.6 billion
-HANDED_IN = 2**28  # bytes of one person's submission, unpacked
-# A file may unpack to FEW bytes, or to TIMES its own size if that is more. MNIST's files unpack to 5 times their size,
-# and texts to 3 times.
-FEW = 2**24
-TIMES = 100
-HEADER = 2**20  # bytes of a header in a TAR file; a long file name counts as a header
-DIRECTORY = 2**22  # bytes of a ZIP file's list of members
-PICTURE = 2**27  # bytes of a picture file
-SIDE = 2**16  # pixels along each side of a picture
-PIXELS = 50_000_000  # in a picture
-SECONDS = 30  # processor time to read a picture; one of PIXELS takes 1 to 2
+CHUNK_BYTES = 2**16  # unpacked at a time
+MAX_DATASET_BYTES = 2**30  # of all files, unpacked; EMNIST, a large one, has 0.6 billion
+MAX_SUBMISSION_BYTES = 2**28  # of one person, unpacked
+# A file may unpack to ALWAYS_ALLOWED_BYTES, or to MAX_COMPRESSION_RATIO times its own size if that is more. MNIST's
+# files unpack to 5 times their size, and texts to 3 times.
+ALWAYS_ALLOWED_BYTES = 2**24
+MAX_COMPRESSION_RATIO = 100
+MAX_TAR_HEADER_BYTES = 2**20  # a long file name counts as a header
+MAX_ZIP_DIRECTORY_BYTES = 2**22  # a ZIP file's list of members
+MAX_PICTURE_BYTES = 2**27  # of the file
+MAX_PICTURE_SIDE = 2**16  # pixels
+MAX_PICTURE_PIXELS = 50_000_000
+MAX_PICTURE_SECONDS = 30  # processor time to read it; MAX_PICTURE_PIXELS take 1 to 2
 
 
 class Budget:
@@ -48,16 +48,16 @@ class CountingReader(io.RawIOBase):
     def __init__(self, file, budget, name, packed=None):
         """budget: the `Budget` that reading spends. name: the file's name, for messages.
 
-        packed: the size of the packed file if `file` unpacks it, else None. It may unpack to TIMES that size, or to FEW
-        bytes if that is more. The attribute `most` limits the bytes of one `read`, because tarfile reads a header at
-        once, whatever its size.
+        packed: the size of the packed file if `file` unpacks it, else None. It may unpack to
+        MAX_COMPRESSION_RATIO times that size, or to ALWAYS_ALLOWED_BYTES if that is more. The attribute `most` limits
+        the bytes of one `read`, because tarfile reads a header at once, whatever its size.
         """
         self.file = file
         self.budget = budget
         self.name = name
-        self.most = DATA
+        self.most = MAX_DATASET_BYTES
         self.at = 0
-        self.end = DATA if packed is None else max(FEW, TIMES * packed)
+        self.end = MAX_DATASET_BYTES if packed is None else max(ALWAYS_ALLOWED_BYTES, MAX_COMPRESSION_RATIO * packed)
 
     def readable(self):
         return True
@@ -68,11 +68,13 @@ class CountingReader(io.RawIOBase):
     def check(self, size):
         """Raise UserError if `size` more bytes would exceed a limit."""
         if self.at + size > self.end:
-            raise UserError(f"{self.name} unpacks to more than {self.end:,} bytes, over {TIMES} times its size")
+            raise UserError(
+                f"{self.name} unpacks to more than {self.end:,} bytes, over {MAX_COMPRESSION_RATIO} times its size"
+            )
         self.budget.check(size, self.name)
 
     def readinto(self, buffer):
-        size = self.file.readinto(memoryview(buffer)[:PIECE])
+        size = self.file.readinto(memoryview(buffer)[:CHUNK_BYTES])
         self.check(size)
         self.budget.remaining -= size
         self.at += size
@@ -84,7 +86,7 @@ class CountingReader(io.RawIOBase):
             raise UserError(f"{self.name} has a header of more than {self.most:,} bytes")
         content = bytearray()
         while len(content) < size:
-            piece = super().read(min(PIECE, size - len(content)))
+            piece = super().read(min(CHUNK_BYTES, size - len(content)))
             if not piece:
                 break
             content += piece
@@ -110,12 +112,13 @@ class CountingReader(io.RawIOBase):
         behind."""
         if whence or position < self.at:
             raise io.UnsupportedOperation
-        while self.at < position and super().read(min(PIECE, position - self.at)):
+        while self.at < position and super().read(min(CHUNK_BYTES, position - self.at)):
             pass
         return self.at
 
 
-SIGNS = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\0": "lzma"}  # {beginning of a file: module that unpacks it}
+# {beginning of a file: module that unpacks it}
+MODULES_BY_SIGNATURE = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\0": "lzma"}
 
 
 def is_gzipped(content):
@@ -139,7 +142,7 @@ def open_unpacked(path, budget):
     """Context manager: yield a `CountingReader` of a file, which unpacks it if it is packed with gzip, bzip2 or xz."""
     with open(path, "rb") as file:
         start = file.read(6)
-        module_name = next((module for sign, module in SIGNS.items() if start.startswith(sign)), None)
+        module_name = next((module for sign, module in MODULES_BY_SIGNATURE.items() if start.startswith(sign)), None)
         file.seek(0)
         size = os.fstat(file.fileno()).st_size
         with import_module(module_name).open(file) if module_name else nullcontext(file) as stream:
@@ -147,7 +150,7 @@ def open_unpacked(path, budget):
 
 
 def check_zip_directory_size(file, name):
-    """Raise UserError if the member list of an open ZIP file exceeds DIRECTORY bytes.
+    """Raise UserError if the member list of an open ZIP file exceeds MAX_ZIP_DIRECTORY_BYTES.
 
     zipfile needs about ten times as much memory for the list as the list has bytes. name: the file's name, for the
     message.
@@ -161,8 +164,8 @@ def check_zip_directory_size(file, name):
         position = end.rfind(sign)
         if position >= 0:
             list_size = int.from_bytes(end[position + offset : position + offset + n_bytes], "little")
-            if list_size > DIRECTORY and (n_bytes == 8 or list_size != 2**32 - 1):
-                raise UserError(f"{name} has a list of files of more than {DIRECTORY:,} bytes")
+            if list_size > MAX_ZIP_DIRECTORY_BYTES and (n_bytes == 8 or list_size != 2**32 - 1):
+                raise UserError(f"{name} has a list of files of more than {MAX_ZIP_DIRECTORY_BYTES:,} bytes")
     file.seek(0)
 
 
@@ -188,13 +191,13 @@ class CapacityLimit:
 
 
 class TimedBytes(io.BytesIO):
-    """Bytes that must be read within SECONDS of this thread's processor time. Later, `read` raises TimeoutError."""
+    """Bytes to read within MAX_PICTURE_SECONDS of this thread's processor time. Later, `read` raises TimeoutError."""
 
     def __init__(self, content):
         super().__init__(content)
         self.started = time.thread_time()
 
     def read(self, size=-1):
-        if time.thread_time() - self.started > SECONDS:
+        if time.thread_time() - self.started > MAX_PICTURE_SECONDS:
             raise TimeoutError
         return super().read(size)

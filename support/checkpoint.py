@@ -15,16 +15,16 @@ from support.history import History, get_rounded_numbers, load_history
 from support.options import update_names
 from support.source import parse_data_facts
 
-FORMAT = 1
-LARGEST_FILE = 2**32  # bytes
-LONGEST_OPTIONS = 40_000  # characters of the options as JSON; usually some 700, but a path may have thousands
-SMALL = 2**19  # bytes of the array of options, or of the letters of a text: 4 for each character
-DAMAGED = "is not a checkpoint of this project, or is damaged"
+FORMAT_VERSION = 1
+MAX_FILE_BYTES = 2**32
+MAX_OPTIONS_LENGTH = 40_000  # characters of the options as JSON; usually some 700, but a path may have thousands
+MAX_TEXT_BYTES = 2**19  # of the array of options, or of the letters of a text: 4 for each character
+DAMAGED_MESSAGE = "is not a checkpoint of this project, or is damaged"
 # The weights; the optimizer's state, with the names and shapes of the weights (AdamW has squares, SGD has none, another
 # optimizer may have other groups); the running statistics of batch normalisation, if any; the letters of a text.
 GROUPS = ("params", "momentum", "squares", "statistics", "data")
 
-RESERVED = ("params", "statistics", "data", "history")  # groups that an optimizer's state cannot be named after
+RESERVED_GROUPS = ("params", "statistics", "data", "history")  # groups that an optimizer's state cannot be named after
 
 
 class Checkpoint(NamedTuple):
@@ -102,7 +102,7 @@ def describe_misfit(params, grads):
 def check_no_reserved_names(state_names):
     """Raise UserError if a checkpoint cannot store an optimizer's state under one of these names."""
     for name in state_names:
-        if name in RESERVED or "/" in name:
+        if name in RESERVED_GROUPS or "/" in name:
             reason = (
                 "a / separates it from a parameter" if "/" in name else "a checkpoint uses this name for something else"
             )
@@ -126,7 +126,7 @@ def save_checkpoint(path, options, groups, history, obsolete=()):
     # The smallest and the largest number are enough, and need no temporary array of the same size.
     if not all(np.isfinite([a.min(initial=0), a.max(initial=0)]).all() for _, _, a in iter_arrays(groups)):
         raise UserError(f"the network's weights are no longer finite at step {history.step}: lower --lr")
-    arrays = {"format": FORMAT, "options": json.dumps(options), "step": history.step}
+    arrays = {"format": FORMAT_VERSION, "options": json.dumps(options), "step": history.step}
     for group, values in {**groups, "history": history.numbers_by_name()}.items():
         arrays |= {f"{group}/{name}": np.asarray(value) for name, value in values.items()}
     with atomic_write(path, obsolete) as file, zipfile.ZipFile(file, "w") as archive:
@@ -137,7 +137,7 @@ def save_checkpoint(path, options, groups, history, obsolete=()):
 
 def load_checkpoint(path):
     """Return the `Checkpoint` in a file that `save_checkpoint` wrote. Raises UserError if the file is damaged."""
-    content = read_file(path, LARGEST_FILE)
+    content = read_file(path, MAX_FILE_BYTES)
     try:
         arrays = unpack_arrays(content)
         groups = {group: {} for group in (*GROUPS, "history")}
@@ -145,17 +145,17 @@ def load_checkpoint(path):
         for name, array in arrays.items():
             group, _, rest = name.partition("/")
             groups.setdefault(group, {})[rest] = np.asarray(array)  # a damaged file may have bytes instead of an array
-        options = update_names(json.loads(options[:LONGEST_OPTIONS]))
+        options = update_names(json.loads(options[:MAX_OPTIONS_LENGTH]))
         facts = parse_data_facts(options.get("data"), groups["data"])
         checkpoint = Checkpoint(path, options, groups, History(**groups.pop("history")), facts)
-        whole = version == FORMAT and step == checkpoint.history.step and checkpoint.history.is_consistent()
+        whole = version == FORMAT_VERSION and step == checkpoint.history.step and checkpoint.history.is_consistent()
         whole &= all(np.isfinite(array).all() for _, _, array in iter_arrays(groups))
     except MemoryError:
         raise UserError(f"there is not enough memory to read {path}, or it is damaged and claims to be large") from None
     except Exception:  # whatever zipfile, NumPy and json make of a damaged file
         whole = False
     if not whole:
-        raise UserError(f"{path} {DAMAGED}")
+        raise UserError(f"{path} {DAMAGED_MESSAGE}")
     return checkpoint
 
 
@@ -200,7 +200,7 @@ def load_options_and_facts(path):
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from None
     except Exception:
-        raise UserError(f"{path} {DAMAGED}") from None
+        raise UserError(f"{path} {DAMAGED_MESSAGE}") from None
 
 
 def read_small_array_or_none(archive, name):
@@ -208,7 +208,7 @@ def read_small_array_or_none(archive, name):
     if name not in archive.namelist():
         return None
     entry = archive.getinfo(name)
-    if entry.file_size > SMALL or entry.compress_type != zipfile.ZIP_STORED:
+    if entry.file_size > MAX_TEXT_BYTES or entry.compress_type != zipfile.ZIP_STORED:
         raise ValueError
     return np.load(io.BytesIO(archive.read(entry)), allow_pickle=False)
 

@@ -9,8 +9,8 @@ from queue import Empty, SimpleQueue
 from support.errors import UserError
 from support.files import atomic_write, read_file
 
-SILENCE = 30  # seconds to wait for the server's next bytes
-SECONDS = 600  # seconds to wait for a whole file: the largest has 26 MB
+READ_TIMEOUT_SECONDS = 30  # for the server's next bytes
+TOTAL_TIMEOUT_SECONDS = 600  # for a whole file: the largest has 26 MB
 MAX_BYTES = 32 * 2**20  # a server that sends more cannot be sending the right file
 
 
@@ -46,19 +46,19 @@ def find_or_fetch_bytes(path, url, sha256):
 def iter_parts(url):
     """Yield the parts, as bytes, of the file that a server sends. Raises ConnectionError if that fails.
 
-    Another thread waits for the server, so that the parts end within SECONDS whatever the server does.
+    Another thread waits for the server, so that the parts end within TOTAL_TIMEOUT_SECONDS whatever the server does.
     """
     from tqdm import tqdm  # here, as requests below, because most runs fetch nothing
 
     parts = SimpleQueue()
-    end = time.monotonic() + SECONDS
+    end = time.monotonic() + TOTAL_TIMEOUT_SECONDS
     threading.Thread(target=receive, args=(url, parts.put), daemon=True).start()
     with tqdm(desc=f"fetching {url}", unit="B", unit_scale=True, disable=None, leave=False) as bar:
         while True:
             try:
                 part = parts.get(timeout=max(0, end - time.monotonic()))
             except Empty:
-                raise ConnectionError(f"not finished after {SECONDS} seconds") from None
+                raise ConnectionError(f"not finished after {TOTAL_TIMEOUT_SECONDS} seconds") from None
             if isinstance(part, str):
                 raise ConnectionError(part)
             if part is None:
@@ -73,7 +73,7 @@ def receive(url, put):
     try:
         import requests
 
-        with requests.get(url, stream=True, timeout=SILENCE) as response:
+        with requests.get(url, stream=True, timeout=READ_TIMEOUT_SECONDS) as response:
             if not response.ok:
                 raise ValueError(f"HTTP status {response.status_code}")
             for part in response.raw.stream(2**16, decode_content=False):

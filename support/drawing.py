@@ -14,12 +14,12 @@ from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator, 
 
 from support.files import atomic_write
 
-TRAIN = "#2f6fb3"
-TEST = "#d1495b"
+BLUE = "#2f6fb3"  # training; a positive number
+RED = "#d1495b"  # testing; a negative number
 INK = "#2b2b2b"
 GRID = "#e3e3e3"
 MONO = "DejaVu Sans Mono"
-SETTINGS = (
+RC_PARAMS = (
     dict.fromkeys(["text.color", "axes.labelcolor", "xtick.color", "ytick.color"], INK)
     | dict.fromkeys(["axes.edgecolor", "grid.color"], GRID)
     | dict.fromkeys([f"{axis}tick.{kind}.size" for axis in "xy" for kind in ("major", "minor")], 0)
@@ -35,7 +35,7 @@ def plot_style():
     """Context manager and decorator: within it, matplotlib draws in this project's style."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(SETTINGS)
+        matplotlib.rcParams.update(RC_PARAMS)
         yield
 
 

@@ -18,11 +18,11 @@ from typing import NamedTuple
 import numpy as np
 
 MAGIC = b"GGUF"
-VERSIONS = (2, 3)
+SUPPORTED_VERSIONS = (2, 3)
 # types of values
-TEXT = 8
-ARRAY = 9
-NUMBERS = {  # {type of a value: (its format for struct, its dtype for NumPy)}
+TEXT_TYPE = 8
+ARRAY_TYPE = 9
+NUMBER_TYPES = {  # {type of a value: (its format for struct, its dtype for NumPy)}
     0: ("<B", "<u1"),
     1: ("<b", "<i1"),
     2: ("<H", "<u2"),
@@ -35,11 +35,11 @@ NUMBERS = {  # {type of a value: (its format for struct, its dtype for NumPy)}
     11: ("<q", "<i8"),
     12: ("<d", "<f8"),
 }
-FORMATS = {value_type: struct.Struct(packed) for value_type, (packed, _) in NUMBERS.items()}
-DTYPES = {value_type: np.dtype(name) for value_type, (_, name) in NUMBERS.items()}
-UINT32 = FORMATS[4]
-UINT64 = FORMATS[10]
-MOST_AXES = 4
+NUMBER_STRUCTS = {value_type: struct.Struct(packed) for value_type, (packed, _) in NUMBER_TYPES.items()}
+NUMBER_DTYPES = {value_type: np.dtype(name) for value_type, (_, name) in NUMBER_TYPES.items()}
+UINT32 = NUMBER_STRUCTS[4]
+UINT64 = NUMBER_STRUCTS[10]
+MAX_AXES = 4
 ALIGNMENT = 32  # bytes, unless the file says otherwise
 
 
@@ -80,24 +80,24 @@ class Reader:
         It is a number, a bool, a str, a list of str or an array of numbers.
         """
         value_type = self.read_number(UINT32)
-        if value_type == ARRAY:
+        if value_type == ARRAY_TYPE:
             return self.read_array()
-        if value_type == TEXT:
+        if value_type == TEXT_TYPE:
             return self.read_text()
-        if value_type not in FORMATS:
+        if value_type not in NUMBER_STRUCTS:
             raise ValueError(f"a value has the unknown type {value_type}")
-        return self.read_number(FORMATS[value_type])
+        return self.read_number(NUMBER_STRUCTS[value_type])
 
     def read_array(self):
         item_type = self.read_number(UINT32)
         size = self.read_number(UINT64)
-        if item_type == TEXT:
+        if item_type == TEXT_TYPE:
             if UINT64.size * size > len(self.content) - self.position:
                 raise ValueError("it ends too early")
             return [self.read_text() for _ in range(size)]
-        if item_type not in DTYPES:
+        if item_type not in NUMBER_DTYPES:
             raise ValueError(f"an array has items of the type {item_type}")
-        dtype = DTYPES[item_type]
+        dtype = NUMBER_DTYPES[item_type]
         start = self.skip(size * dtype.itemsize)
         return np.frombuffer(self.content, dtype, size, start).copy()  # a view would keep the whole file in memory
 
@@ -113,7 +113,7 @@ def read_gguf_header(content, block_sizes):
         raise ValueError("it does not begin with GGUF")
     reader.skip(len(MAGIC))
     version = reader.read_number(UINT32)
-    if version not in VERSIONS:
+    if version not in SUPPORTED_VERSIONS:
         raise ValueError(f"its version is {version}; this program knows 2 and 3")
     n_tensors = reader.read_number(UINT64)
     n_keys = reader.read_number(UINT64)
@@ -144,7 +144,7 @@ def read_tensor_infos(reader, n_tensors):
         n_axes = reader.read_number(UINT32)
         if name in infos:
             raise ValueError(f"it has {name} twice")
-        if not 1 <= n_axes <= MOST_AXES:
+        if not 1 <= n_axes <= MAX_AXES:
             raise ValueError(f"{name} has {n_axes} axes")
         shape = tuple(reader.read_number(UINT64) for _ in range(n_axes))[::-1]  # the file begins with the last axis
         infos[name] = reader.read_number(UINT32), shape, reader.read_number(UINT64)

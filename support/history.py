@@ -15,9 +15,9 @@ from support.errors import UserError
 from support.files import atomic_write, read_file
 from support.options import update_names
 
-LARGEST_FILE = 2**28  # bytes of a history: some ten million steps
-BELOW_ZERO = -1e-6  # a loss below this cannot be 0 up to rounding
-LARGEST_LOSS = 1e30  # a larger loss nears the end of float32's range, and no picture can show it
+MAX_FILE_BYTES = 2**28  # some ten million steps
+MIN_LOSS = -1e-6  # a loss below this cannot be 0 up to rounding
+MAX_LOSS = 1e30  # a larger loss nears the end of float32's range, and no picture can show it
 
 
 class History:
@@ -72,9 +72,9 @@ class History:
     def check(loss, step, before_any_update=False):
         """Raise UserError if a loss is not finite or below 0. step, before_any_update: for the message."""
         loss_text = f"the loss is {loss:.3g} at step {step}"
-        if loss < BELOW_ZERO:
+        if loss < MIN_LOSS:
             raise UserError(f"{loss_text}, but -log p is never below 0: check how the loss is computed, not --lr")
-        if not abs(loss) < LARGEST_LOSS:  # NaN fails this too
+        if not abs(loss) < MAX_LOSS:  # NaN fails this too
             advice = "before any update: check the inputs, the first weights and the loss"
             raise UserError(
                 f"{loss_text}, {advice}" if before_any_update else f"{loss_text}: lower --lr (or --momentum)"
@@ -86,7 +86,7 @@ class History:
         test = (self.test_step, self.test_loss, self.test_accuracy)
         return (
             all(len({*map(len, values)}) == 1 for values in (train, test))
-            and all((np.abs(losses) < LARGEST_LOSS).all() for losses in (self.train_loss, self.test_loss))
+            and all((np.abs(losses) < MAX_LOSS).all() for losses in (self.train_loss, self.test_loss))
             and all(0 <= share <= 1 for share in self.train_accuracy)
             and all(0 <= share <= 1 for share in self.test_accuracy)
             and all(1 <= step <= self.step for step in self.test_step)
@@ -157,7 +157,7 @@ def load_history(path):
 
     An older file does not have the number of steps per epoch. It is then the step of the first test.
     """
-    text = read_file(path, LARGEST_FILE)
+    text = read_file(path, MAX_FILE_BYTES)
     try:
         content = json.loads(text)
         options = update_names(content["options"])

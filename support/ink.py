@@ -13,8 +13,14 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
-from support.budget import PICTURE, PIXELS, SECONDS, CapacityLimit, TimedBytes
-from support.budget import SIDE as LONGEST
+from support.budget import (
+    MAX_PICTURE_BYTES,
+    MAX_PICTURE_PIXELS,
+    MAX_PICTURE_SECONDS,
+    MAX_PICTURE_SIDE,
+    CapacityLimit,
+    TimedBytes,
+)
 from support.errors import UserError
 from support.files import read_file
 from support.paper import (
@@ -32,33 +38,33 @@ from support.paper import (
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
 # The total bytes of files, and the total pixels, of pictures that may be read at the same time.
-OPEN = CapacityLimit(PICTURE)
-DECODED = CapacityLimit(PIXELS)
-SIDE = 320  # pixels along the longer side of a picture; more would not help to read a digit
-WIDEST = 0.4  # fraction of the picture's longer side: an area that is wider in both directions is not ink
-DARKEST = 128  # the darkest shade of paper: ink stands out less in less light, but on darker paper it would be noise
-FAINTEST = 16  # the least contrast between ink and paper, in shades of 255; less is noise from a JPEG or a camera
-PALEST = 8  # the least contrast of a pale pencil, in shades of 255
-NOISE = 6  # the least contrast of a pale pencil, as a multiple of the mean, which is noise
-LEAST = 0.002  # the least fraction of the pixels that a pale pencil covers, or that are in colour
-REACH = 0.12  # fraction of the picture's longer side: a dark area at the border is ink if narrower, a shadow if wider
-COLOURFUL = 48  # a pixel is in colour if two of its channels differ by more shades than this
-SHARP = 1.4  # pixels over which ink fades into paper; a shadow, a coffee stain and a crease fade more slowly
-FADED = 0.45  # half-dark pixels / dark pixels: more is blurred, even where an enlarged digit fades
-CIRCLE = 0.05  # the deviation of a circle's ink from its radius, as a fraction of the radius
-SHEET = 0.85  # a sheet fills at least this fraction of the area that its corners span
-WIDE = 0.55  # width / height; a 1 in one stroke is narrower
-PEN = 0.085  # width of a stroke / size of the digit; thinner strokes are widened to this
-TALL = 0.6  # width / height of two digits, one above the other; 4 training images look like that, too
-SMALL = 40  # pixels; if a picture is lower than this, some rows of a stroke may be lost
-GAP = 0.02  # the least space between two digits, as a fraction of their height
-APART = 0.2  # fraction of the height; no training image that is narrower than TALL has such a gap, except for specks
-FILLED = 0.82  # a digit fills less of its box; in drawn scenes, an 8 of the widest pen fills 0.78, a wiped board 0.87
+OPEN_BYTES_LIMIT = CapacityLimit(MAX_PICTURE_BYTES)
+DECODED_PIXELS_LIMIT = CapacityLimit(MAX_PICTURE_PIXELS)
+REDUCED_SIDE = 320  # pixels along the longer side of a picture; more would not help to read a digit
+MAX_INK_WIDTH = 0.4  # fraction of the picture's longer side: an area that is wider in both directions is not ink
+MIN_PAPER_SHADE = 128  # ink stands out less in less light, but on darker paper it would be noise
+MIN_CONTRAST = 16  # between ink and paper, in shades of 255; less is noise from a JPEG or a camera
+MIN_PENCIL_CONTRAST = 8  # of a pale pencil, in shades of 255
+MIN_PENCIL_NOISE_RATIO = 6  # contrast of a pale pencil / the mean, which is noise
+MIN_PIXEL_FRACTION = 0.002  # that a pale pencil covers, or that are in colour
+MAX_BORDER_INK_WIDTH = 0.12  # fraction of the longer side: a wider dark area at the border is a shadow
+MIN_CHANNEL_DIFFERENCE = 48  # a pixel is in colour if two of its channels differ by more shades than this
+MAX_FADE_PIXELS = 1.4  # pixels over which ink fades into paper; a shadow, a coffee stain and a crease fade more slowly
+MAX_HALF_DARK_RATIO = 0.45  # half-dark pixels / dark pixels: more is blurred, even where an enlarged digit fades
+MAX_CIRCLE_DEVIATION = 0.05  # of the ink from a circle, as a fraction of the radius
+MIN_SHEET_FILL = 0.85  # a sheet fills at least this fraction of the area that its corners span
+MIN_WIDE_RATIO = 0.55  # width / height; a 1 in one stroke is narrower
+MIN_PEN_WIDTH = 0.085  # width of a stroke / size of the digit; thinner strokes are widened to this
+MAX_STACKED_RATIO = 0.6  # width / height of two digits, one above the other; 4 training images look like that, too
+MIN_STACKED_PIXELS = 40  # if a picture is lower than this, some rows of a stroke may be lost
+MIN_DIGIT_GAP = 0.02  # fraction of the digits' height
+LARGE_DIGIT_GAP = 0.2  # fraction of the height; no training image narrower than MAX_STACKED_RATIO has it
+MAX_BOX_FILL = 0.82  # of a digit's box; in drawn scenes, an 8 of the widest pen fills 0.78, a wiped board 0.87
 # The limits for a digit: the strokes that a row crosses on average, the strokes that a row and a column together cross
 # on average, and the holes. Of MNIST's 60,000 training images, 38 exceed them.
-IN_A_ROW = 2.09
-IN_BOTH = 4.5
-HOLES = 2
+MAX_STROKES_PER_ROW = 2.09
+MAX_STROKES_PER_ROW_AND_COLUMN = 4.5
+MAX_HOLES = 2
 
 
 class Ink(NamedTuple):
@@ -117,7 +123,7 @@ def read_digit_picture(path):
     return DigitPicture(picture, ink.array, image, problem)
 
 
-def read_picture(path, max_side=SIDE):
+def read_picture(path, max_side=REDUCED_SIDE):
     """Return a picture file in shades of grey: (H, W) uint8, 0 black to 255 white, no side longer than `max_side`.
 
     Raises UserError as `open_picture` does.
@@ -130,25 +136,27 @@ def read_picture(path, max_side=SIDE):
 def open_picture(path):
     """Context manager: open a picture file and yield a Pillow image, which is read from the file inside the block.
 
-    Raises UserError if the file is not a picture, is damaged, has more than PIXELS pixels or a side longer than
-    LONGEST, or takes more than SECONDS to read: a small file may unpack to more than the memory holds.
+    Raises UserError if the file is not a picture, is damaged, has more than MAX_PICTURE_PIXELS or a side longer
+    than MAX_PICTURE_SIDE, or takes more than MAX_PICTURE_SECONDS to read: a small file may unpack to more than the
+    memory holds.
     """
     try:
-        with warnings.catch_warnings(), OPEN(count_bytes(path)):
+        with warnings.catch_warnings(), OPEN_BYTES_LIMIT(count_bytes(path)):
             warnings.simplefilter("ignore")  # where Pillow only warns, it can still read the picture
-            file = TimedBytes(read_file(path, PICTURE)) if isinstance(path, (str, Path)) else path
+            file = TimedBytes(read_file(path, MAX_PICTURE_BYTES)) if isinstance(path, (str, Path)) else path
             with Image.open(file, formats=FORMATS) as image:
-                if image.width * image.height > PIXELS or max(image.size) > LONGEST:
+                if image.width * image.height > MAX_PICTURE_PIXELS or max(image.size) > MAX_PICTURE_SIDE:
                     raise Image.DecompressionBombError
-                with DECODED(image.width * image.height):
+                with DECODED_PIXELS_LIMIT(image.width * image.height):
                     yield image
         return
     except UserError:  # from `read_file`, with a message already
         raise
     except TimeoutError:
-        reason = f"it takes more than {SECONDS} seconds of work"
+        reason = f"it takes more than {MAX_PICTURE_SECONDS} seconds of work"
     except Image.DecompressionBombError:  # ours, or Pillow's
-        reason = f"it has more than {PIXELS // 10**6} million pixels, or {LONGEST:,} along a side; make it smaller"
+        n_millions = MAX_PICTURE_PIXELS // 10**6
+        reason = f"it has more than {n_millions} million pixels, or {MAX_PICTURE_SIDE:,} along a side; make it smaller"
     except Exception:  # Pillow raises many kinds for a damaged file
         reason = f"not a picture in a known format ({', '.join(FORMATS)}), or damaged"
     raise UserError(f"cannot read {path}: {reason}")
@@ -159,10 +167,12 @@ def count_bytes(path):
 
     `read_file` refuses larger files, and what is not a file.
     """
-    return min(os.path.getsize(path), PICTURE) if isinstance(path, (str, Path)) and os.path.isfile(path) else 0
+    return (
+        min(os.path.getsize(path), MAX_PICTURE_BYTES) if isinstance(path, (str, Path)) and os.path.isfile(path) else 0
+    )
 
 
-def has_colour(image, side=SIDE):
+def has_colour(image, side=REDUCED_SIDE):
     """Return True if an open Pillow image has colours, beyond the slight ones that JPEG compression adds to greys.
 
     side: the longest side, in pixels, of the reduced copy that is examined.
@@ -173,10 +183,13 @@ def has_colour(image, side=SIDE):
     thumbnail.thumbnail((side, side), reducing_gap=3)
     channels = np.asarray(thumbnail.convert("RGBA")).astype(int)
     opaque_pixels = channels[..., :3][channels[..., 3] > 127]  # without transparent pixels
-    return bool(len(opaque_pixels)) and float((np.ptp(opaque_pixels, axis=1) > COLOURFUL).mean()) > LEAST
+    return (
+        bool(len(opaque_pixels))
+        and float((np.ptp(opaque_pixels, axis=1) > MIN_CHANNEL_DIFFERENCE).mean()) > MIN_PIXEL_FRACTION
+    )
 
 
-def to_grey(image, side=SIDE):
+def to_grey(image, side=REDUCED_SIDE):
     """Return an open Pillow image in shades of grey: (H, W) uint8, upright, no side longer than `side` pixels."""
     if image.mode.startswith("I"):  # 16 bits per pixel
         image = Image.fromarray((np.asarray(image.convert("I")) // 256).astype(np.uint8))
@@ -239,12 +252,12 @@ def find_dark_ink(darkness, lightness):
         return Ink(ink, is_found=False, is_cut=False)
     sheet = fill_enclosed(ink > 127)  # what looks like ink may also be a sheet
     corners, share = fit_quadrilateral(sheet)
-    if share > SHEET and (ink[sheet] > 127).mean() > 0.5:  # and not a frame that somebody drew around the digit
+    if share > MIN_SHEET_FILL and (ink[sheet] > 127).mean() > 0.5:  # and not a frame drawn around the digit
         sides = side_lengths(corners)
         on_it = extract_ink(lightness) * sheet
         if (on_it[ink <= 127] > 127).any():
             ink = rectify(on_it, corners)
-        elif sides.min() > WIDE * sides.max():
+        elif sides.min() > MIN_WIDE_RATIO * sides.max():
             return Ink(ink, is_found=False, is_cut=False)  # a blank sheet; if it were narrow, it would be a 1
     ink, is_cut = isolate_digit(ink)
     return Ink(ink, bool((ink > 127).any()) and not is_blurred(ink) and not is_circle(ink), is_cut)
@@ -259,13 +272,14 @@ def is_one_piece(mask):
 def is_blurred(ink):
     """Return True if ink (H, W) uint8 has no sharp edges.
 
-    Then there are more than SHARP half-dark pixels for each pixel of the ink's outline.
+    Then there are more than MAX_FADE_PIXELS half-dark pixels for each pixel of the ink's outline.
     """
     shape = Image.fromarray(255 * (ink > 127).astype(np.uint8))
     outline = np.asarray(shape) > np.asarray(shape.filter(ImageFilter.MinFilter(3)))
     half_dark = ((ink > 40) & (ink < 215)).sum()
     dark = (ink > 127).sum()
-    return half_dark > SHARP * outline.sum() and half_dark > FADED * dark  # an enlarged digit fades, but is thick
+    # An enlarged digit fades, but is thick.
+    return half_dark > MAX_FADE_PIXELS * outline.sum() and half_dark > MAX_HALF_DARK_RATIO * dark
 
 
 def is_circle(ink):
@@ -275,7 +289,7 @@ def is_circle(ink):
     """
     points = np.argwhere(ink > 127)
     distances = np.linalg.norm(points - (points.min(axis=0) + points.max(axis=0)) / 2, axis=1)
-    return distances.std() < CIRCLE * distances.mean()
+    return distances.std() < MAX_CIRCLE_DEVIATION * distances.mean()
 
 
 def is_wood_grain(ink):
@@ -302,16 +316,16 @@ def measure_contrast(picture):
     vanish.
     """
     size = max(picture.shape)
-    square = 1 + int(WIDEST * size)
+    square = 1 + int(MAX_INK_WIDTH * size)
     calm = np.asarray(Image.fromarray(picture).filter(ImageFilter.MedianFilter(3)))  # less noise, the same edges
-    reach = min(int(REACH * size), square - 1)
+    reach = min(int(MAX_BORDER_INK_WIDTH * size), square - 1)
     wide_picture = np.pad(np.pad(calm, reach, mode="symmetric"), square - 1 - reach, mode="edge")
     paper = 255 - max_filter(255 - max_filter(wide_picture, square), square)
     # Paper is even. And an edge in the picture belongs either to the paper or to the ink. An edge that both have, but
     # not the picture, is a sign that the assumption is wrong.
     shared_edges = total_variation(paper) + total_variation(paper - calm) - total_variation(calm)
     unlikelihood = total_variation(paper) + 3 * shared_edges
-    darkness = 255 * np.maximum(paper - picture.astype(np.float32), 0) / np.maximum(paper, DARKEST)
+    darkness = 255 * np.maximum(paper - picture.astype(np.float32), 0) / np.maximum(paper, MIN_PAPER_SHADE)
     return Contrast(darkness, unlikelihood)
 
 
@@ -322,15 +336,19 @@ def extract_ink(darkness):
     """
     ink = remove_rulings(darkness)
     strength = np.median(ink[ink >= otsu_threshold(ink)]) if ink.any() else 0
-    if strength < FAINTEST:  # a pale pencil has less contrast than the fall-off of the light, but sharper edges
+    if strength < MIN_CONTRAST:  # a pale pencil has less contrast than the fall-off of the light, but sharper edges
         blur = Image.fromarray(ink.astype(np.uint8)).filter(ImageFilter.GaussianBlur(max(ink.shape) / 40))
         ink = np.maximum(ink - np.asarray(blur), 0)
-        sharp = ink[ink > max(PALEST, NOISE * ink.mean())]
-        strength = FAINTEST * (np.median(sharp) > 1.5 * PALEST) if sharp.size > LEAST * ink.size else 0
-    ink = (255 * np.clip((ink / max(strength, FAINTEST) - 0.2) / 0.5, 0, 1)).astype(np.uint8)
+        sharp = ink[ink > max(MIN_PENCIL_CONTRAST, MIN_PENCIL_NOISE_RATIO * ink.mean())]
+        strength = (
+            MIN_CONTRAST * (np.median(sharp) > 1.5 * MIN_PENCIL_CONTRAST)
+            if sharp.size > MIN_PIXEL_FRACTION * ink.size
+            else 0
+        )
+    ink = (255 * np.clip((ink / max(strength, MIN_CONTRAST) - 0.2) / 0.5, 0, 1)).astype(np.uint8)
     blur = np.asarray(Image.fromarray(ink).filter(ImageFilter.GaussianBlur(max(ink.shape) / 40)))
     ink[blur <= 13] = 0  # specks have too little ink around them
-    return ink * (strength >= FAINTEST and ink.max() >= 128)
+    return ink * (strength >= MIN_CONTRAST and ink.max() >= 128)
 
 
 def total_variation(picture):
@@ -358,25 +376,26 @@ def crop(ink, threshold):
 def has_several_digits(ink):
     """Return True if a strip of paper separates the ink into two digits, or into a digit and a line under it.
 
-    Between two digits, the strip is upright or leans as handwriting does, and its width is at least GAP of the height.
-    Each digit then has at least 0.6 of the height, unlike the bar of a 5, and at least 0.15 of the ink. If one digit is
-    above the other, each has at least 0.35 of the height, or 0.1 if the gap is larger than APART, and both together
-    are narrower than TALL. That is not tested in pictures as small as MNIST's.
+    Between two digits, the strip is upright or leans as handwriting does, and its width is at least MIN_DIGIT_GAP of
+    the height. Each digit then has at least 0.6 of the height, unlike the bar of a 5, and at least 0.15 of the ink. If
+    one digit is above the other, each has at least 0.35 of the height, or 0.1 if the gap is larger than
+    LARGE_DIGIT_GAP, and both together are narrower than MAX_STACKED_RATIO. That is not tested in pictures as small as
+    MNIST's.
     """
     y, x = np.nonzero(ink > 127)  # y in order
     height = np.ptp(y) + 1
-    for i in 1 + np.flatnonzero(np.diff(y) > 1 + 3 * GAP * height):  # the foot of a 1 is nearer
+    for i in 1 + np.flatnonzero(np.diff(y) > 1 + 3 * MIN_DIGIT_GAP * height):  # the foot of a 1 is nearer
         if np.ptp(y[i:]) < 0.2 * height and np.ptp(x[i:]) > 0.9 * np.ptp(x):
             return True
-    if height > SMALL and np.ptp(x) + 1 < TALL * height:
-        for i in 1 + np.flatnonzero(np.diff(y) > 1 + GAP * height):
-            min_share = 0.1 if y[i] - y[i - 1] > APART * height else 0.35
+    if height > MIN_STACKED_PIXELS and np.ptp(x) + 1 < MAX_STACKED_RATIO * height:
+        for i in 1 + np.flatnonzero(np.diff(y) > 1 + MIN_DIGIT_GAP * height):
+            min_share = 0.1 if y[i] - y[i - 1] > LARGE_DIGIT_GAP * height else 0.35
             if min(np.ptp(y[:i]), np.ptp(y[i:])) >= min_share * height:
                 return True
     for lean in (0, 0.2, 0.4):
         slanted_x = x + lean * y
         order = slanted_x.argsort()
-        for i in 1 + np.flatnonzero(np.diff(slanted_x[order]) > 1 + GAP * height):
+        for i in 1 + np.flatnonzero(np.diff(slanted_x[order]) > 1 + MIN_DIGIT_GAP * height):
             parts = y[order[:i]], y[order[i:]]
             if all(np.ptp(part) >= 0.6 * height and part.size >= 0.15 * y.size for part in parts):
                 return True
@@ -398,7 +417,7 @@ def measure_strokes(image):
 def is_blot(image):
     """Return True if an image (28, 28) uint8 is filled with a texture, not strokes. No MNIST training image is."""
     box = crop(image, 0)
-    return box.shape[1] > WIDE * box.shape[0] and (box > 127).mean() > FILLED
+    return box.shape[1] > MIN_WIDE_RATIO * box.shape[0] and (box > 127).mean() > MAX_BOX_FILL
 
 
 def is_scribble(image):
@@ -410,7 +429,11 @@ def is_scribble(image):
     is_ink = image > 127
     pairs = (is_ink[1:] & is_ink[:-1]).sum() + (is_ink[:, 1:] & is_ink[:, :-1]).sum()
     squares = (is_ink[1:, 1:] & is_ink[1:, :-1] & is_ink[:-1, 1:] & is_ink[:-1, :-1]).sum()
-    return rows > IN_A_ROW or rows + columns > IN_BOTH or is_ink.sum() - pairs + squares < -HOLES
+    return (
+        rows > MAX_STROKES_PER_ROW
+        or rows + columns > MAX_STROKES_PER_ROW_AND_COLUMN
+        or is_ink.sum() - pairs + squares < -MAX_HOLES
+    )
 
 
 def to_mnist(ink):
@@ -432,12 +455,12 @@ def to_mnist(ink):
 
 
 def widen_strokes(ink_image):
-    """Return a Pillow image of ink in which strokes are at least PEN of the digit's size wide, to about a pixel.
+    """Return a Pillow image of ink in which strokes are at least MIN_PEN_WIDTH of its size wide, to about a pixel.
 
     Thinner strokes would become faint when the image is shrunk. The width of the strokes is estimated as twice their
     area divided by the length of their outline. The outline is the area that widening by one pixel adds.
     """
-    pen_width = PEN * max(ink_image.size)
+    pen_width = MIN_PEN_WIDTH * max(ink_image.size)
     ink_image = ImageOps.expand(ink_image, 1)
     area = np.asarray(ink_image, float).sum()
     outline = np.asarray(ink_image.filter(ImageFilter.MaxFilter(3)), float).sum() - area

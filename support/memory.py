@@ -13,7 +13,7 @@ from pathlib import Path
 
 # Bytes that are mapped for each core and hardly used: a thread's stack (8 MB) and OpenBLAS's buffers (32 MB), rounded
 # up.
-OF_A_CORE = 2**26
+MAPPED_BYTES_PER_CORE = 2**26
 
 
 def get_total_usable_memory(groups_file="/proc/self/cgroup", groups_folder="/sys/fs/cgroup"):
@@ -74,4 +74,4 @@ def memory_limit(n_bytes):
 
 def machine_memory_limit():
     """Return a `memory_limit` of all the memory that is available. A run that fits into memory never reaches it."""
-    return memory_limit(get_total_usable_memory() + OF_A_CORE * (os.cpu_count() or 1))
+    return memory_limit(get_total_usable_memory() + MAPPED_BYTES_PER_CORE * (os.cpu_count() or 1))

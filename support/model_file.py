@@ -22,23 +22,23 @@ from support.errors import UserError, hide_control_characters
 from support.gguf_header import MAGIC, read_gguf_header
 from support.tokens import BytePairs
 
-ROWS = 1024  # rows of an array that are unpacked at a time
-MOST_PACKED = 8  # the largest ratio of a file's size to its packed size in a wheel: packing hardly shrinks numbers
+CHUNK_ROWS = 1024  # of an array, unpacked at a time
+MAX_COMPRESSION_RATIO = 8  # of a file in a wheel: packing hardly shrinks numbers
 # What zipfile raises for a damaged file. MemoryError is not included.
-DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, OverflowError)
-ANY = (None, None)
+DAMAGED_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, OverflowError)
+NO_LIMITS = (None, None)
 # The metadata that are used: {key: (kind of value, smallest, largest)}. * stands for the architecture.
-KEYS = {
-    "general.architecture": ("text", *ANY),
-    "tokenizer.ggml.model": ("text", *ANY),
-    "tokenizer.ggml.pre": ("text", *ANY),
-    "tokenizer.ggml.tokens": ("list of texts", *ANY),
-    "tokenizer.ggml.merges": ("list of texts", *ANY),
-    "tokenizer.ggml.token_type": ("list of whole numbers", *ANY),
-    "tokenizer.ggml.bos_token_id": ("number of a token", *ANY),
-    "tokenizer.ggml.eos_token_id": ("number of a token", *ANY),
-    "tokenizer.ggml.add_bos_token": ("truth value", *ANY),
-    "tokenizer.chat_template": ("text", *ANY),
+METADATA_RULES = {
+    "general.architecture": ("text", *NO_LIMITS),
+    "tokenizer.ggml.model": ("text", *NO_LIMITS),
+    "tokenizer.ggml.pre": ("text", *NO_LIMITS),
+    "tokenizer.ggml.tokens": ("list of texts", *NO_LIMITS),
+    "tokenizer.ggml.merges": ("list of texts", *NO_LIMITS),
+    "tokenizer.ggml.token_type": ("list of whole numbers", *NO_LIMITS),
+    "tokenizer.ggml.bos_token_id": ("number of a token", *NO_LIMITS),
+    "tokenizer.ggml.eos_token_id": ("number of a token", *NO_LIMITS),
+    "tokenizer.ggml.add_bos_token": ("truth value", *NO_LIMITS),
+    "tokenizer.chat_template": ("text", *NO_LIMITS),
     "*.embedding_length": ("whole number", 1, 2**20),
     "*.block_count": ("whole number", 1, 2**12),
     "*.attention.head_count": ("whole number", 1, 2**16),
@@ -48,7 +48,8 @@ KEYS = {
     "*.rope.freq_base": ("number", 1e-6, 1e15),
     "*.attention.layer_norm_rms_epsilon": ("number", 1e-15, 1),
 }
-KINDS = {  # {kind of value: function that returns True if a value is of this kind}; True does not count as a number
+# {kind of value: function that returns True if a value is of this kind}; True does not count as a number
+KIND_CHECKS = {
     "text": lambda value: isinstance(value, str),
     "list of texts": lambda value: isinstance(value, list),
     "list of whole numbers": lambda value: isinstance(value, np.ndarray) and value.dtype.kind in "iu",
@@ -58,7 +59,7 @@ KINDS = {  # {kind of value: function that returns True if a value is of this ki
     "number": lambda value: isinstance(value, float),
 }
 # {SHA-256 of a chat template: its text for a single question, with the template's own system message}
-FORMS = {
+CHAT_TEMPLATES = {
     # SmolLM2-Instruct's
     "872be49dbb638044ad01b60388f48d469ff2980e5f0dccdc22ec907db54d0788": (
         "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n"
@@ -96,7 +97,7 @@ def list_zipped_names(file):
         check_zip_directory_size(file, file.name)
         with zipfile.ZipFile(file) as archive:
             return [name for name in archive.namelist() if name.endswith(".gguf")]
-    except (*DAMAGED_ZIP, ValueError):  # ValueError: a name that cannot be decoded
+    except (*DAMAGED_ZIP_ERRORS, ValueError):  # ValueError: a name that cannot be decoded
         return []
 
 
@@ -118,13 +119,13 @@ def open_gguf_file(path):
             with zipfile.ZipFile(file) as archive:
                 entry = archive.getinfo(names[0])
                 is_known = entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-                if not is_known or entry.flag_bits & 1 or entry.file_size > MOST_PACKED * entry.compress_size:
+                if not is_known or entry.flag_bits & 1 or entry.file_size > MAX_COMPRESSION_RATIO * entry.compress_size:
                     raise ValueError("the ZIP file is not packed like a wheel")
                 with archive.open(entry) as member:
                     yield member, entry.file_size
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from None
-    except DAMAGED_ZIP:
+    except DAMAGED_ZIP_ERRORS:
         raise ValueError("the ZIP file is damaged") from None
 
 
@@ -149,23 +150,23 @@ class ModelFile:
         except ValueError as error:
             self.refuse(f"is not a GGUF file, or is damaged or incomplete: {error}")
         self.sha256 = hashlib.sha256(content).hexdigest()
-        for key in KEYS:
+        for key in METADATA_RULES:
             if key in self.metadata:
-                self.check(key, KEYS[key])
+                self.check(key, METADATA_RULES[key])
 
     def refuse(self, reason):
         """Raise UserError with the file's name and `reason`. Control characters become question marks."""
         raise UserError(f"{self.path} {hide_control_characters(reason)}")
 
     def check(self, key, rule):
-        """Raise UserError unless the value of a key follows a rule from KEYS: (kind of value, smallest, largest)."""
+        """Raise UserError unless a key's value follows one of METADATA_RULES: (kind of value, smallest, largest)."""
         value = self.metadata[key]
         kind, smallest, largest = rule
         if kind == "number of a token":
             smallest = 0
             largest = len(self.metadata.get("tokenizer.ggml.tokens", ())) - 1
         is_limited = smallest is not None
-        if KINDS[kind](value) and (not is_limited or smallest <= value <= largest):
+        if KIND_CHECKS[kind](value) and (not is_limited or smallest <= value <= largest):
             return
         if isinstance(value, np.ndarray):
             value = value[:9].tolist()
@@ -178,11 +179,11 @@ class ModelFile:
         """Return the value of the metadata key `name`: a number, a text or a list.
 
         default: returned if the file does not have the key. Raises UserError if there is no default either, or if the
-        value breaks the key's rule in KEYS.
+        value breaks the key's rule in METADATA_RULES.
         """
         if default is None and name not in self.metadata:
             self.refuse(f"does not say its {name}")
-        rule = KEYS.get(f"*.{name.partition('.')[2]}")
+        rule = METADATA_RULES.get(f"*.{name.partition('.')[2]}")
         if rule and name in self.metadata:
             self.check(name, rule)
         value = self.metadata.get(name, default)
@@ -200,7 +201,7 @@ class ModelFile:
     def array(self, name):
         """Return an array, unpacked to float32.
 
-        Unpacking takes several times the memory of the result, so it is done ROWS rows at a time. Raises UserError if
+        Unpacking takes several times the memory of the result, so it is done CHUNK_ROWS at a time. Raises UserError if
         the packing format is unknown or a number is not finite.
         """
         from gguf import GGMLQuantizationType, dequantize
@@ -210,8 +211,8 @@ class ModelFile:
         array = np.empty((len(tensor.data), tensor.shape[-1]), np.float32)
         try:
             with np.errstate(all="ignore"):  # what is not finite is refused below
-                for start in range(0, len(array), ROWS):
-                    array[start : start + ROWS] = dequantize(tensor.data[start : start + ROWS], kind)
+                for start in range(0, len(array), CHUNK_ROWS):
+                    array[start : start + CHUNK_ROWS] = dequantize(tensor.data[start : start + CHUNK_ROWS], kind)
                 is_finite = np.isfinite([array.min(), array.max()]).all()
         except NotImplementedError:
             self.refuse(f"has {name} as {kind.name}, which the package gguf cannot unpack")
@@ -237,15 +238,15 @@ class ModelFile:
     def chat_template(self):
         """The text of the model's chat template, with {} for the question; "" if the model has none.
 
-        Raises UserError if the template is not in FORMS.
+        Raises UserError if the template is not in CHAT_TEMPLATES.
         """
         template = self.fact("tokenizer.chat_template", "")
         if not template:
             return ""
         digest = hashlib.sha256(template.encode()).hexdigest()
-        if digest not in FORMS:
+        if digest not in CHAT_TEMPLATES:
             self.refuse("has a chat template that this program does not know: --raw continues a text")
-        return FORMS[digest]
+        return CHAT_TEMPLATES[digest]
 
     def continues_text(self, raw):
         """Return True if the model continues a text instead of answering it: if `raw`, or without a chat template."""

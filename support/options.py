@@ -136,7 +136,7 @@ def define_training_options(optimizers):
 
 
 # Options of networks that can start from a published model's file (`gguf` in networks.py).
-WHAT_IT_KNOWS = {
+BASE_MODEL_OPTIONS = {
     "start": option(
         "fine-tune the published model in this GGUF file with a text: its weights stay as they are, and thin matrices "
         "beside them learn (LoRA); the file decides all sizes", metavar="FILE"
@@ -153,13 +153,13 @@ def defaults():
 
 
 # A checkpoint does not store these options: they belong to one call of the program, not to the run.
-WHETHER_IT_IS_RIGHT = {
+CHECK_OPTIONS = {
     "prove": option(
         "check this run: take a few steps in float64, compare all arrays with independent sources, say which agree "
         "and which is wrong, and write nothing", False, action="store_true",
     ),
 }  # fmt: skip
-WHERE_IT_GOES = {
+OUTPUT_OPTIONS = {
     "out": option(
         "the folder for curves, history and checkpoint (default for --resume: that of the checkpoint)",
         "learning_curves", metavar="DIR"
@@ -173,15 +173,15 @@ WHERE_IT_GOES = {
     ),
 }  # fmt: skip
 SWITCH = argparse.BooleanOptionalAction
-OF_NUMPY = {"autograd": option("let the tape of autograd_np.py find the derivatives", False, action=SWITCH)}
-OF_PYTORCH = {
+NUMPY_OPTIONS = {"autograd": option("let the tape of autograd_np.py find the derivatives", False, action=SWITCH)}
+PYTORCH_OPTIONS = {
     "device": option(
         "where to compute: auto takes cuda, then mps, then cpu", "auto", choices=["auto", "cpu", "cuda", "mps"]
     ),
     "amp": option("multiply in bfloat16 (default: on cuda, if it makes the network faster)", action=SWITCH),
     "compile": option("let torch.compile fuse the operations; worthwhile for long runs", False, action=SWITCH),
 }
-OF_A_CALL = WHETHER_IT_IS_RIGHT | WHERE_IT_GOES | OF_NUMPY | OF_PYTORCH
+CALL_OPTIONS = CHECK_OPTIONS | OUTPUT_OPTIONS | NUMPY_OPTIONS | PYTORCH_OPTIONS
 
 
 # --- What is asked of them --------------------------------------------------------------------------------------------
@@ -200,7 +200,7 @@ class Options:
     """All options of a run, and the objects that they name: the network, the optimizer, the data, the base model."""
 
     run: argparse.Namespace  # the options that belong to the run, which a checkpoint stores: plain data
-    call: argparse.Namespace  # the options of this call of the program, those in OF_A_CALL
+    call: argparse.Namespace  # the options of this call of the program, those in CALL_OPTIONS
     network: object  # the entry in NETWORKS
     optimizer: object  # the entry in OPTIMIZERS
     source: object  # a `support.source.Source`
@@ -217,8 +217,8 @@ def select_options_to_save(options):
 
 def with_changes(options, **values):
     """Return a copy of `options` in which the options named by `values`, of the run or of the call, have new values."""
-    call = {name: value for name, value in values.items() if name in OF_A_CALL}
-    run = {name: value for name, value in values.items() if name not in OF_A_CALL}
+    call = {name: value for name, value in values.items() if name in CALL_OPTIONS}
+    run = {name: value for name, value in values.items() if name not in CALL_OPTIONS}
     return replace(
         options,
         run=argparse.Namespace(**vars(options.run) | run),

@@ -5,16 +5,16 @@ import itertools
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
-TABLE = 0.35  # the largest fraction of a sheet's outline on the picture's border; more is a lit part of the paper
-FULL = 0.9  # the least overlap (intersection / union) of a sheet with the quadrilateral of its corners
-LEAST = 0.08  # the least fraction of the picture that a sheet covers
-TILT = 0.2  # the largest rise or fall of a ruling, as a fraction of its length: 11 degrees
-RULED = 3  # the least contrast between a ruling and the paper beside it, in shades of 255
-BORDER = 0.6  # the largest part of a digit's height plus width that may touch the picture's border
-BROAD = 0.45  # fraction of a digit's length: no pen's stroke is as wide
-GAPS = 0.05  # fraction of a digit's length: narrower gaps do not count
-NEAR = 0.013  # fraction of the picture: ink this near to the border touches it, as a ruling may have been removed there
-ROUND = 0.07  # the least distance of a circle from the digit that it is drawn around, as a fraction of its size
+MAX_OUTLINE_ON_BORDER = 0.35  # fraction of a sheet's outline; more is a lit part of the paper
+MIN_SHEET_OVERLAP = 0.9  # overlap (intersection / union) of a sheet with the quadrilateral of its corners
+MIN_SHEET_FRACTION = 0.08  # fraction of the picture
+MAX_RULING_SLOPE = 0.2  # rise or fall / length: 11 degrees
+MIN_RULING_CONTRAST = 3  # between a ruling and the paper beside it, in shades of 255
+MAX_BORDER_CONTACT = 0.6  # fraction of a digit's height plus width that touches the picture's border
+MIN_BROAD_WIDTH = 0.45  # fraction of a digit's length: no pen's stroke is as wide
+MIN_GAP = 0.05  # fraction of a digit's length: narrower gaps do not count
+BORDER_MARGIN = 0.013  # fraction of the picture; ink within it touches the border: a ruling may have been removed
+MIN_CIRCLE_DISTANCE = 0.07  # of a circle from the digit that it is drawn around, as a fraction of its size
 
 
 def find_sheet_corners(picture):
@@ -37,13 +37,13 @@ def find_sheet_corners(picture):
             if not light.any():
                 continue
             shape = fill_enclosed(names == np.bincount(names[light]).argmax())
-            if shape.mean() < max(LEAST, best) or measure_border_share(shape) > TABLE:
+            if shape.mean() < max(MIN_SHEET_FRACTION, best) or measure_border_share(shape) > MAX_OUTLINE_ON_BORDER:
                 continue
             if light[~shape].mean() > 0.5:  # it is the inside of something drawn, perhaps of a 0
                 continue
             corners, share = fit_quadrilateral(shape)
             sides = side_lengths(corners)
-            if share > FULL and sides.min() > 0.3 * sides.max() and shape.mean() * share**8 > best:
+            if share > MIN_SHEET_OVERLAP and sides.min() > 0.3 * sides.max() and shape.mean() * share**8 > best:
                 best = shape.mean() * share**8
                 best_corners = step * (corners + 0.5)
     return best_corners
@@ -167,7 +167,7 @@ def find_rulings(ink, slope=None):
     at least three rulings, nearly parallel, of similar strength, and spread over the paper.
     """
     height, width = ink.shape
-    reach = int(TILT * width)
+    reach = int(MAX_RULING_SLOPE * width)
     x = np.arange(width)[:: max(1, width // 80)]
     thick = np.maximum.reduce([ink, np.vstack([ink[1:], ink[-1:]]), np.vstack([ink[:1], ink[:-1]])])
     thick = np.pad(thick, ((reach, reach), (0, 0)), constant_values=np.inf)  # beyond the picture
@@ -183,7 +183,7 @@ def find_rulings(ink, slope=None):
     contrast = line_ink - np.maximum(neighbour_ink[:, :-8], neighbour_ink[:, 8:])
     lines = []
     contrast[contrast < line_ink / 2] = 0  # nearly as dark beside it: not a line
-    while contrast.max(initial=0) > RULED:
+    while contrast.max(initial=0) > MIN_RULING_CONTRAST:
         k, n = np.unravel_index(contrast.argmax(), contrast.shape)
         lines.append((middles[n], falls[k], contrast[k, n]))
         contrast[np.abs(middles - middles[n]) < 4 + np.abs(falls - falls[k])[:, np.newaxis] / 2] = (
@@ -212,7 +212,7 @@ def has_ink_throughout(thick_ink, reach, columns, line):
     rows = reach + np.rint(line_heights(middle, fall, columns[-1] + 1)[columns]).astype(int)
     values = thick_ink[rows.clip(0, len(thick_ink) - 1), columns]
     values = values[np.isfinite(values)]
-    return len(values) > 0.6 * len(columns) and np.quantile(values, 0.1) > max(RULED, strength / 2)
+    return len(values) > 0.6 * len(columns) and np.quantile(values, 0.1) > max(MIN_RULING_CONTRAST, strength / 2)
 
 
 def refine_ruling(ink, middle, fall):
@@ -279,7 +279,7 @@ def is_around(outer_boxes, inner_boxes):
 
     outer_boxes, inner_boxes: (..., 4), as `find_pieces` returns them.
     """
-    space = ROUND * (outer_boxes[..., 2:] - outer_boxes[..., :2]).max(axis=-1, keepdims=True)
+    space = MIN_CIRCLE_DISTANCE * (outer_boxes[..., 2:] - outer_boxes[..., :2]).max(axis=-1, keepdims=True)
     return ((inner_boxes - outer_boxes)[..., :2] >= space).all(axis=-1) & (
         (outer_boxes - inner_boxes)[..., 2:] >= space
     ).all(axis=-1)
@@ -296,7 +296,7 @@ def max_filter(picture, square):
 
 
 def is_broad(mask):
-    """Return True if a square fits into a mask (H, W) bool, with a side of at least BROAD of the mask's length.
+    """Return True if a square fits into a mask (H, W) bool, with a side of at least MIN_BROAD_WIDTH of its length.
 
     Narrow gaps in the mask do not count: rulings may have been removed there, or a digit may be written in a lamp's
     patch of light.
@@ -304,8 +304,8 @@ def is_broad(mask):
     rows = np.flatnonzero(mask.any(axis=1))
     columns = np.flatnonzero(mask.any(axis=0))
     box = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.uint8)
-    gap = 1 + int(GAPS * max(box.shape))
-    side = int(BROAD * max(box.shape))
+    gap = 1 + int(MIN_GAP * max(box.shape))
+    side = int(MIN_BROAD_WIDTH * max(box.shape))
     closing = 1 - max_filter(1 - max_filter(np.pad(box, gap - 1), gap), gap)
     return 8 <= side <= min(box.shape) and not max_filter(1 - closing, side).all()
 
@@ -322,12 +322,12 @@ def isolate_digit(ink):
     if not len(boxes):
         return 0 * ink, False
     sides = boxes[:, 2:] - boxes[:, :2] + 1  # (N, 2): heights and widths
-    reach = 1 + int(NEAR * max(names.shape))
+    reach = 1 + int(BORDER_MARGIN * max(names.shape))
     border = np.concatenate([view[:reach].max(axis=0) for view in (names, names[::-1], names.T, names.T[::-1])])
     touching = np.bincount(border[border >= 0], minlength=len(boxes))
-    is_inside = touching < BORDER * sides.sum(axis=1)
+    is_inside = touching < MAX_BORDER_CONTACT * sides.sum(axis=1)
     size = sides.max(axis=1) / max(names.shape)
-    whole = (sides > 0.9 * np.array(names.shape)).all(axis=1) & (touching < 2 * BORDER * sides.sum(axis=1))
+    whole = (sides > 0.9 * np.array(names.shape)).all(axis=1) & (touching < 2 * MAX_BORDER_CONTACT * sides.sum(axis=1))
     whole &= [not fills or not is_band(names == i) for i, fills in enumerate(whole)]
     slim = ~np.array([size[i] > 0.1 and is_broad(names == i) for i in range(len(boxes))])
     for keep in (slim & (touching == 0), slim & is_inside, is_inside, is_inside | whole):

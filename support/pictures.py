@@ -9,31 +9,31 @@ from pathlib import Path
 
 import numpy as np
 
-from support.budget import DATA, Budget, is_gzipped, open_unpacked_bytes
+from support.budget import MAX_DATASET_BYTES, Budget, is_gzipped, open_unpacked_bytes
 from support.errors import UserError
 from support.files import read_file
 
-FILES = tuple(f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1"))
-DIGITS = tuple("0123456789")
-NONE = "(none)"  # fills up the class names to ten, the number of classes that every network has
-SIDE = 28
-ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
-CUT = "cut_from_sheets.txt"  # a file that marks a folder that support/sheet.py has made
-LONGEST_NAME = 24  # the most letters of a class's name that fit into the pictures
-KEPT_BACK = 10  # one in KEPT_BACK pictures is for testing if a folder has no test/
+MNIST_FILES = tuple(f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1"))
+DIGIT_CLASSES = tuple("0123456789")
+NO_CLASS = "(none)"  # fills up the class names to ten, the number of classes that every network has
+IMAGE_SIDE = 28
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+CUT_MARKER_FILE = "cut_from_sheets.txt"  # a file that marks a folder that support/sheet.py has made
+MAX_NAME_LENGTH = 24  # the most letters of a class's name that fit into the pictures
+TEST_SPLIT_DIVISOR = 10  # one in ten pictures is for testing if a folder has no test/
 
 
 def read_dataset(folder, file_contents, ink):
     """Read MNIST's four files, or a folder of pictures. Return ([four arrays], ten class names).
 
-    file_contents: the bytes of the four FILES; empty for a folder of pictures. The arrays are the training images
+    file_contents: the bytes of the four MNIST_FILES; empty for a folder of pictures. The arrays are the training images
     (N, 28, 28) uint8, in which 0 is background, their labels (N,) uint8, and the same for testing. ink: "light" if the
     images show light ink on dark, as in MNIST, or "dark". Raises UserError if this is not a valid dataset.
     """
     if file_contents:
-        budget = Budget(DATA)
-        classes = DIGITS
-        arrays = [parse_idx(content, file, budget) for content, file in zip(file_contents, FILES, strict=True)]
+        budget = Budget(MAX_DATASET_BYTES)
+        classes = DIGIT_CLASSES
+        arrays = [parse_idx(content, file, budget) for content, file in zip(file_contents, MNIST_FILES, strict=True)]
         if ink == "dark":
             arrays[::2] = [255 - images for images in arrays[::2]]
     else:
@@ -49,13 +49,13 @@ def check_images(arrays, name):
     """
     for part, images, labels in zip(("training", "test"), arrays[::2], arrays[1::2], strict=True):
         shape = " x ".join(map(str, images.shape[1:]))
-        if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
+        if images.ndim != 3 or images.shape[1:] != (IMAGE_SIDE, IMAGE_SIDE):
             raise UserError(f"the {part} images of {name} have {shape or 'no'} pixels: 28 x 28 are needed")
         if labels.shape != (len(images),):
             raise UserError(f"{name} has {len(images)} {part} images, but {labels.size} labels")
         if not len(images):
             raise UserError(f"{name} has no {part} images")
-        if labels.max() >= len(DIGITS):
+        if labels.max() >= len(DIGIT_CLASSES):
             raise UserError(f"{name} has the label {labels.max()}: labels are from 0 to 9")
 
 
@@ -79,7 +79,7 @@ def mean_and_std(images):
 
 def has_mnist_files(folder):
     """Return True if a folder has at least one of MNIST's four files, gzipped or not."""
-    names = [*FILES, *(f"{file}.gz" for file in FILES)]
+    names = [*MNIST_FILES, *(f"{file}.gz" for file in MNIST_FILES)]
     return any(Path(folder, name).exists() for name in names)
 
 
@@ -90,7 +90,7 @@ def list_mnist_file_contents(folder, max_bytes):
     """
     paths = []
     missing = []
-    for file in FILES:
+    for file in MNIST_FILES:
         candidates = [path for path in (Path(folder, file), Path(folder, f"{file}.gz")) if path.exists()]
         if candidates:
             paths.append(candidates[0])
@@ -108,7 +108,7 @@ def parse_idx(content, name="it", budget=None):
     file's name, for messages. budget: a `Budget` that this file shares with others, or None. Raises UserError if the
     file has another format, is damaged, or is too large.
     """
-    stream = open_unpacked_bytes(content, name, budget or Budget(DATA))
+    stream = open_unpacked_bytes(content, name, budget or Budget(MAX_DATASET_BYTES))
     with suppress(ValueError, IndexError, EOFError, OSError, zlib.error):
         *kind, axes = stream.read(4)
         shape = np.frombuffer(stream.read(4 * axes), ">u4", axes).tolist()
@@ -132,13 +132,15 @@ def read_class_folders(folder, ink):
     """
     if not (folder / "train").is_dir():
         classes = "its pictures belong in train/ with a folder for each class"
-        raise UserError(f"{folder} is not a dataset: {classes}, unless it has MNIST's four files, {FILES[0]} and so on")
+        raise UserError(
+            f"{folder} is not a dataset: {classes}, unless it has MNIST's four files, {MNIST_FILES[0]} and so on"
+        )
     train = list_class_pictures(folder / "train")
     classes = [*train]
     rng = np.random.default_rng(0)
-    if not 2 <= len(classes) <= len(DIGITS):
+    if not 2 <= len(classes) <= len(DIGIT_CLASSES):
         has = f"{len(classes)} folder" if len(classes) == 1 else f"{len(classes)} folders"
-        raise UserError(f"{folder}/train has {has}: it needs one for each class, 2 to {len(DIGITS)}")
+        raise UserError(f"{folder}/train has {has}: it needs one for each class, 2 to {len(DIGIT_CLASSES)}")
     if (folder / "test").is_dir():
         test = list_class_pictures(folder / "test")
         unknown = [name for name in test if name not in train]
@@ -153,7 +155,7 @@ def read_class_folders(folder, ink):
         test = {}
         for name, paths in train.items():
             shuffled_paths = [paths[i] for i in rng.permutation(len(paths))]
-            n_test = max(1, len(paths) // KEPT_BACK)
+            n_test = max(1, len(paths) // TEST_SPLIT_DIVISOR)
             test[name] = shuffled_paths[:n_test]
             train[name] = shuffled_paths[n_test:]
     arrays = []
@@ -171,7 +173,7 @@ def read_class_folders(folder, ink):
     if n_coloured:
         consequence = "they become grey, and differences in colour alone are lost"
         print(f"note: {n_coloured} of {number} pictures in {folder} are in colour: {consequence}", file=sys.stderr)
-    return arrays, (*map(format_class_name, classes), *[NONE] * (len(DIGITS) - len(classes)))
+    return arrays, (*map(format_class_name, classes), *[NO_CLASS] * (len(DIGIT_CLASSES) - len(classes)))
 
 
 def format_class_name(name):
@@ -180,7 +182,7 @@ def format_class_name(name):
     A long name is shortened, and characters that cannot be encoded, as in names from another system, become "?".
     """
     name = " ".join(name.encode(errors="replace").decode().split())
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 10]}...{name[-7:]}"
+    return name if len(name) <= MAX_NAME_LENGTH else f"{name[: MAX_NAME_LENGTH - 10]}...{name[-7:]}"
 
 
 def list_class_pictures(folder):
@@ -192,9 +194,9 @@ def list_class_pictures(folder):
     folders = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__MACOSX")))
     paths_by_class = {}
     for class_folder in folders:
-        paths = sorted(path for path in class_folder.glob("[!.]*") if path.suffix.lower() in ENDINGS)
+        paths = sorted(path for path in class_folder.glob("[!.]*") if path.suffix.lower() in PICTURE_SUFFIXES)
         if not paths:
-            raise UserError(f"{class_folder} has no picture ({', '.join(ENDINGS)})")
+            raise UserError(f"{class_folder} has no picture ({', '.join(PICTURE_SUFFIXES)})")
         paths_by_class[class_folder.name] = paths
     return paths_by_class
 
@@ -208,7 +210,7 @@ def read_images(paths, ink):
     # would keep smaller ones, for each thread.
     Image.core.set_block_size(2**26)
 
-    images = np.empty((len(paths), SIDE, SIDE), np.uint8)
+    images = np.empty((len(paths), IMAGE_SIDE, IMAGE_SIDE), np.uint8)
     n_coloured = 0
     with ThreadPoolExecutor() as pool:
         results = tqdm(
@@ -246,4 +248,4 @@ def to_image(grey, ink):
 
     if ink == "dark":
         grey = 255 - grey
-    return np.asarray(ImageOps.pad(Image.fromarray(grey), (SIDE, SIDE)))  # 0, the background, around it
+    return np.asarray(ImageOps.pad(Image.fromarray(grey), (IMAGE_SIDE, IMAGE_SIDE)))  # 0, the background, around it

@@ -25,9 +25,9 @@ from support.memory import is_out_of_memory
 from support.schedule import learning_rate, make_plan, make_repeated_examples_warning
 
 # The files that a run writes into its folder; {} stands for "np", "torch", "resnet_np", "vit_torch" ...
-FILES = ("loss_plot_{}.png", "accuracy_plot_{}.png", "history_{}.json", "checkpoint_{}.npz")
+FILE_TEMPLATES = ("loss_plot_{}.png", "accuracy_plot_{}.png", "history_{}.json", "checkpoint_{}.npz")
 
-DRAWING = 60  # seconds; a partial picture that is older belongs to a killed run
+MAX_DRAWING_SECONDS = 60  # a partial picture that is older belongs to a killed run
 
 
 class Files:
@@ -35,7 +35,9 @@ class Files:
 
     def __init__(self, options):
         self.folder = create_output_folder(options.call.out)
-        *self.curves, self.history, self.checkpoint = (self.folder / file.format(options.name) for file in FILES)
+        *self.curves, self.history, self.checkpoint = (
+            self.folder / file.format(options.name) for file in FILE_TEMPLATES
+        )
         self.lock = self.folder / f".{options.name}.lock"
         for path in self.list_paths():
             check_writable(path)  # better now than after an epoch
@@ -49,7 +51,7 @@ class Files:
         for path in self.list_paths():
             for partial_path in self.folder.glob(f".{path.name}*.part"):
                 # The curves are drawn after the lock is released, so another run may be drawing its own.
-                if path not in self.curves or time.time() - partial_path.stat().st_mtime > DRAWING:
+                if path not in self.curves or time.time() - partial_path.stat().st_mtime > MAX_DRAWING_SECONDS:
                     partial_path.unlink(missing_ok=True)
 
     def back_up_checkpoint(self, resumed_path):

@@ -11,21 +11,21 @@ import numpy as np
 from support.checkpoint import describe_misfit
 from support.errors import UserError
 
-SLOPE = 1e-5  # tolerance of a difference, as a fraction of an array's gradient; larger than the difference's error
+SLOPE_TOLERANCE = 1e-5  # fraction of an array's gradient; larger than a difference's error
 # Step sizes of the differences. With a smaller step, fewer ReLUs switch on or off, but rounding errors grow. Steps for
-# which rounding could hide more than the fraction HIDDEN of the slope are not tried.
-HS = (1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
-HIDDEN = 1e-3
-# `measure_slope_and_error` tries STEPS step sizes, each a quarter of the one before: from steps that are too large to
-# give a slope, to steps for which the difference is mere rounding.
-FINER = 4.0
-STEPS = 13
+# which rounding could hide more than MAX_ROUNDING_FRACTION of the slope are not tried.
+STEP_SIZES = (1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
+MAX_ROUNDING_FRACTION = 1e-3
+# `measure_slope_and_error` tries N_STEP_SIZES, each a quarter of the one before: from steps that are too large to give
+# a slope, to steps for which the difference is mere rounding.
+STEP_REDUCTION = 4.0
+N_STEP_SIZES = 13
 
 
 class SlopeComparison(NamedTuple):
     """A slope by hand, compared with central differences."""
 
-    agrees: bool  # True if a difference with any of the step sizes HS agrees
+    agrees: bool  # True if a difference with any of STEP_SIZES agrees
     slope: float  # the difference that agrees, or the nearest one
     distance: float  # of that difference from the slope by hand, in units of the gradient's size
 
@@ -104,13 +104,13 @@ class Slopes:
     def compare_slope(self, by_hand, directions, scale):
         """Return the `SlopeComparison` of a slope by hand. directions: see `slope`. scale: the size of the gradient."""
         attempts = []
-        for h in HS:
-            if attempts and self.noise / h > HIDDEN * scale:
+        for h in STEP_SIZES:
+            if attempts and self.noise / h > MAX_ROUNDING_FRACTION * scale:
                 break
             slope = self.slope(directions, h)
             gap = abs(slope - by_hand)
             attempts.append((gap / (scale or 1.0), slope))
-            if gap <= SLOPE * scale + self.noise / h:
+            if gap <= SLOPE_TOLERANCE * scale + self.noise / h:
                 return SlopeComparison(True, slope, attempts[-1][0])
         distance, slope = min(attempts)
         return SlopeComparison(False, slope, distance)
@@ -129,10 +129,10 @@ class Slopes:
         error = np.inf
         before = None
         coarse = None
-        for h in 1e-2 / FINER ** np.arange(STEPS):
+        for h in 1e-2 / STEP_REDUCTION ** np.arange(N_STEP_SIZES):
             fine = self.slope(directions, h)
             if coarse is not None:
-                better = fine + (fine - coarse) / (FINER**2 - 1)
+                better = fine + (fine - coarse) / (STEP_REDUCTION**2 - 1)
                 if before is not None and abs(better - before) + self.noise / h < error:
                     slope = better
                     error = abs(better - before) + self.noise / h

@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from support import pictures, texts
-from support.budget import DATA
+from support.budget import MAX_DATASET_BYTES
 from support.download import find_or_fetch_bytes
 from support.errors import UserError
 from support.files import read_file
-from support.pictures import DIGITS
+from support.pictures import DIGIT_CLASSES
 
 ROOT = Path(__file__).resolve().parent.parent
 # The default values. A checkpoint or the command line may also give them explicitly.
-USUAL = {"ink": "light", "context_length": texts.CONTEXT_LENGTHS["texts"], "ignored": texts.IGNORED}
+DEFAULT_FACTS = {"ink": "light", "context_length": texts.CONTEXT_LENGTHS["texts"], "ignored": texts.IGNORED_TARGET}
 
 
 @dataclass
@@ -60,7 +60,7 @@ class Source:
         self.given = given
         self.sums = {}  # {file: its SHA-256 sum}, if the dataset is bundled or downloaded
         self.url = ""  # of the folder from which the files are downloaded; "" if they are bundled
-        self.ink = USUAL["ink"]  # "light" if pictures show light ink on dark, or "dark"
+        self.ink = DEFAULT_FACTS["ink"]  # "light" if pictures show light ink on dark, or "dark"
         # If a text is split into the tokens of a GGUF file: the file's `BytePairs`, and its SHA-256 sum.
         self.byte_pairs = None
         self.cut_by = ""
@@ -68,7 +68,7 @@ class Source:
 
     def with_facts(self, **facts):
         """Return a copy of this source with more given facts, or this source itself if they change nothing."""
-        news = {name: value for name, value in facts.items() if value != self.given.get(name, USUAL.get(name))}
+        news = {name: value for name, value in facts.items() if value != self.given.get(name, DEFAULT_FACTS.get(name))}
         return type(self)(self.name, **self.given | news) if news else self
 
     def get_facts_and_arrays(self):
@@ -124,7 +124,7 @@ class Source:
 
     def list_own_file_contents(self):
         """Return the contents of the user's own file or files, a list of bytes."""
-        return [read_file(self.path, DATA)]
+        return [read_file(self.path, MAX_DATASET_BYTES)]
 
     @cached_property
     def sha256(self):
@@ -146,7 +146,7 @@ class Source:
         """The most examples in a test batch. With a large vocabulary, the logits of more would fill the memory."""
         if not self.byte_pairs:
             return 500
-        return max(1, texts.LOGITS // (self.context_length * self.byte_pairs.size))
+        return max(1, texts.MAX_BATCH_LOGITS // (self.context_length * self.byte_pairs.size))
 
     @property
     def prefix(self):
@@ -224,12 +224,12 @@ class ImageFolder(Source):
         facts |= {"classes": tuple(map(str, facts["classes"])), "mean_and_std": (mean, std)}
         if facts["reader"] not in ("ink", "picture"):
             raise ValueError
-        if len(facts["classes"]) != len(DIGITS) or not (0 <= mean <= 1 and 0 <= std <= 1):
+        if len(facts["classes"]) != len(DIGIT_CLASSES) or not (0 <= mean <= 1 and 0 <= std <= 1):
             raise ValueError
         return facts
 
     def list_own_file_contents(self):
-        return pictures.list_mnist_file_contents(self.path, DATA)
+        return pictures.list_mnist_file_contents(self.path, MAX_DATASET_BYTES)
 
     def parse_files(self, file_contents):
         arrays, classes = pictures.read_dataset(self.name, file_contents, self.ink)
@@ -256,7 +256,9 @@ class ImageFolder(Source):
 
         It is "ink" for datasets in MNIST's format, and for digits that predict.py has cut from sheets.
         """
-        in_its_form = self.sums or pictures.has_mnist_files(self.path) or (self.path / pictures.CUT).is_file()
+        in_its_form = (
+            self.sums or pictures.has_mnist_files(self.path) or (self.path / pictures.CUT_MARKER_FILE).is_file()
+        )
         return "ink" if in_its_form else "picture"
 
     def read_digit_picture(self, path):
@@ -270,7 +272,7 @@ class ImageFolder(Source):
 
     @property
     def singular_noun(self):
-        return "digit" if self.classes == DIGITS else "class"
+        return "digit" if self.classes == DIGIT_CLASSES else "class"
 
     @property
     def separator(self):
@@ -305,11 +307,11 @@ class Names(Source):
 
     noun = "names"
     fact_names = ("sha256", "ignored")
-    ignored = USUAL["ignored"]  # the target that the loss ignores; None, for no such target, in older checkpoints
+    ignored = DEFAULT_FACTS["ignored"]  # the target that the loss ignores; None, if there is none, in older checkpoints
 
     def get_facts_and_arrays(self):
         facts, arrays = super().get_facts_and_arrays()
-        return facts | {"ignored": texts.IGNORED}, arrays  # from now on, also in a resumed older run
+        return facts | {"ignored": texts.IGNORED_TARGET}, arrays  # from now on, also in a resumed older run
 
     @classmethod
     def select_facts(cls, metadata, arrays):
@@ -317,7 +319,7 @@ class Names(Source):
 
     @property
     def loss_change_note(self):
-        has_changed = self.ignored != texts.IGNORED
+        has_changed = self.ignored != texts.IGNORED_TARGET
         return "the loss included the tokens after the end of a name; from now on it does not" if has_changed else ""
 
     def parse_files(self, file_contents):
@@ -380,7 +382,7 @@ class Text(Source):
         pass
 
 
-KINDS = {kind.noun: kind for kind in (ImageFolder, Names, Text)}
+SOURCE_CLASSES = {kind.noun: kind for kind in (ImageFolder, Names, Text)}
 
 
 def open_source(name, of="", **given):
@@ -391,10 +393,10 @@ def open_source(name, of="", **given):
     """
     if not of:
         path = find_path(name)
-        if path.suffix.lower() in pictures.ENDINGS and not path.is_dir():
+        if path.suffix.lower() in pictures.PICTURE_SUFFIXES and not path.is_dir():
             raise UserError(f"--dataset {name} is a single picture: name a folder with train/CLASS/ for each class")
         of = "images" if path.is_dir() else "texts"
-    return KINDS[of](name, **given)
+    return SOURCE_CLASSES[of](name, **given)
 
 
 def find_path(name):
@@ -410,7 +412,7 @@ def parse_data_facts(metadata, arrays):
     metadata, arrays: as `Source.get_facts_and_arrays` returned them. In an older checkpoint, metadata is None, and the
     result is {}. Raises ValueError, KeyError or TypeError if they are invalid.
     """
-    return KINDS[metadata["of"]].select_facts(metadata, arrays) if metadata else {}
+    return SOURCE_CLASSES[metadata["of"]].select_facts(metadata, arrays) if metadata else {}
 
 
 def dataset_folder(name):

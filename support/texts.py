@@ -12,19 +12,19 @@ from pathlib import Path
 
 import numpy as np
 
-from support.budget import DATA, PIECE, Budget, open_unpacked_bytes
+from support.budget import CHUNK_BYTES, MAX_DATASET_BYTES, Budget, open_unpacked_bytes
 from support.download import find_or_fetch_bytes
 from support.errors import UserError
-from support.pictures import SIDE, parse_idx
+from support.pictures import IMAGE_SIDE, parse_idx
 
 # --- Tokenizers -------------------------------------------------------------------------------------------------------
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"  # tokens 1 to 26 of a name
-END = 0  # the token that ends a name, and fills the positions after it
-IGNORED = -1  # a target that the loss ignores: nothing is predicted after the end of a name
-TESTS = 10  # one in TESTS names, or one part in TESTS of a text, is for testing
-PATCH = 4  # pixels along the side of a patch
-CONTEXT_LENGTHS = {"images": (SIDE // PATCH) ** 2, "names": 12, "texts": 64}  # tokens of a text, by default
+END_TOKEN = 0  # the token that ends a name, and fills the positions after it
+IGNORED_TARGET = -1  # a target that the loss ignores: nothing is predicted after the end of a name
+TEST_SPLIT_DIVISOR = 10  # one in ten names, or a tenth of a text, is for testing
+PATCH_SIDE = 4  # pixels
+CONTEXT_LENGTHS = {"images": (IMAGE_SIDE // PATCH_SIDE) ** 2, "names": 12, "texts": 64}  # tokens of a text, by default
 
 
 class Tokenizer:
@@ -112,7 +112,7 @@ class Names(Tokenizer):
     def encode_inputs_and_targets(self, names, labels=None):
         """Return (x, y) as `Tokenizer.encode` does, but with y = -1 after the end of a name: the loss ignores these."""
         x, y = super().encode_inputs_and_targets(names, labels)
-        return x, np.where(x == END, IGNORED, y)
+        return x, np.where(x == END_TOKEN, IGNORED_TARGET, y)
 
 
 class Letters(Tokenizer):
@@ -163,7 +163,7 @@ def parse_names_file(content):
     names = gzip.decompress(content).decode().split()
     texts = encode_names(names)[np.random.default_rng(0).permutation(len(names))]
     labels = np.zeros(len(names), np.uint8)
-    n = len(names) - len(names) // TESTS
+    n = len(names) - len(names) // TEST_SPLIT_DIVISOR
     return [texts[:n], labels[:n], texts[n:], labels[n:]]
 
 
@@ -183,9 +183,9 @@ def decode_names(token_ids):
 
 # --- A text on the disk -----------------------------------------------------------------------------------------------
 
-LETTERS_AT_A_TIME = 2**20
-LOGITS = 2**25  # the most logits in a test batch
-MOST_LETTERS = 2**16
+CHUNK_LETTERS = 2**20
+MAX_BATCH_LOGITS = 2**25  # in testing
+MAX_LETTERS = 2**16
 
 
 def parse_text_file(content, name, byte_pairs=None):
@@ -208,8 +208,8 @@ def parse_text_file(content, name, byte_pairs=None):
     except (UnicodeDecodeError, EOFError, OSError, zlib.error):
         raise UserError(f"{name} is not a text in UTF-8: save it as plain text in UTF-8") from None
     letters = np.flatnonzero(occurs)
-    if not 2 <= len(letters) <= MOST_LETTERS:
-        raise UserError(f"{name} has {len(letters):,} different letters: a text has 2 to {MOST_LETTERS:,}")
+    if not 2 <= len(letters) <= MAX_LETTERS:
+        raise UserError(f"{name} has {len(letters):,} different letters: a text has 2 to {MAX_LETTERS:,}")
     id_of_code = np.zeros(len(occurs), np.uint8 if len(letters) <= 256 else np.uint16)
     id_of_code[letters] = np.arange(len(letters))
     token_ids = np.empty(length, id_of_code.dtype)
@@ -230,9 +230,9 @@ def encode_with_byte_pairs(text, byte_pairs, name):
 
 def iter_unicode_arrays(content, name):
     """Yield arrays of the Unicode code points of a text in UTF-8, a piece at a time. content: bytes, gzipped or not."""
-    stream = io.BufferedReader(open_unpacked_bytes(content, name, Budget(DATA)), PIECE)
+    stream = io.BufferedReader(open_unpacked_bytes(content, name, Budget(MAX_DATASET_BYTES)), CHUNK_BYTES)
     file = io.TextIOWrapper(stream, encoding="utf-8-sig")  # skips a byte order mark
-    while piece := file.read(LETTERS_AT_A_TIME):
+    while piece := file.read(CHUNK_LETTERS):
         yield np.frombuffer(piece.encode("utf-32-le"), "<u4")
 
 
@@ -243,9 +243,9 @@ def cut_windows(token_ids, context_length, name, noun="letters"):
     windows are views, not copies. Raises UserError if one part of the text is too short for a window. name, noun: what
     the message calls the text and its tokens.
     """
-    n_train = len(token_ids) * (TESTS - 1) // TESTS
+    n_train = len(token_ids) * (TEST_SPLIT_DIVISOR - 1) // TEST_SPLIT_DIVISOR
     if min(n_train, len(token_ids) - n_train) <= context_length:
-        minimum = TESTS * context_length + 1
+        minimum = TEST_SPLIT_DIVISOR * context_length + 1
         needs = f"for texts of {context_length} {noun} it takes {minimum:,} or more"
         raise UserError(f"{name} has {len(token_ids):,} {noun}: {needs}")
     parts = np.split(token_ids, [n_train])
@@ -255,14 +255,14 @@ def cut_windows(token_ids, context_length, name, noun="letters"):
 # --- Images as texts --------------------------------------------------------------------------------------------------
 
 # The vocabulary, which `python -m lab.words` creates.
-WORDS = Path(__file__).resolve().parent.parent / "datasets" / "mnist" / "words-idx3-ubyte"
+WORDS_FILE = Path(__file__).resolve().parent.parent / "datasets" / "mnist" / "words-idx3-ubyte"
 WORDS_SHA256 = "b90fbd67325f450062a4704d3607844209263d6720dd7e32b928f6e22c908f3e"
 
 
 @cache
 def load_vocabulary():
     """Return the vocabulary for images of digits, (V, 16) uint8: patches of 4 x 4 pixels. Token 0 is blank."""
-    patches = parse_idx(find_or_fetch_bytes(WORDS, "", WORDS_SHA256))
+    patches = parse_idx(find_or_fetch_bytes(WORDS_FILE, "", WORDS_SHA256))
     return patches.reshape(len(patches), -1)
 
 
@@ -280,8 +280,9 @@ def nearest_tokens(patches, vocabulary):
 def encode_images(images):
     """Return images (B, 28, 28) uint8 as token ids (B, 49) int64: for each patch, row by row, the nearest token."""
     batch = len(images)
-    side = images.shape[1] // PATCH
-    patches = images.reshape(batch, side, PATCH, side, PATCH).swapaxes(2, 3).reshape(-1, PATCH**2)  # (B 49, 16)
+    side = images.shape[1] // PATCH_SIDE
+    patches = images.reshape(batch, side, PATCH_SIDE, side, PATCH_SIDE).swapaxes(2, 3)
+    patches = patches.reshape(-1, PATCH_SIDE**2)  # (B 49, 16)
     token_ids = np.zeros(len(patches), np.int64)  # token 0 is blank, and so are three in five patches
     has_ink = patches.any(axis=1)
     token_ids[has_ink] = nearest_tokens(patches[has_ink], load_vocabulary())
@@ -291,6 +292,6 @@ def encode_images(images):
 def decode_images(token_ids):
     """Return the images (B, 28, 28) uint8 that token ids (B, 49) stand for."""
     batch = len(token_ids)
-    side = SIDE // PATCH
-    patches = load_vocabulary()[token_ids].reshape(batch, side, side, PATCH, PATCH).swapaxes(2, 3)
-    return patches.reshape(batch, SIDE, SIDE)
+    side = IMAGE_SIDE // PATCH_SIDE
+    patches = load_vocabulary()[token_ids].reshape(batch, side, side, PATCH_SIDE, PATCH_SIDE).swapaxes(2, 3)
+    return patches.reshape(batch, IMAGE_SIDE, IMAGE_SIDE)

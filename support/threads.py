@@ -26,7 +26,7 @@ from support.errors import UserError
 from support.lockstep import find_largest_and_departure
 from support.unnoticed import side_effects_undone
 
-AT_ONCE = 64  # the most images in a forward pass in testing: the results of more do not fit into a processor's cache
+MAX_IMAGES_AT_ONCE = 64  # in a forward pass in testing: the results of more do not fit into a processor's cache
 
 
 def share_work(model, n_parts, batch_size):
@@ -38,7 +38,7 @@ def share_work(model, n_parts, batch_size):
     limit_blas_threads()  # from here on, each product gets one thread
     if n_parts == 1:
         return model
-    return InParts(model, n_parts, max(1, min(batch_size // n_parts, AT_ONCE)))
+    return InParts(model, n_parts, max(1, min(batch_size // n_parts, MAX_IMAGES_AT_ONCE)))
 
 
 class InParts:
@@ -54,7 +54,7 @@ class InParts:
 
     training = True
 
-    def __init__(self, model, n_parts, at_once=AT_ONCE):
+    def __init__(self, model, n_parts, at_once=MAX_IMAGES_AT_ONCE):
         """n_parts: the parts of a batch; a batch with fewer images has fewer. at_once: images per pass in testing."""
         self.model = model
         self.number = n_parts

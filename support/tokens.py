@@ -17,12 +17,12 @@ from support.errors import UserError
 # How a text is split into pieces before its bytes are paired: {name in a GGUF file: patterns, applied in order}.
 # SmolLM2's first pattern separates each digit. By the second, a piece is a word or a run of other characters with the
 # space before it, or a run of spaces.
-SPLITS = {
+SPLIT_PATTERNS = {
     "smollm": (r"\p{N}", r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"),
 }
 # Kinds of tokens in a GGUF file. A control token, such as the end of an answer, does not stand for any text.
-NORMAL = 1
-CONTROL = 3
+NORMAL_TOKEN = 1
+CONTROL_TOKEN = 3
 
 
 class BytePairs:
@@ -35,18 +35,19 @@ class BytePairs:
     merge_pair = None
 
     def __init__(self, tokens, kinds, pairs, split):
-        """tokens: the bytes of each token, written as letters (see `list_byte_letters`). kinds: NORMAL or CONTROL for
-        each. pairs: "a b" for each pair, in the order in which they are merged. split: a key of SPLITS.
+        """tokens: the bytes of each token, written as letters (see `list_byte_letters`). kinds: NORMAL_TOKEN or
+        CONTROL_TOKEN for each. pairs: "a b" for each pair, in the order in which they are merged. split: a key of
+        SPLIT_PATTERNS.
 
         Raises UserError if the split is unknown, and ValueError or KeyError if the tokens are invalid.
         """
-        if split not in SPLITS:
-            raise UserError(f"cuts texts by the unknown rule {split!r}; this program knows {', '.join(SPLITS)}")
-        if {*kinds} - {NORMAL, CONTROL} or len(kinds) != len(tokens):
+        if split not in SPLIT_PATTERNS:
+            raise UserError(f"cuts texts by the unknown rule {split!r}; this program knows {', '.join(SPLIT_PATTERNS)}")
+        if {*kinds} - {NORMAL_TOKEN, CONTROL_TOKEN} or len(kinds) != len(tokens):
             raise ValueError
         with program.import_guard("requirements/llm.txt"):
             import regex
-        self.patterns = [regex.compile(f"({pattern})") for pattern in SPLITS[split]]
+        self.patterns = [regex.compile(f"({pattern})") for pattern in SPLIT_PATTERNS[split]]
         self.letters = list_byte_letters()
         byte_of_letter = {letter: byte for byte, letter in enumerate(self.letters)}
         self.size = len(tokens)
@@ -54,7 +55,7 @@ class BytePairs:
         self.ids = {}  # {normal token: its id}
         self.control = {}
         for i, (token, kind) in enumerate(zip(tokens, kinds, strict=True)):
-            if kind == CONTROL:
+            if kind == CONTROL_TOKEN:
                 self.control[token] = i
                 self.bytes.append(b"")
             else:

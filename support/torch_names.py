@@ -20,7 +20,7 @@ NAMES = {
     nn.LayerNorm: {"weight": "gamma", "bias": "beta"},
     nn.Embedding: {"weight": "E"},
 }
-STATISTICS = {"running_mean": "mean", "running_var": "var"}  # of nn.BatchNorm2d
+STATISTIC_NAMES = {"running_mean": "mean", "running_var": "var"}  # of nn.BatchNorm2d
 AXES = {nn.Linear: (1, 0), nn.Conv2d: (2, 3, 1, 0)}  # the axes of a weight in PyTorch, in our order
 
 
@@ -83,7 +83,7 @@ def get_tensors_by_group(model):
     for path, layer in model.named_modules():
         for name, buffer in layer.named_buffers(recurse=False):
             if name != "num_batches_tracked":  # a counter that PyTorch does not use here
-                statistics[f"{path}.{STATISTICS.get(name, name)}".strip(".")] = buffer
+                statistics[f"{path}.{STATISTIC_NAMES.get(name, name)}".strip(".")] = buffer
     return {
         "params": {name: turn(p.detach()) for name, p, turn in iter_parameters(model)},
         "statistics": statistics,

@@ -127,7 +127,7 @@ found["tests"] = [main_np.evaluate(network, few, options)[0].item() for _ in ran
 found["predict"] = call(predict, "png/photo.jpg", "--weights", "hand/checkpoint_deep_np.npz")
 found["look"] = call(look, "--weights", "torch/checkpoint_deep_torch.npz", "--out", "looked")
 found["plot"] = call(plot, "hand", "torch", "--out", "plotted.png")
-twins.SUMS["deep"] = {"z1": "first", "z2": "second"}
+twins.LAYERS_BY_SUM["deep"] = {"z1": "first", "z2": "second"}
 call(twins, "deep")
 for dropout in (0.2, 0):
     options = parse_options("torch", "--model", "deep", "--dropout", dropout, "--steps", 6)

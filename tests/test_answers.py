@@ -80,7 +80,7 @@ def test_the_norm():
 
 def test_the_rate(monkeypatch):
     for g in drawn("learning_rate"):
-        for name, value in {"RATE": g.lr, "LEAST": g.least, "WARM": g.warm, "STEPS": g.steps}.items():
+        for name, value in {"MAX_LR": g.lr, "MIN_LR": g.least, "WARMUP_STEPS": g.warm, "N_STEPS": g.steps}.items():
             monkeypatch.setattr(nanogpt, name, value)
         same(g.rate, nanogpt.compute_rate(min(g.t, g.steps)))
 

@@ -19,7 +19,7 @@ import pytest
 import data
 from conftest import schedule
 from desk.work import Work
-from exercises.catalogue import OURS
+from exercises.catalogue import CATALOGUE
 from support import program as ending
 
 RUN = "--hidden 4 --batch-size 60 --epochs 2"
@@ -184,11 +184,11 @@ def test_a_run_goes_on_from_every_moment(program, small, tmp_path, monkeypatch, 
 @pytest.mark.slow(one_in=2)
 def test_progress_is_whole_at_every_moment(tmp_path):
     """What practice.py has noted is there, up to some point; and noting it again gives what would have been there."""
-    dz1 = OURS.by_name["dz1"]
+    dz1 = CATALOGUE.by_name["dz1"]
     notes = [("current", "dz1", None), ("hints", 1, dz1), ("passed", "a digest", dz1), ("due", "2026-12-01", dz1)]
 
     def practise(folder):
-        work = Work(folder, OURS)
+        work = Work(folder, CATALOGUE)
         work.get_or_make_path(dz1)
         for note in notes:
             work.store(*note)
@@ -198,7 +198,7 @@ def test_progress_is_whole_at_every_moment(tmp_path):
     whole, states = contents(tmp_path / "mine"), crashes(operations)
     for state in states:
         build(state, tmp_path / "again", tmp_path / "mine")
-        progress = Work(tmp_path / "again", OURS).progress
+        progress = Work(tmp_path / "again", CATALOGUE).progress
         noted = [(progress[what].get(e.name) if e else progress[what]) == value for what, value, e in notes]
         assert noted == sorted(noted, reverse=True)
         practise(tmp_path / "again")

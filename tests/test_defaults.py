@@ -50,16 +50,18 @@ lab.nanogpt       | seed None, busy False
 """
 # What stands in no option.
 NUMBERS = """
-predict.SURE              | 0.9
-write.SIZE, write.MARGIN  | 4, 16
-write.OUT, write.LETTERS  | written.png, 300
-look.MOST, look.WRONG     | 64, 24
-look.TEST, look.DIGIT     | 247, 2
-views.training.GUESS, views.training.INPUT, views.training.SPREAD         | (0.5, 2), (0.05, 10), (0.01, 100)
-views.training_table.DEVIATIONS, views.training_table.LEAST | 80, 0.1
-views.training.WORST      | 24
-views.training.LEAK, views.training.DEAD, views.training.ALIKE, views.training.STEP | 0.01, 0.25, 0.0001, (1e-05, 0.2)
-support.texts.PATCH       | 4
+predict.MIN_CONFIDENCE              | 0.9
+write.PIXEL_SCALE, write.MARGIN_PIXELS  | 4, 16
+write.DEFAULT_OUT, write.DEFAULT_N_LETTERS  | written.png, 300
+look.MAX_UNITS, look.MAX_MISTAKES     | 64, 24
+look.DEFAULT_TEST_INDEX, look.DEFAULT_DIGIT     | 247, 2
+views.training.FIRST_LOSS_RANGE, views.training.INPUT_STD_RANGE   | (0.5, 2), (0.05, 10)
+views.training.OUTPUT_STD_RANGE    | (0.01, 100)
+views.training_table.DEVIATIONS_TIMES_SEEDS, views.training_table.RANGE_MARGIN | 80, 0.1
+views.training.MAX_MISREAD_EXAMPLES      | 24
+views.training.MAX_LEAKED_FRACTION, views.training.MAX_DEAD_FRACTION   | 0.01, 0.25
+views.training.ROUNDING_TOLERANCE, views.training.UPDATE_SIZE_RANGE    | 0.0001, (1e-05, 0.2)
+support.texts.PATCH_SIDE       | 4
 support.texts.CONTEXT_LENGTHS      | {'images': 49, 'names': 12, 'texts': 64}
 """
 
@@ -79,7 +81,7 @@ def test_the_options_of_a_run(model, said, framework):
     found = as_table(vars(options.run) | vars(options.call))
     assert {name: value.replace(",", ";") for name, value in found.items()} == wanted
     assert options.name == ("" if model == "mlp" else f"{model}_") + framework
-    assert not vars(options.run).keys() & vars(options.call).keys() and vars(options.call).keys() == {*opt.OF_A_CALL}
+    assert not vars(options.run).keys() & vars(options.call).keys() and vars(options.call).keys() == {*opt.CALL_OPTIONS}
 
 
 def test_an_option_that_no_recipe_names():

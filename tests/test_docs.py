@@ -20,7 +20,7 @@ import write
 from autograd_np import Tensor
 from conftest import ROOT, as_input
 from exercises import network, symptoms
-from exercises.catalogue import BY_NAME, CASES, EXERCISES, OURS
+from exercises.catalogue import BY_NAME, CASES, CATALOGUE, EXERCISES
 from gpt_np import sample
 from lab import bench, cost, counts, debugging, experiments, faults, nanogpt, results, steps, writing
 from loading.options import parse_options
@@ -77,10 +77,13 @@ def test_tables_are_those_of_the_results():
         *(
             (page, debugging.make_table(RESULTS["debugging"], model))
             for page, model in zip(
-                ("docs/debugging.md", "docs/transformer.md", "docs/sampling.md"), debugging.TOLD, strict=True
+                ("docs/debugging.md", "docs/transformer.md", "docs/sampling.md"), debugging.TABLE_NETWORKS, strict=True
             )
         ),
-        *(("docs/results.md", table(of["rounds"])) for of, table in product(RESULTS["bench"].values(), bench.TABLES)),
+        *(
+            ("docs/results.md", table(of["rounds"]))
+            for of, table in product(RESULTS["bench"].values(), bench.TABLE_MAKERS)
+        ),
     ]:
         assert table in TEXT[path], f"{path} should have\n{differing(table, TEXT[path])}"
 
@@ -146,7 +149,7 @@ def test_sentences_say_what_was_measured():
         ("docs/autograd.md", f"over all {mlp['steps']:,} steps, in float32 and in float64",
          all(mlp["difference"][dtype]["tape"]["largest"] == 0 for dtype in ("float32", "float64"))),
         ("docs/results.md", results.PROCESSOR.replace(",", " with"), True),
-        ("docs/results.md", f"given {bench.BATCHES['scikit-learn']} batches in a call", True),
+        ("docs/results.md", f"given {bench.BATCHES_PER_CALL['scikit-learn']} batches in a call", True),
         ("docs/results.md", f"empty paper is {paper:.2f}, not 0".replace("-", "−"), True),
         ("docs/sampling.md", "the first 500 steps in float64 the difference stays below 1e-14",
          gpt["difference"]["float64"]["every 500 steps"][0] < 1e-14),
@@ -270,7 +273,7 @@ def test_what_is_said_of_runs_that_fail_was_measured():
         ("docs/debugging.md", f"the held-out loss, from {mean(held_out, 'test_loss'):.3f} to "
          f"{mean(f'{held_out} --weight-decay 0.001', 'test_loss'):.3f}", True),
         ("docs/debugging.md", "Shifting the images helps most", mean(f"{held_out} --augment shift") == max(
-            mean(command.removeprefix("main_np.py ")) for command in experiments.OVERFITTING)),
+            mean(command.removeprefix("main_np.py ")) for command in experiments.OVERFITTING_COMMANDS)),
         ("docs/debugging.md", "A smaller network does not help", mean(f"{held_out} --hidden 64") < mean(held_out)),
         ("docs/debugging.md", "the training loss is lower in the fifth epoch than in the second",
          steep["train_loss"][4] < steep["train_loss"][1]),
@@ -293,7 +296,7 @@ def known_numbers():
     samples += filter(
         None, map(experiments.get_last_values, RESULTS["experiments"].values())
     )  # of runs that did not stop
-    found = [*results.PUBLISHED.values(), *(value for values in samples for value in values)]
+    found = [*results.PUBLISHED_ACCURACIES.values(), *(value for values in samples for value in values)]
     found += [np.mean(values) for values in samples] + [np.std(values, ddof=1) for values in samples if len(values) > 2]
     found += [accuracy for kind in ("with", "without") for accuracy in RESULTS["shortcut"][kind]["accuracy"]]
     for of in RESULTS["debugging"]["networks"].values():
@@ -446,7 +449,7 @@ def test_every_exercise_is_a_question_in_a_lesson_and_they_have_one_order():
 def test_the_order_says_in_which_lessons_a_part_is():
     """In a comment above the part."""
     order = (ROOT / "exercises" / "order.py").read_text(encoding="utf-8")
-    for title, part in OURS.by_part.items():
+    for title, part in CATALOGUE.by_part.items():
         pages = ", ".join(dict.fromkeys(exercise.docs.partition(",")[0] for exercise in part if exercise not in CASES))
         assert not pages or f'    # {pages}\n    ("{title}"' in order, title
 

@@ -15,7 +15,7 @@ import practice
 from conftest import ROOT, schedule
 from desk.work import Work
 from exercises import drill
-from exercises.catalogue import OURS
+from exercises.catalogue import CATALOGUE
 from exercises.faults import FAULTS, SUSPECTS, Fault, find_fault_line, get_network_name, insert_fault
 from exercises.faulty import (
     copy_project_with_fault,
@@ -111,9 +111,9 @@ def test_a_drill_goes_on_from_easy_to_hard_once_a_fault_is_found(tmp_path, capsy
 
 
 def test_the_drill_has_the_networks_that_a_learner_has_met(tmp_path):
-    work = Work(tmp_path, OURS)
+    work = Work(tmp_path, CATALOGUE)
     assert {get_network_name(FAULTS[name]) for name in drill.list_faults_by_ease(work)} == {"mlp"}
-    work.store("passed", "a digest", OURS.by_name["batch_norm_dx"])
+    work.store("passed", "a digest", CATALOGUE.by_name["batch_norm_dx"])
     names = drill.list_faults_by_ease(work)
     assert {get_network_name(FAULTS[name]) for name in names} == {"mlp", "resnet"}
     shown = [sum(map(bool, load_findings_by_step(name).values())) for name in names]
@@ -126,7 +126,7 @@ def test_the_drill_has_the_networks_that_a_learner_has_met(tmp_path):
 
 
 def test_a_fault_that_was_found_comes_back_after_a_week(tmp_path, monkeypatch):
-    work = Work(tmp_path, OURS)
+    work = Work(tmp_path, CATALOGUE)
     with pytest.raises(UserError, match="you have found no fault yet"):
         practice.main(["review", "fault", "--folder", str(tmp_path)])
     drill.note_found(work, "uphill")

@@ -216,8 +216,8 @@ def test_the_confusion_matrix_and_the_mistakes(tiny, small):
     table = {text.get_position()[::-1]: int(text.get_text()) for text in figures["confusion"].axes[0].texts}
     assert table == {at: counts[at] for at in np.ndindex(10, 10) if counts[at]}
     wrong = sorted(np.flatnonzero(said != labels), key=lambda i: -confidence[i])
-    assert len(wrong) > look.WRONG
-    for axes, i in zip(figures["mistakes"].axes, wrong[: look.WRONG], strict=True):
+    assert len(wrong) > look.MAX_MISTAKES
+    for axes, i in zip(figures["mistakes"].axes, wrong[: look.MAX_MISTAKES], strict=True):
         assert (axes.images[0].get_array() == images[i]).all()
         assert axes.get_title() == f"{labels[i]} read as {said[i]}: {confidence[i]:.3f}"
 
@@ -257,10 +257,10 @@ def test_of_two_classes_there_are_two_unless_another_is_said(said, shown, most, 
     """A network always tells ten apart."""
     truth = [0, 1, 0, 1] if most != "no mistakes" else said
     logits = np.eye(10)[said] * [[1], [2], [3], [4]]  # the more confident, the later
-    source = SimpleNamespace(classes=["cat", "dog", *[look.NONE] * 8], singular_noun="class")
+    source = SimpleNamespace(classes=["cat", "dog", *[look.NO_CLASS] * 8], singular_noun="class")
     network = SimpleNamespace(title=lambda _: "784-8-10")
     monkeypatch.setattr(data, "test_batches", lambda *_: [(small.test_images[:4], None)])
-    monkeypatch.setattr(look, "WRONG", 2)
+    monkeypatch.setattr(look, "MAX_MISTAKES", 2)
     tests = SimpleNamespace(test_labels=np.array(truth), test_images=small.test_images[:4])
     options = SimpleNamespace(network=network, source=source, run=SimpleNamespace(hold_out=0))
     figures = look.make_test_figures_by_kind(SimpleNamespace(forward=lambda x: logits[: len(x)]), options, tests)
@@ -295,7 +295,7 @@ def test_answers_and_mistakes_of_any_number():
         assert said in [text.get_text() for text in figure.texts]  # its title
         reason = "it should be darker or lighter\nthan the paper"
         assert [text.get_text() for text in figure.axes[3].texts][:1] == [reason if problem else "0.9999"]
-    red, white, blue = parts.SIGNED([0.0, 0.5, 1.0])
+    red, white, blue = parts.SIGNED_COLORMAP([0.0, 0.5, 1.0])
     assert white[:3] == pytest.approx(1, abs=0.01) and blue[2] > blue[0] and red[0] > red[2]
 
 
@@ -360,7 +360,7 @@ def test_the_command_draws_everything(name, tiny, tmp_path, capsys, mnist, monke
         Image.fromarray(255 - mnist.test_images[1]).resize((280, 280)).save(tmp_path / "2.png")
         words, said = [str(tmp_path / "2.png"), "--label", "2"], "your picture, a 2"
     else:  # once is enough of what takes a second
-        monkeypatch.setattr(look, "make_test_figures_by_kind", lambda *_: dict.fromkeys(look.OF_ALL))
+        monkeypatch.setattr(look, "make_test_figures_by_kind", lambda *_: dict.fromkeys(look.TEST_SET_KINDS))
     whole = out / "backward_np.png"
     monkeypatch.setattr(drawing, "save", lambda figure, path: save(figure, path) if path == whole else path.touch())
     assert look.main([*words, "--weights", str(tiny / f"checkpoint_{name}.npz"), "--out", str(out)]) is None

@@ -54,8 +54,8 @@ def test_the_numbers_of_the_first_steps_are_those_of_the_run(small):
     moved = network.params["W2"] - W2
     assert seen["arrays"]["W2"]["step"] == pytest.approx(np.linalg.norm(moved) / np.linalg.norm(W2))
     assert seen["arrays"]["b2"]["step"] is None and seen["classes"] == 10
-    assert np.array_equal(seen["examples"], x[: training.SHOWN])
-    assert seen["labels"] == [str(digit) for digit in y[: training.SHOWN]]
+    assert np.array_equal(seen["examples"], x[: training.N_DRAWN_EXAMPLES])
+    assert seen["labels"] == [str(digit) for digit in y[: training.N_DRAWN_EXAMPLES]]
     assert seen["where"].startswith("step 3 of 300, rate ")
 
 
@@ -204,7 +204,7 @@ def test_a_network_that_kept_no_momentum_shows_no_step_and_a_run_without_a_step_
     assert_legible(training_picture.draw_training(seen, "a title", ["No number is out of the ordinary."]))
     seen = training.diagnose_last_step(options, checkpoint._replace(history=History()))
     first, _ = next(data.batches(small, options, 0, 1))
-    assert np.array_equal(seen["examples"], first[: training.SHOWN])
+    assert np.array_equal(seen["examples"], first[: training.N_DRAWN_EXAMPLES])
 
 
 def see_nothing(options, n_steps):
@@ -212,7 +212,9 @@ def see_nothing(options, n_steps):
     return seen | {"no_ranges": "No ranges."}
 
 
-@pytest.mark.parametrize(("argv", "steps"), [(["--training", "3"], 3), (["--training", "--seed", "0"], training.FIRST)])
+@pytest.mark.parametrize(
+    ("argv", "steps"), [(["--training", "3"], 3), (["--training", "--seed", "0"], training.DEFAULT_N_STEPS)]
+)
 def test_a_number_of_steps_is_that_of_a_new_run(argv, steps, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(training, "diagnose_first_steps", see_nothing)
     monkeypatch.setattr(training_picture, "draw_training", lambda *_: None)
@@ -266,7 +268,7 @@ def test_what_a_layer_puts_out_is_what_forward_leaves_of_the_last_batch(tmp_path
     seen = training.diagnose_last_step(options, checkpoint)
     assert [*seen["layers"]] == ["z1", "a1", "logits"] and seen["marks"] == []
     ((x, _),) = data.batches(small, options, 29, 30)
-    assert np.array_equal(seen["examples"], x[: training.SHOWN])
+    assert np.array_equal(seen["examples"], x[: training.N_DRAWN_EXAMPLES])
     assert seen["where"] == "after 30 steps: the last batch again, rate 0.1 (the highest)"
 
 

@@ -20,7 +20,7 @@ def few(monkeypatch):
 def test_the_rows_are_the_sizes_of_what_the_file_computes(tmp_path, few):
     (file := tmp_path / "own_network.py").write_text(BASE)
     losses, rows = looked.measure_first_steps(load_learner_module(file), "own_network")
-    assert 2 < len(losses) <= looked.FIRST and np.isfinite(losses).all()
+    assert 2 < len(losses) <= looked.DEFAULT_N_STEPS and np.isfinite(losses).all()
     module = load_learner_module(file)
     names = [f'["{name}"]' for name in module.first_weights(np.random.default_rng(0))]
     assert [path for path, *_ in rows] == names

@@ -216,7 +216,7 @@ def test_the_file_may_have_been_moved(here, kept, said, tmp_path, monkeypatch):
 
 
 def test_the_newest_network_is_never_thin_matrices(kept, tmp_path, monkeypatch):
-    monkeypatch.setattr("loading.checkpoint.FOLDER", tmp_path)
+    monkeypatch.setattr("loading.checkpoint.DEFAULT_FOLDER", tmp_path)
     shutil.copy(kept, tmp_path)
     for writes in (True, None):
         with pytest.raises(UserError, match="no trained network that"):

@@ -280,7 +280,11 @@ def test_the_default_accuracy_in_both_programs(default_run, program):
 )
 def test_the_first_weights_make_the_published_difference(main, init, program):
     """After whole runs. np_nn's are the same weights, in a network four times as large."""
-    (published,) = (results.PUBLISHED[key] for key in results.PUBLISHED if key.startswith(f"MLP geohot {init}, "))
+    (published,) = (
+        results.PUBLISHED_ACCURACIES[key]
+        for key in results.PUBLISHED_ACCURACIES
+        if key.startswith(f"MLP geohot {init}, ")
+    )
     assert accuracy_of(program(main, "--recipe", "geohot", "--init", init)) == pytest.approx(published, abs=0.01)
 
 

@@ -30,7 +30,7 @@ from support import texts
 from support.checkpoint import load_checkpoint
 from support.errors import UserError
 from support.options import option, with_changes
-from support.run import FILES
+from support.run import FILE_TEMPLATES
 from support.torch_names import iter_parameters, to_numpy_by_group
 
 pytestmark = pytest.mark.usefixtures("quick_curves")
@@ -265,7 +265,9 @@ def test_a_run_goes_on_bit_for_bit_and_can_change_hands(model, first, small, mon
         program, more = PROGRAMS[which]
         assert program.main([*argv, *more, "--out", str(tmp_path / name)]) == 0
         framework = "torch" if program is main_torch else "np"
-        *others, checkpoint = (tmp_path / name / file.format(networks.file_prefix(model) + framework) for file in FILES)
+        *others, checkpoint = (
+            tmp_path / name / file.format(networks.file_prefix(model) + framework) for file in FILE_TEMPLATES
+        )
         assert {*(tmp_path / name).iterdir()} == {*others, checkpoint}
         last = capsys.readouterr().out.splitlines()[-1]
         return load_checkpoint(checkpoint), [file.read_bytes() for file in others], last, str(checkpoint)

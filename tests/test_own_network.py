@@ -1023,7 +1023,7 @@ def test_an_accuracy_may_be_any_number_from_0_to_1():
 
 def test_of_few_images_that_were_tested_it_is_said_how_many():
     trace = make_trace((np.zeros((200, 784), np.uint8), np.zeros(200, int)))
-    for n, words in ((0, None), (1, "with 1 image. "), (99, "with 99 images. "), (watched.FEW, None)):
+    for n, words in ((0, None), (1, "with 1 image. "), (99, "with 99 images. "), (watched.MIN_TEST_IMAGES, None)):
         trace.was_tested = np.arange(200) < n
         said = [*trace.iter_remarks()]
         assert len(said) == bool(words) and all(words in remark for remark in said)

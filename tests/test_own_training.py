@@ -650,7 +650,11 @@ def test_of_a_long_training_points_are_kept_from_its_whole_way():
     for n in range(200):
         trace.record_call({"w": np.full(3, float(n))}, [IMAGES[:2], LABELS[:2]])
     steps = [int(snapshot.params["w"][0]) for snapshot in trace.snapshots]
-    assert steps[0] == 0 and len({*np.diff(steps)}) == 1 and watched.POINTS / 2 <= len(steps) < watched.POINTS
+    assert (
+        steps[0] == 0
+        and len({*np.diff(steps)}) == 1
+        and watched.MAX_SNAPSHOTS / 2 <= len(steps) < watched.MAX_SNAPSHOTS
+    )
     assert steps[-1] > 180 and trace.n_calls == 200
     for snapshot in trace.snapshots[:-1]:
         assert snapshot.arrays_after['["w"]'][0] == snapshot.params["w"][0] + 1

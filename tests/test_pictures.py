@@ -16,7 +16,7 @@ from exercises import prove
 from lab import figures
 from loading.options import parse_options
 from support import drawing
-from support.drawing import TEST, TRAIN
+from support.drawing import BLUE, RED
 from support.history import History
 from views import answers, passes, training_picture, training_table, writing
 
@@ -89,7 +89,7 @@ def test_of_both_passes_blue_is_above_0_and_red_below():
             elif words.startswith(("z1", "a1", "da1", "dz1", "unit")):
                 assert signed(axes.images[0]), words
         (drawn,) = (axes for axes in figure.axes if axes.get_xlabel().startswith(bars or "dlogits"))
-        assert [bar.get_facecolor()[:3] for bar in drawn.patches] == [to_rgb(TEST)] * 4 + [to_rgb(TRAIN)] * 6
+        assert [bar.get_facecolor()[:3] for bar in drawn.patches] == [to_rgb(RED)] * 4 + [to_rgb(BLUE)] * 6
         low, high = drawn.get_xlim()
         assert low < -4.5 and high > 5.5  # room for the numbers beside the bars
 
@@ -174,7 +174,7 @@ def test_the_ends_of_a_scale_say_whether_there_is_more():
 def test_attention_is_blue_on_dark_ink_and_the_patch_that_looks_is_framed_in_red():
     figure = passes.draw_attention(PASS | {"attention": ATTENTION, "patch": 1}, "", 9)
     for axes in (figure.axes[0], under(figure, "head 1")):
-        assert frame(axes) == (14, 0, to_rgb(TEST))
+        assert frame(axes) == (14, 0, to_rgb(RED))
         shown, ink = axes.images
         assert colour(shown, shown.norm.vmin) == pytest.approx(1) and colour(shown, shown.norm.vmax).argmax() == 2
         assert (
@@ -197,10 +197,8 @@ def test_of_a_digit_that_was_written_the_likeliest_patches_are_drawn_and_the_one
     drawn = [axes for axes in figure.axes if axes.images and axes.images[0].get_array().shape == (4, 4)]
     assert [255 - axes.images[0].get_array()[0, 0] for axes in drawn] == LIKELIEST
     assert colour(drawn[0].images[0], drawn[0].images[0].get_array()[3, 3]).tolist() == [0, 0, 0]  # ink
-    assert [to_rgb(axes.spines["left"].get_edgecolor()) == to_rgb(TEST) for axes in drawn] == [
-        n == 3 for n in LIKELIEST
-    ]
-    assert frame(figure.axes[0]) == (14, 0, to_rgb(TEST))
+    assert [to_rgb(axes.spines["left"].get_edgecolor()) == to_rgb(RED) for axes in drawn] == [n == 3 for n in LIKELIEST]
+    assert frame(figure.axes[0]) == (14, 0, to_rgb(RED))
     looked = under(figure, f"head 2\nthe digit's token: {ATTENTION['block 1'][1, 1, 0]:.2f}").images[0]
     assert looked.get_array().ravel().tolist() == [*ATTENTION["block 1"][1, 1, 1:], 0]  # the last patch is never seen
 
@@ -209,10 +207,8 @@ def test_of_a_text_that_was_written_the_likeliest_letters_are_drawn_and_the_one_
     figure = writing.draw_generated_text(WRITTEN | {"letters": "abcdefghijkl"}, "")
     (axes,) = (axes for axes in figure.axes if axes.get_title().startswith("letter 1: the likeliest"))
     assert [label.get_text() for label in axes.get_xticklabels()] == [*"hdlkjigf"]
-    assert [to_rgb(bar.get_facecolor()) for bar in axes.patches] == [
-        to_rgb(TEST if n == 1 else TRAIN) for n in range(8)
-    ]
-    assert frame(figure.axes[0]) == (0.5, -0.5, to_rgb(TEST))
+    assert [to_rgb(bar.get_facecolor()) for bar in axes.patches] == [to_rgb(RED if n == 1 else BLUE) for n in range(8)]
+    assert frame(figure.axes[0]) == (0.5, -0.5, to_rgb(RED))
 
 
 def test_of_weights_blue_is_above_0_and_of_mistakes_ink_is_black():
@@ -238,9 +234,9 @@ def test_what_is_out_of_the_ordinary_in_a_training_is_red():
     figure = training_picture.draw_training(seen, "", ["Not finite: a1."])
     assert dark_ink(under(figure, "5").images[0])
     assert [to_rgb(bar.get_facecolor()) for bar in under(figure, "the share of it that is 0").patches] == [
-        to_rgb(TRAIN), to_rgb(TEST)
+        to_rgb(BLUE), to_rgb(RED)
     ]  # fmt: skip
-    assert to_rgb(figure.axes[0].texts[0].get_color()) == to_rgb(TEST)
+    assert to_rgb(figure.axes[0].texts[0].get_color()) == to_rgb(RED)
 
 
 def test_of_a_training_no_dot_lies_on_the_end_of_an_axis_and_texts_lie_between_their_neighbours():
@@ -291,7 +287,7 @@ def test_of_curves_nearly_every_point_is_in_view_training_is_blue_and_the_test_r
     for draw in (plot.draw_loss_curve, plot.draw_accuracy_curve):
         axes = draw(run_of(), "").axes[0]
         each, smoothed, test = axes.get_lines()
-        assert [to_rgb(line.get_color()) for line in (each, smoothed, test)] == [to_rgb(TRAIN)] * 2 + [to_rgb(TEST)]
+        assert [to_rgb(line.get_color()) for line in (each, smoothed, test)] == [to_rgb(BLUE)] * 2 + [to_rgb(RED)]
         low, high = axes.get_ylim()
         assert (
             np.mean((each.get_ydata() > low) & (each.get_ydata() < high)) >= 0.97 and low < test.get_ydata()[0] < high
@@ -311,7 +307,7 @@ def test_what_is_written_is_black_on_white_and_so_are_the_docs_pictures():
     rows = np.zeros((2, 3, 28, 28), np.uint8)
     rows[1, 0] = INKED  # in the second row, the first digit
     paper = write.arrange_on_paper(rows)
-    middles = write.MARGIN + write.SIZE * np.arange(7, 28 * 3, 14)  # of the halves of each image
+    middles = write.MARGIN_PIXELS + write.PIXEL_SCALE * np.arange(7, 28 * 3, 14)  # of the halves of each image
     dark = [(row, column) for row, y in enumerate(middles[:4]) for column, x in enumerate(middles) if paper[y, x] < 128]
     assert dark == [(2, 0), (2, 1)] and paper[0, 0] == 255
-    assert np.mean(figures.PAPER(1.0)[:3]) < 0.3 and np.mean(figures.PAPER(0.0)[:3]) > 0.9
+    assert np.mean(figures.PAPER_COLORMAP(1.0)[:3]) < 0.3 and np.mean(figures.PAPER_COLORMAP(0.0)[:3]) > 0.9

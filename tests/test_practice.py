@@ -19,7 +19,7 @@ from mutants import planted
 
 from conftest import UNIX, first_of_each, rows, schedule
 from desk.work import Work
-from exercises.catalogue import BY_NAME, EXERCISES, OURS
+from exercises.catalogue import BY_NAME, CATALOGUE, EXERCISES
 from marker import check, marking, runner
 from marker.budget import SPEND, Budget, Stopped, compile_with_budget
 from marker.equal import agree
@@ -367,7 +367,7 @@ def everything_written():
     ],
 )
 def test_what_is_said_of_a_mistake_in_the_end_is_what_was_asked_and_written(name, edit, said, not_said, tmp_path):
-    exercise, work = BY_NAME[name], Work(tmp_path, OURS)
+    exercise, work = BY_NAME[name], Work(tmp_path, CATALOGUE)
     for body in (apply_change(RIGHT[name], edit, ""), RIGHT[name]):
         outcome = runner.make_report(exercise, write(tmp_path, name, body), 0)
         verdict = marking.read_verdict(exercise, outcome)

@@ -285,7 +285,7 @@ WRONG, RIGHT = "2.4, test accuracy 0.2", "2.0, test accuracy 0.9"
     (file := folder / "case_new.py").write_text(body + below, encoding="utf-8")
     (kept := tmp_path / "cases.json").write_text(json.dumps({"case_old": {}}))
     for module, name, value in [
-        (symptoms, "ROOT", tmp_path), (symptoms, "PICTURES", tmp_path), (symptoms, "RECORDED", kept),
+        (symptoms, "ROOT", tmp_path), (symptoms, "PICTURES", tmp_path), (symptoms, "CASES_FILE", kept),
         (case, "PICTURES", tmp_path),
     ]:  # fmt: skip
         monkeypatch.setattr(module, name, value)

@@ -31,7 +31,7 @@ from conftest import ROOT, TODAY, UNIX, assert_one_line, rows
 from desk import archives, classroom, review, show
 from desk.work import Work, digest
 from exercises import network, prove
-from exercises.catalogue import BY_NAME, CASES, EXERCISES, OURS
+from exercises.catalogue import BY_NAME, CASES, CATALOGUE, EXERCISES
 from marker import catalogue, complaints, kind, marking, runner, sandbox
 from marker.kind import Outcome, Report
 from marker.verdict import Verdict
@@ -70,13 +70,13 @@ def learner(tmp_path, capfd, monkeypatch):
 
 def number(name):
     """The number that an exercise has in the list."""
-    return OURS.number(BY_NAME[name])
+    return CATALOGUE.number(BY_NAME[name])
 
 
 # Whoever has solved logits and loss has these left, in this order: with an exercise of somebody's own, they are others.
 OPEN = [exercise.name for exercise in EXERCISES if exercise.name not in ("logits", "loss")]
 SECOND = EXERCISES[1].name
-AFTER_TANH = OURS.find_part(BY_NAME["tanh"]).exercises[1].name
+AFTER_TANH = CATALOGUE.find_part(BY_NAME["tanh"]).exercises[1].name
 
 # What learners do, and what is then said (not what stands behind a ~): the words that they type; an exercise, and what
 # they write into its file before it is marked; or how many days they wait before they type nothing.
@@ -97,7 +97,7 @@ logits: print('shape', a1.shape); logits = a1 @ W2 + b2 | Your code printed: sha
     | Passed. That makes 1 of {len(EXERCISES)}. For an image of a \
     | Your first lines had a mistake: the bias subtracted. You wrote logits = a1 @ W2 - b2 and now print( \
     | Why was it wrong? The marker said: If b2[k] grows by 1 | next | ~practice.py train | ~"The MLP" is done
-+0 | {OURS.describe_number(BY_NAME["logits"])}:
++0 | {CATALOGUE.describe_number(BY_NAME["logits"])}:
 solution | logits = a1 @ W2 + b2 Each logit is | The derivation: docs/backprop.md, "The | In the project: mlp_np.py:
 next | Exercise {number("softmax")} (
 list | 1 logits The logits of a layer passed | > 2 | 1 of {len(EXERCISES)} passed
@@ -121,7 +121,7 @@ next | Exercise {number(OPEN[1])} (
 tanh: dz1 = da1 * (1 - a1**2) | Passed. | next` goes to exercise {number(AFTER_TANH)}:
 next | Exercise {number(AFTER_TANH)} (
 
-tanh | {OURS.describe_number(BY_NAME["tanh"])}
+tanh | {CATALOGUE.describe_number(BY_NAME["tanh"])}
 case_flat | At first, it printed: | "zeros"
 case_flat: DIAGNOSIS = "epochs" | You say | ~The suspects
 run | epoch 1: training loss | ~prints nothing
@@ -240,7 +240,7 @@ def test_every_command_line_of_the_docs_is_one():
         options = practice.parse_options(line.removesuffix("-h").split())
         names = {"FOLDER", "FILE", "NAME", "CLASS"}
         if options.command == "exercise" and options.which and options.which not in names:
-            assert OURS.get_exercise(options.which)
+            assert CATALOGUE.get_exercise(options.which)
 
 
 @pytest.mark.parametrize("command", practice.COMMANDS)
@@ -367,7 +367,7 @@ def test_what_has_passed_on_one_day_comes_back_on_several_a_few_on_each():
     for name in BY_NAME:
         progress["passed"][name] = ""
         progress["due"][name] = review.choose_review_day(progress, has_passed=True)
-    first, many = TODAY + timedelta(review.DAYS), -(-len(BY_NAME) // review.FEW)
+    first, many = TODAY + timedelta(review.MIN_DAYS_TO_REVIEW), -(-len(BY_NAME) // review.MAX_REVIEWS_PER_DAY)
     assert {*progress["due"].values()} == {(first + timedelta(n)).isoformat() for n in range(many)}
     assert review.list_due(progress) == []
     progress["due"]["loss"] = "2099-01-01"  # it passed while the clock was wrong
@@ -396,7 +396,10 @@ def test_the_list_has_columns(learner):
 
 
 def test_with_the_last_exercise_of_a_part_the_part_is_done(learner):
-    work, (*others, last) = Work(learner.folder, OURS), OURS.by_part["Detective work on a tape: ours, and PyTorch's"]
+    work, (*others, last) = (
+        Work(learner.folder, CATALOGUE),
+        CATALOGUE.by_part["Detective work on a tape: ours, and PyTorch's"],
+    )
     for exercise in (*others, last):
         verdict = Verdict(True, "passed", "")
         said = work.describe_verdict(exercise, verdict)
@@ -411,7 +414,7 @@ def test_with_the_last_exercise_of_a_part_the_part_is_done(learner):
 
 def test_nothing_that_has_passed_is_lost(learner):
     """With two terminals, with an exercise of another version, with an answer that cannot be read."""
-    first, second = Work(learner.folder, OURS), Work(learner.folder, OURS)
+    first, second = Work(learner.folder, CATALOGUE), Work(learner.folder, CATALOGUE)
     first.store("passed", digest(write(learner.folder, "logits")), BY_NAME["logits"])
     second.store("passed", digest(write(learner.folder, "loss")), BY_NAME["loss"])
     second.store("current", "of another version")
@@ -420,7 +423,7 @@ def test_nothing_that_has_passed_is_lost(learner):
     (learner.folder / "progress.json").write_text(json.dumps(newer))
     learner("hint", "dz1")
     assert json.loads((learner.folder / "progress.json").read_text(encoding="utf-8")) == newer | {"hints": {"dz1": 1}}
-    assert [*Work(learner.folder, OURS).progress["passed"]] == ["logits", "loss"]
+    assert [*Work(learner.folder, CATALOGUE).progress["passed"]] == ["logits", "loss"]
     (learner.folder / "dz1.py").mkdir()
     second.store("passed", "", BY_NAME["dz1"])
     assert f"2 of {len(EXERCISES)} passed" in learner("list").stdout
@@ -432,7 +435,7 @@ def test_nothing_that_has_passed_is_lost(learner):
 def test_a_damaged_progress_is_one_line(damage, tmp_path):
     (tmp_path / "progress.json").write_text(damage)
     with pytest.raises(UserError, match=r"progress\.json"):
-        Work(tmp_path, OURS)
+        Work(tmp_path, CATALOGUE)
 
 
 @UNIX
@@ -518,13 +521,14 @@ def test_train_writes_a_program_of_ones_own_lines_and_runs_it(learner, monkeypat
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     threads = "import os\nprint(os.environ['OMP_NUM_THREADS'])\n"
     monkeypatch.setattr(network, "PROGRAM", shortened(network.PROGRAM, 100) + threads)
-    work = Work(learner.folder, OURS)
-    for name in network.HOLES:
+    work = Work(learner.folder, CATALOGUE)
+    for name in network.HOLE_NAMES:
         assert_one_line(learner("train"), f"still to do: {name}")
         work.store("passed", digest(write(learner.folder, name)), BY_NAME[name])
     assert "is done" not in (found := learner("update").stdout) and "python practice.py train" in found
     assert "`python practice.py prove mlp` " in found
-    *others, last = sorted(network.EXERCISES.keys() - network.HOLES, key="own_network".__ne__)  # it takes long to mark
+    # own_network takes long to mark.
+    *others, last = sorted(network.EXERCISES.keys() - network.HOLE_NAMES, key="own_network".__ne__)
     for name in others:
         work.store("passed", digest(write(learner.folder, name)), BY_NAME[name])
     found = learner(write(learner.folder, last).stem).stdout
@@ -623,7 +627,9 @@ def test_however_it_was_written_it_makes_the_same_network(tmp_path, small):
     also = {}
     for name, body in blocks_of(ALSO_RIGHT):
         also.setdefault(name, []).append(filled(name, body))
-    ways = [{name: bodies[k % len(bodies)] for name, bodies in also.items() if name in network.HOLES} for k in range(3)]
+    ways = [
+        {name: bodies[k % len(bodies)] for name, bodies in also.items() if name in network.HOLE_NAMES} for k in range(3)
+    ]
     ways.append({name: f"import numpy as np\n\n\n{text}\n" for name, text in AWKWARD.items()})
     expected = after(small, 6).params  # an epoch
     for way in ways:
@@ -650,7 +656,7 @@ def test_a_name_that_means_two_things_in_the_network_is_one_line(files, said, tm
         path = write(tmp_path, name, lines[name].format("f" if above else "np.exp"))
         path.write_text(path.read_text(encoding="utf-8").replace("\ndef ", f"\n{above}\n\n\ndef ", 1))
     with pytest.raises(UserError, match=f"^{said}.*rename it$"):
-        network.make_program([tmp_path / f"{name}.py" for name in network.HOLES if name in files])
+        network.make_program([tmp_path / f"{name}.py" for name in network.HOLE_NAMES if name in files])
 
 
 def zipped(members):
@@ -787,15 +793,15 @@ def test_a_files_name_says_which_exercise_it_is_for():
 
 def test_a_stub_that_the_page_opens_replaces_nothing(tmp_path, monkeypatch):
     (tmp_path / "my_practice.zip").write_bytes(zipped({"my_practice/dz1.py": STUB, "my_practice/da1.py": DONE}))
-    monkeypatch.setattr(desk, "FOLDER", tmp_path)
-    monkeypatch.setattr(desk, "UNPACKED", tmp_path / "unpacked")
+    monkeypatch.setattr(desk, "WORK_FOLDER", tmp_path)
+    monkeypatch.setattr(desk, "UNPACKED_FOLDER", tmp_path / "unpacked")
     assert desk.unpack_work("my_practice.zip")["work"]["files"] == {"da1": DONE}
 
 
 def test_a_tar_file_is_looked_through_up_to_a_limit(tmp_path, monkeypatch):
     """256 MiB, and here 1; the first member is a hole that costs no disk."""
-    assert archives.HANDED_IN == 2**28
-    monkeypatch.setattr(archives, "HANDED_IN", 2**20)
+    assert archives.MAX_SUBMISSION_BYTES == 2**28
+    monkeypatch.setattr(archives, "MAX_SUBMISSION_BYTES", 2**20)
     for size, said in (
         (2**19, None),
         (2**20 + 1, "it unpacks to too many bytes: at most 1,048,576, with the files that belong to it"),
@@ -806,15 +812,15 @@ def test_a_tar_file_is_looked_through_up_to_a_limit(tmp_path, monkeypatch):
             file.write(hole.tobuf())
             file.seek(-(-size // 512) * 512, os.SEEK_CUR)
             file.write(work.tobuf() + DONE.encode() + bytes(2048))
-        assert archives.unpack_archive(OURS.by_name, path, tmp_path / str(size)).get(path.name) == said
+        assert archives.unpack_archive(CATALOGUE.by_name, path, tmp_path / str(size)).get(path.name) == said
         assert (tmp_path / str(size) / "0" / "dz1.py").exists() == (said is None)
 
 
 def test_of_a_tar_file_with_many_members_it_is_said_that_it_has_too_many(tmp_path, monkeypatch):
-    monkeypatch.setattr(archives, "MOST_MEMBERS", 1)
+    monkeypatch.setattr(archives, "MAX_MEMBERS", 1)
     for n, said in ((10, {}), (11, {"n.tar.gz": "it has too many files to look through"})):
         hand_in(path := tmp_path / str(n) / "n.tar.gz", {f"{i}.txt": "" for i in range(n)})
-        assert archives.unpack_archive(OURS.by_name, path, tmp_path) == said
+        assert archives.unpack_archive(CATALOGUE.by_name, path, tmp_path) == said
 
 
 def hand_in(path, content):
@@ -841,14 +847,14 @@ def test_marks_go_into_a_file_in_utf8_and_none_is_left_half(tmp_path, capsys, mo
     shown = person.encode(errors="replace").decode()
     hand_in(tmp_path / "class" / person / "dz1.py", BY_NAME["dz1"].stub)
     marks = tmp_path / "marks.csv"
-    classroom.mark_all(OURS, str(tmp_path / "class"), only="dz1", out_path=marks)
+    classroom.mark_all(CATALOGUE, str(tmp_path / "class"), only="dz1", out_path=marks)
     assert marks.read_bytes() == f"\ufeffname,passed,note,dz1\n{shown},0,,not written\n".encode()
     out, said = capsys.readouterr()
     assert not out and f"{shown}: 0 of 1" in said
     monkeypatch.setattr(classroom, "iter_summary_lines", lambda *_: 1 / 0)
     marks.unlink()
     with pytest.raises(ZeroDivisionError):
-        classroom.mark_all(OURS, str(tmp_path / "class"), only="dz1", out_path=marks)
+        classroom.mark_all(CATALOGUE, str(tmp_path / "class"), only="dz1", out_path=marks)
     assert [path.name for path in tmp_path.iterdir()] == ["class"]
 
 
@@ -880,7 +886,7 @@ def test_a_class_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
     (feedback / "with a stub on top.txt").mkdir(parents=True)
     (feedback / "renamed.txt").write_text("the teacher's own")
     (feedback / "drafted.txt").symlink_to(folder / "drafted" / "said.txt")
-    classroom.mark_all(OURS, str(folder), feedback_folder=feedback, only="dz1,dW2_db2,chapter4")
+    classroom.mark_all(CATALOGUE, str(folder), feedback_folder=feedback, only="dz1,dW2_db2,chapter4")
     out, said = capsys.readouterr()
     assert not [*spare.iterdir()]
     assert out.startswith("\ufeffname,passed,note,dz1,dW2_db2,layer_norm_dx,softmax_backward,attention\n")
@@ -991,13 +997,13 @@ def test_a_broken_exercise_stops_no_other(another_project, program):
     for name, (_, why) in broken.items():
         assert said[f"exercises/chapter1/{name}.py"].startswith(why), name
     assert ended.returncode == 0 and f"of {len(EXERCISES) - 1}" in ended.stdout and " da1 " in ended.stdout
-    assert not OURS.broken  # of the project's own
+    assert not CATALOGUE.broken  # of the project's own
 
 
 def test_ctrl_c_while_the_exercises_are_read_is_no_broken_exercise(monkeypatch):
     monkeypatch.setattr(catalogue, "Exercise", Mock(side_effect=KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        OURS.read_or_leave_out(ROOT / "exercises" / "chapter1" / "dz1.py")
+        CATALOGUE.read_or_leave_out(ROOT / "exercises" / "chapter1" / "dz1.py")
 
 
 def test_what_a_learners_exception_says_or_cannot_say(tmp_path, capsys):
@@ -1032,11 +1038,11 @@ def test_lines_in_a_learners_helper_may_read_like_the_programs(tmp_path, monkeyp
     path = write(tmp_path, "dz1", "dz1 = da1 * (z1 > 0) * third(3)")
     path.write_text(path.read_text(encoding="utf-8").replace("\ndef ", f"\n{helper}\n\n\ndef ", 1))
     rows, said = [array[:200] for array in desk.load_rows()], []
-    changed = {"FOLDER": tmp_path, "TRAINED": tmp_path / "my_network.py", "load_rows": lambda: rows}
+    changed = {"WORK_FOLDER": tmp_path, "NETWORK_FILE": tmp_path / "my_network.py", "load_rows": lambda: rows}
     for name, value in (changed | {"send_to_page": lambda **one: said.append(one)}).items():
         monkeypatch.setattr(desk, name, value)
     desk.train_with_progress(["dz1"])
-    assert [*map(len, said)] == [1, 1, 4] * desk.EPOCHS and said[-1]["accuracy"] > said[2]["accuracy"]
+    assert [*map(len, said)] == [1, 1, 4] * desk.N_EPOCHS and said[-1]["accuracy"] > said[2]["accuracy"]
 
 
 @pytest.mark.slow(one_in=2)
@@ -1130,7 +1136,7 @@ def test_of_several_versions_the_note_says_which_was_marked(files, note, is_zip,
     )  # without a process, which takes a moment
     person = "ada.zip" if is_zip else "ada"
     hand_in(tmp_path / person, files)
-    classroom.mark_all(OURS, str(tmp_path), only="dz1")
+    classroom.mark_all(CATALOGUE, str(tmp_path), only="dz1")
     *_, row = csv.DictReader(io.StringIO(capsys.readouterr().out.lstrip("\ufeff")))
     assert row == {"name": person, "passed": "1", "note": note, "dz1": "passed"}
 

@@ -51,7 +51,9 @@ def judged(weights, files, digits):
         except UserError:
             found.append("refused")
         else:
-            found.append("right" if p.argmax() == digit else "not sure" if p.max() < predict.SURE else "wrong")
+            found.append(
+                "right" if p.argmax() == digit else "not sure" if p.max() < predict.MIN_CONFIDENCE else "wrong"
+            )
     return found
 
 
@@ -201,7 +203,7 @@ def test_the_probabilities():
 
 def test_what_is_no_class_has_no_row(monkeypatch, capsys):
     """A network has ten outputs, and a reader's own folder perhaps two classes."""
-    names = ["cat", "dog", *[pictures.NONE] * 8]
+    names = ["cat", "dog", *[pictures.NO_CLASS] * 8]
     source = open_source("own", of="images", classes=names, reader="ink")
     options = SimpleNamespace(source=source, run=None, network=SimpleNamespace(title=lambda _: "784-8-10"))
     history = SimpleNamespace(describe_unfinished_progress=lambda _: "after 1 of 3 epochs")

@@ -89,7 +89,7 @@ def test_with_pytorch_no_weight_is_far_from_its_twin(what, tmp_path, capsys, req
     prove.prove(tmp_path, what)
     said = " ".join(capsys.readouterr().out.split())
     assert said.count("You have written the same computation as PyTorch.") == len(prove.PROOFS[what])
-    assert all(float(number) <= prove.EQUAL for number in re.findall(r"differs by more than (\S+)", said))
+    assert all(float(number) <= prove.WEIGHT_TOLERANCE for number in re.findall(r"differs by more than (\S+)", said))
     assert len(list(tmp_path.glob(f"proof_{what}*.png"))) == len(prove.PROOFS[what])
 
 
@@ -153,9 +153,11 @@ def test_a_models_file_answers_with_the_learners_lines(tmp_path, capsys, monkeyp
     assert float(apart) < 1e-4 and float(largest) > 1
     model = prove.load_real_model(tmp_path / "tiny.gguf")
     words = model.encode_question(merge_pair)
-    for _ in range(prove.ANSWER):  # each is the likeliest after the whole text before it
+    for _ in range(prove.N_ANSWER_TOKENS):  # each is the likeliest after the whole text before it
         words.append(int(model.llama.forward(np.array([words]))[0, -1].argmax()))
-    answer = b"".join(model.file.byte_pairs.bytes[word] for word in words[-prove.ANSWER :]).decode(errors="replace")
+    answer = b"".join(model.file.byte_pairs.bytes[word] for word in words[-prove.N_ANSWER_TOKENS :]).decode(
+        errors="replace"
+    )
     answer = re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "?", answer)  # as `say` has it
     assert " ".join(f"{prove.QUESTION} {answer} ...".split()) in said
     assert lines.first_wrong is None

@@ -62,7 +62,7 @@ def pixels(*argv):
         write.main([*argv])
     (images,) = drawn.call_args.args
     with Image.open("written.png") as picture:
-        rows, columns = (28 * write.SIZE * n + 2 * write.MARGIN for n in images.shape[:2])
+        rows, columns = (28 * write.PIXEL_SCALE * n + 2 * write.MARGIN_PIXELS for n in images.shape[:2])
         assert picture.size == (columns, rows) and picture.getextrema() == (0, 255)
     return images
 
@@ -196,7 +196,7 @@ def test_a_digit_that_is_looked_into_is_the_one_that_is_written(here, monkeypatc
     drawn = []
     monkeypatch.setattr(writing, "draw_generated_digit", lambda steps, title: drawn.append((steps, title)))
     monkeypatch.setattr(look.drawing, "save", lambda figure, path: None)
-    for words, digit in (["--digit", "7"], "7"), ([], str(look.DIGIT)):
+    for words, digit in (["--digit", "7"], "7"), ([], str(look.DEFAULT_DIGIT)):
         look.main(["--weights", "learning_curves/checkpoint_gpt_np.npz", *words])
         steps, title = drawn.pop()
         assert (steps["image"] == pixels(digit)[0, 0]).all() and title.endswith(f"it has written a {digit}")
@@ -224,7 +224,7 @@ def test_a_text_goes_on_as_long_as_somebody_wants(play, capsys):
         assert written.startswith(begun) and len(written) == len(begun) + 57 + 1 and {*written} <= {*SAYING}
         assert written == said(begun, "--letters", "57") != said(begun, "--letters", "57", "--seed", "1")
         assert said(begun, "--letters", "20")[:-1] == written[: len(begun) + 20]
-    assert len(said()) == write.LETTERS + 1  # begun with a new line, which is not printed
+    assert len(said()) == write.DEFAULT_N_LETTERS + 1  # begun with a new line, which is not printed
     three = said("be", "--count", "3", "--letters", "9").split("\n---\n")
     assert [len(each.rstrip("\n")) for each in three] != [0] * 3 and len(three) == 3 and len({*three}) == 3
     cold = said("be", "--top-k", "1", "--letters", "40")

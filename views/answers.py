@@ -9,7 +9,7 @@ import numpy as np
 from support.drawing import new_figure, plot_style
 from support.rounding import format_probability
 from views.parts import (
-    SIGNED,
+    SIGNED_COLORMAP,
     draw_bars,
     fold_labels,
     largest,
@@ -78,7 +78,7 @@ def draw_confusion(counts, title, class_names=range(10), kind="digit"):
     mistakes = counts * (1 - np.eye(len(counts), dtype=int))
     # Right answers are blue, and mistakes red on a scale of their own, because they would be too pale otherwise.
     shade = 0.35 * np.diag(np.diag(counts)) / largest(np.diag(counts)) - 0.8 * mistakes / largest(mistakes)
-    axes.imshow(shade, cmap=SIGNED, vmin=-1, vmax=1)
+    axes.imshow(shade, cmap=SIGNED_COLORMAP, vmin=-1, vmax=1)
     for true, predicted in np.argwhere(counts):
         weight = "bold" if true == predicted else "normal"
         axes.text(

@@ -6,15 +6,15 @@ import textwrap
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, ListedColormap
 
-from support.drawing import GRID, INK, MONO, TEST, TRAIN, annotate_beside
+from support.drawing import BLUE, GRID, INK, MONO, RED, annotate_beside
 from support.rounding import format_probability
 
-SIGNED = LinearSegmentedColormap.from_list("signed", [TEST, "white", TRAIN])  # below 0, 0, above 0
-POSITIVE = LinearSegmentedColormap.from_list("positive", ["white", TRAIN])  # from 0 up
-OUTLIERS = 0.002  # the fraction of the numbers that may be beyond the ends of a scale
-OFF = ListedColormap(["#cfcfcf"])
-WHOLE = (0, 28, 28, 0)  # the extent of an image for imshow; images of larger cells with the same extent match it
-MEANING = "blue: increasing it raises the loss\nred: lowers it"
+SIGNED_COLORMAP = LinearSegmentedColormap.from_list("signed", [RED, "white", BLUE])  # below 0, 0, above 0
+POSITIVE_COLORMAP = LinearSegmentedColormap.from_list("positive", ["white", BLUE])  # from 0 up
+OUTLIER_FRACTION = 0.002  # the fraction of the numbers that may be beyond the ends of a scale
+OFF_COLORMAP = ListedColormap(["#cfcfcf"])
+IMAGE_EXTENT = (0, 28, 28, 0)  # the extent of an image for imshow; images of larger cells with the same extent match it
+GRADIENT_LEGEND = "blue: increasing it raises the loss\nred: lowers it"
 
 
 def measure_extra_width(class_names):
@@ -104,19 +104,20 @@ def show_signed_image(axes, array, limit):
 
     Return matplotlib's image.
     """
-    return axes.imshow(array, cmap=SIGNED, vmin=-limit, vmax=limit, interpolation="nearest")
+    return axes.imshow(array, cmap=SIGNED_COLORMAP, vmin=-limit, vmax=limit, interpolation="nearest")
 
 
 def show_signed_images(figure, images, labels, shrink=0.7):
     """Draw arrays (n, h, w) as colours, eight in a row, on one scale, with a label under each.
 
-    The largest OUTLIERS of the numbers are beyond the end of the scale, because a single large number would make all
-    others pale. If no number is negative, the scale begins at 0. shrink: the relative height of the colour bar.
+    The largest OUTLIER_FRACTION of the numbers are beyond the end of the scale, because a single large number would
+    make all others pale. If no number is negative, the scale begins at 0. shrink: the relative height of the colour
+    bar.
     """
     grid = make_axes(figure, math.ceil(len(images) / 8), 8, len(images))
     sizes = np.abs(images)
-    limit = float(np.quantile(sizes, 1 - OUTLIERS)) or largest(images)
-    style = {"cmap": SIGNED, "vmin": -limit} if np.min(images) < 0 else {"cmap": POSITIVE, "vmin": 0}
+    limit = float(np.quantile(sizes, 1 - OUTLIER_FRACTION)) or largest(images)
+    style = {"cmap": SIGNED_COLORMAP, "vmin": -limit} if np.min(images) < 0 else {"cmap": POSITIVE_COLORMAP, "vmin": 0}
     for axes, image, label in zip(grid, images, labels, strict=False):
         artist = style_picture_axes(axes).imshow(image, vmax=limit, interpolation="nearest", **style)
         axes.set_xlabel(label, fontsize=9, labelpad=2)
@@ -131,7 +132,7 @@ def show_units(axes, values, limit, title, formula, is_off=None):
     artist = show_signed_image(style_picture_axes(axes, title, formula), arrange_in_square(values), limit)
     axes.patch.set(hatch="/////", edgecolor=GRID)  # cells without a unit
     if is_off is not None:
-        axes.imshow(arrange_in_square(np.where(is_off, 0.0, np.nan)), cmap=OFF, interpolation="nearest")
+        axes.imshow(arrange_in_square(np.where(is_off, 0.0, np.nan)), cmap=OFF_COLORMAP, interpolation="nearest")
     return artist
 
 
@@ -163,7 +164,7 @@ def draw_bars(axes, values, title, formula, format_value, y=None, class_names=ra
     y: the true class, whose name is bold, or None.
     """
     style_picture_axes(axes, title, formula)
-    axes.barh(range(10), values, color=np.where(np.asarray(values) < 0, TEST, TRAIN), height=0.7)
+    axes.barh(range(10), values, color=np.where(np.asarray(values) < 0, RED, BLUE), height=0.7)
     low = min(0, *values)
     high = max(0, *values)
     margin = (high - low or 1) * 0.09 * max(len(format_value(value)) for value in values)  # for the numbers

@@ -8,11 +8,11 @@ import math
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from support.drawing import MONO, TEST, add_title, new_figure, plot_style
+from support.drawing import MONO, RED, add_title, new_figure, plot_style
 from views.parts import (
-    MEANING,
-    POSITIVE,
-    WHOLE,
+    GRADIENT_LEGEND,
+    IMAGE_EXTENT,
+    POSITIVE_COLORMAP,
     add_scale,
     draw_logits_and_probabilities,
     largest,
@@ -38,7 +38,7 @@ block  dz2 = dy * (y > 0)
        dx  = from norm and conv
              + dz2  (the shortcut)
 
-{MEANING}"""
+{GRADIENT_LEGEND}"""
 FORWARD_VIT = """in each block and head, with x = norm1(stream):
 
 q = x Wq + bq   k = x Wk   v = x Wv + bv
@@ -107,7 +107,7 @@ def draw_backward_pass(intermediates, title, y):
     show_signed_images(
         bottom, intermediates["dW1"].T[shown_units].reshape(-1, 28, 28), [f"unit {unit}" for unit in shown_units]
     )
-    bottom.supxlabel("dW1 = x.T @ dz1\n" + MEANING.replace("\n", "; "), fontsize=10, family=MONO)
+    bottom.supxlabel("dW1 = x.T @ dz1\n" + GRADIENT_LEGEND.replace("\n", "; "), fontsize=10, family=MONO)
     return figure
 
 
@@ -222,7 +222,7 @@ def draw_patch_gradients(intermediates, title, y):
     add_scale(middle, artist, grid)
     pixels, gradient = bottom.subplots(1, 2)
     show_pixels(pixels, intermediates)
-    style_picture_axes(gradient, "and to the pixels", "dx, where x is the image\n" + MEANING)
+    style_picture_axes(gradient, "and to the pixels", "dx, where x is the image\n" + GRADIENT_LEGEND)
     add_scale(
         bottom, show_signed_image(gradient, intermediates["dx"], largest(intermediates["dx"])), [pixels, gradient]
     )
@@ -236,10 +236,10 @@ def show_patches(axes, values, limit, image, framed_patch=None, ink=0.45):
     the ink.
     """
     side = math.isqrt(len(values))
-    artist = axes.imshow(values.reshape(side, side), cmap=POSITIVE, vmin=0, vmax=limit, extent=WHOLE)
-    axes.imshow(np.zeros((28, 28)), cmap="gray", alpha=image / 255 * ink, extent=WHOLE)
+    artist = axes.imshow(values.reshape(side, side), cmap=POSITIVE_COLORMAP, vmin=0, vmax=limit, extent=IMAGE_EXTENT)
+    axes.imshow(np.zeros((28, 28)), cmap="gray", alpha=image / 255 * ink, extent=IMAGE_EXTENT)
     if framed_patch is not None:
         row, column = divmod(framed_patch, side)
         size = 28 / side
-        axes.add_patch(Rectangle((column * size, row * size), size, size, fill=False, edgecolor=TEST, linewidth=1.8))
+        axes.add_patch(Rectangle((column * size, row * size), size, size, fill=False, edgecolor=RED, linewidth=1.8))
     return artist

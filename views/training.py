@@ -14,34 +14,34 @@ from loading.options import parse_options, read_options_and_checkpoint
 from support import drawing
 from support.checkpoint import warn_if_apart
 from support.files import check_output, create_output_folder
-from support.history import BELOW_ZERO
+from support.history import MIN_LOSS
 from support.options import Parser, integer, with_changes
 from support.schedule import learning_rate, make_plan, make_repeated_examples_warning
 from support.slopes import Slopes, true_loss
 from views import answers, training_picture, training_table
 from views.training_table import Mark, root_mean_square, standard_deviation
 
-FIRST = 20  # the default of N: how many first steps of a run are taken
-SHOWN = 8  # examples to draw
-FEW = 128  # examples to examine if the run's last batch is not known
+DEFAULT_N_STEPS = 20  # the default of N: how many first steps of a run are taken
+N_DRAWN_EXAMPLES = 8
+N_FALLBACK_EXAMPLES = 128  # examined if the run's last batch is not known
 # Limits of what is ordinary: (low, high), or the largest value.
-GUESS = 0.5, 2  # the first loss, in units of log K
-INPUT = 0.05, 10  # the standard deviation of the inputs
-SPREAD = 0.01, 100  # the standard deviation of a layer's outputs
-LEAK = 0.01  # the fraction of the test images that are also training images: a few may be so by chance
-DEAD = 0.25  # the fraction of a layer's units that are 0 for all images of a batch
-IN_DOUBT = 16  # examples for the check of the gradients
-ALIKE = 1e-4  # a smaller difference, relative to the largest number, counts as rounding
-STEP = 1e-5, 0.2  # the size of an update, in units of the weights
-WORST = 24  # training examples to draw that are misread with the most confidence
-NAMED = 4  # layers or arrays that a sentence names
-LETTERS = 60  # letters of a text that are shown
+FIRST_LOSS_RANGE = 0.5, 2  # in units of log K
+INPUT_STD_RANGE = 0.05, 10
+OUTPUT_STD_RANGE = 0.01, 100  # of a layer
+MAX_LEAKED_FRACTION = 0.01  # the fraction of the test images that are also training images: a few may be so by chance
+MAX_DEAD_FRACTION = 0.25  # the fraction of a layer's units that are 0 for all images of a batch
+N_GRADIENT_CHECK_EXAMPLES = 16
+ROUNDING_TOLERANCE = 1e-4  # a smaller difference, relative to the largest number, counts as rounding
+UPDATE_SIZE_RANGE = 1e-5, 0.2  # in units of the weights
+MAX_MISREAD_EXAMPLES = 24  # training examples to draw that are misread with the most confidence
+MAX_NAMED_PLACES = 4  # layers or arrays in a sentence
+MAX_SHOWN_LETTERS = 60  # of a text
 
 
 def add_training_option(parser):
     message = (
         "look at a training: the last batch of --weights; or, with N or any option of main_np.py, the first N steps of "
-        f"that run (default: {FIRST})"
+        f"that run (default: {DEFAULT_N_STEPS})"
     )
     parser.add_argument("--training", metavar="N", nargs="?", type=integer(1, 10_000), help=message)
 
@@ -64,7 +64,7 @@ def look_at_training(argv):
     if run_options or arguments.training:
         options = parse_options("np", *run_options)
         name = f"{options.name}_first"
-        diagnosis = diagnose_first_steps(options, arguments.training or FIRST)
+        diagnosis = diagnose_first_steps(options, arguments.training or DEFAULT_N_STEPS)
     else:
         options, checkpoint = read_options_and_checkpoint("np", arguments.weights or find_newest(None))
         warn_if_apart(checkpoint.path)
@@ -105,7 +105,7 @@ class Step(NamedTuple):
     rate: float  # the learning rate of the step, as a fraction of the highest
     losses: list  # of all steps so far
     where: str  # a description of the step, in words
-    number: int | str | None  # 1, 2, ... for a first step of a run; training_table.LAST for the last; otherwise None
+    number: int | str | None  # 1, 2, ... for a first step of a run; LAST_STEP for the last; otherwise None
 
 
 def take_first_steps(options, n_steps, dataset):
@@ -141,11 +141,11 @@ def diagnose_first_steps(options, n_steps):
     plan = make_plan(options, dataset.n_train)
     uniform_loss = np.log(diagnosis["classes"])
     marks = list_example_marks(dataset, options, len(losses), plan)
-    if not GUESS[0] < losses[0] / uniform_loss < GUESS[1]:
+    if not FIRST_LOSS_RANGE[0] < losses[0] / uniform_loss < FIRST_LOSS_RANGE[1]:
         comparison = f"where equal scores give log {diagnosis['classes']} = {uniform_loss:.3f}"
         marks.append(Mark("loss", f"The first loss is {losses[0]:.4g}, {comparison}"))
     for n, loss in enumerate(losses, 1):
-        if loss < BELOW_ZERO:
+        if loss < MIN_LOSS:
             marks.append(Mark("loss", f"The loss is {loss:.3g} in step {n}, and -log p is never below 0"))
             break
     else:
@@ -164,7 +164,7 @@ def list_example_marks(dataset, options, n_steps, plan):
     repeats = make_repeated_examples_warning(int(is_drawn.sum()), n_steps, plan, options)
     marks = [Mark("x", repeats[0].upper() + repeats[1:])] if repeats else []
     share = dataset.compute_test_overlap_fraction()
-    if share > LEAK:
+    if share > MAX_LEAKED_FRACTION:
         marks.append(Mark("x", f"Of the test images {share:.0%} are among the training images"))
     return marks
 
@@ -188,13 +188,13 @@ def take_last_step(options, checkpoint, dataset):
 
     The step is taken at the run's highest learning rate, because at the end of a run the rate is nearly 0; or, while
     the rate still rises, at the next one. A network from another program has no momentum, and its last batch is not
-    known. Then the `Step` has the first FEW training examples, and no step is taken.
+    known. Then the `Step` has the first N_FALLBACK_EXAMPLES of training, and no step is taken.
     """
     n_steps = checkpoint.history.step
     losses = [*checkpoint.history.numbers_by_name()["train_loss"]]
     if not all(checkpoint.groups.get(name) for name in options.optimizer.state_names):
         model = load_network(checkpoint.path, writes=None).model
-        batch = dataset.get_train_examples_and_labels(slice(FEW))
+        batch = dataset.get_train_examples_and_labels(slice(N_FALLBACK_EXAMPLES))
         return Step(model, options, batch, {}, 1, losses, f"{len(batch[0])} training images", None)
     network, optimizer = main_np.build(options, checkpoint)
     model = copy_network(options, network)
@@ -207,12 +207,12 @@ def take_last_step(options, checkpoint, dataset):
     description = f"after {n_steps:,} steps: the last batch again, rate {lr:g}" + (
         "" if is_rising else " (the highest)"
     )
-    number = training_table.LAST if n_steps == plan.steps else None
+    number = training_table.LAST_STEP if n_steps == plan.steps else None
     return Step(model, options, batch, changes, lr / options.run.lr, losses, description, number)
 
 
 def find_confident_mistakes(options, checkpoint):
-    """Return the WORST training examples as `answers.Mistakes`.
+    """Return the worst training examples, at most MAX_MISREAD_EXAMPLES, as `answers.Mistakes`.
 
     Misread examples come first, the most confident ones at the top. If there are too few, those that are read right
     with the least confidence follow. Sorting by loss would show fewer wrong labels: an image that is hard to read may
@@ -232,10 +232,10 @@ def find_confident_mistakes(options, checkpoint):
         answer = logits.argmax(axis=1)
         p = np.exp(logits.max(axis=1) - np.logaddexp.reduce(logits, axis=1))  # (B,)
         confidence = np.where(answer == y, -p, p)  # negative if the prediction is right
-        for i in np.argsort(-confidence)[:WORST]:
+        for i in np.argsort(-confidence)[:MAX_MISREAD_EXAMPLES]:
             rows.append((confidence[i], images[i], names[y[i]], names[answer[i]], p[i]))
     rows.sort(key=lambda row: -row[0])
-    _, images, labels, predictions, p = zip(*rows[:WORST], strict=True)
+    _, images, labels, predictions, p = zip(*rows[:MAX_MISREAD_EXAMPLES], strict=True)
     return answers.Mistakes(np.array(images), labels, predictions, p)
 
 
@@ -353,7 +353,7 @@ def diagnose_step(step):
     layers = {}
     arrays = {}
     marks = []
-    if x.dtype.kind == "f" and not INPUT[0] < standard_deviation(x) < INPUT[1]:
+    if x.dtype.kind == "f" and not INPUT_STD_RANGE[0] < standard_deviation(x) < INPUT_STD_RANGE[1]:
         value_text = f"{standard_deviation(x):.2g}, around {x.mean():.2g}"
         marks.append(Mark("x", "An unusual spread of what goes in", value_text))
     elif x.dtype.kind == "f" and abs(x.mean()) > 2 * standard_deviation(x):
@@ -394,7 +394,11 @@ def iter_correctness_marks(model, options, batch):
     """
     exact_options = with_changes(options, dtype="float64")
     examples, labels = batch
-    x, y = data.encode(examples[:IN_DOUBT], labels if labels is None else labels[:IN_DOUBT], exact_options)
+    x, y = data.encode(
+        examples[:N_GRADIENT_CHECK_EXAMPLES],
+        labels if labels is None else labels[:N_GRADIENT_CHECK_EXAMPLES],
+        exact_options,
+    )
     slopes = Slopes(copy_network(exact_options, model), main_np.compute_loss, x, y)
     loss = slopes.loss()
     expected = true_loss(slopes.logits(), y)
@@ -410,13 +414,13 @@ def iter_output_marks(name, output):
     dead = (output.reshape(-1, output.shape[-1]) == 0).all(axis=0).mean()
     if not np.isfinite(output).all():
         yield Mark(name, "Not finite")
-    elif dead > DEAD:
+    elif dead > MAX_DEAD_FRACTION:
         yield Mark(name, "Units that are 0 for all images of the batch", f"{dead:.0%}")
     elif len(output) > 1 and (output == output[:1]).all():
         yield Mark(name, "The same for all images of the batch")
-    elif output.shape[-1] > 1 and np.abs(output - output[..., :1]).max() < ALIKE * np.abs(output).max():
+    elif output.shape[-1] > 1 and np.abs(output - output[..., :1]).max() < ROUNDING_TOLERANCE * np.abs(output).max():
         yield Mark(name, "The same in all units (are their first weights alike?)")
-    elif not SPREAD[0] < standard_deviation(output) < SPREAD[1]:
+    elif not OUTPUT_STD_RANGE[0] < standard_deviation(output) < OUTPUT_STD_RANGE[1]:
         yield Mark(name, "An unusual spread", f"{standard_deviation(output):.2g}")
 
 
@@ -430,7 +434,7 @@ def iter_array_marks(name, gradient_size, step_size, rate_fraction=1):
         yield Mark(name, "A gradient that is not finite")
     elif gradient_size == 0:
         yield Mark(name, "No gradient arrives")
-    if step_size is not None and not (STEP[0] * rate_fraction < step_size < STEP[1]):
+    if step_size is not None and not (UPDATE_SIZE_RANGE[0] * rate_fraction < step_size < UPDATE_SIZE_RANGE[1]):
         message = "An unusual step, in units of the weights (the rule of thumb is 0.001)"
         yield Mark(name, message, f"{step_size:.1g}")
 
@@ -442,16 +446,16 @@ def describe_marks(marks):
     for mark in marks:
         places_by_message.setdefault(mark.message, []).append(f"{mark.place} {mark.value_text}".strip())
     for message, places in places_by_message.items():
-        n_more = f" and {len(places) - NAMED} more" if len(places) > NAMED else ""
-        places_text = "" if places == ["loss"] else f": {', '.join(places[:NAMED])}{n_more}"
+        n_more = f" and {len(places) - MAX_NAMED_PLACES} more" if len(places) > MAX_NAMED_PLACES else ""
+        places_text = "" if places == ["loss"] else f": {', '.join(places[:MAX_NAMED_PLACES])}{n_more}"
         sentences.append(f"{message}{places_text}.")
     return sentences
 
 
 def decode_first_examples_and_labels(x, labels, options):
-    """Return (images (n, h, w), class names) of the first SHOWN inputs in x or, for tokens, (texts or names, None)."""
+    """Return (images (n, h, w), class names) of N_DRAWN_EXAMPLES in x or, for tokens, (texts or names, None)."""
     source = options.source
-    first_examples = slice(SHOWN)
-    return source.decode_inputs(x[first_examples], LETTERS), source.name_labels(
+    first_examples = slice(N_DRAWN_EXAMPLES)
+    return source.decode_inputs(x[first_examples], MAX_SHOWN_LETTERS), source.name_labels(
         labels if labels is None else labels[first_examples]
     )

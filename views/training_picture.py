@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.ticker import LogLocator, NullLocator
 
 from support.drawing import (
+    BLUE,
     INK,
-    TEST,
-    TRAIN,
+    RED,
     add_title,
     annotate_beside,
     new_figure,
@@ -25,9 +25,9 @@ from views.parts import (
     write_text,
 )
 
-ROW = 0.24  # the height of a layer's row, in inches
-ROOM = 0.1  # margin in powers of ten, so that the end of an axis does not cut off a dot
-FAR = 10  # if the loss exceeds FAR log K, its axis is logarithmic
+ROW_HEIGHT = 0.24  # of a layer, in inches
+AXIS_MARGIN = 0.1  # in powers of ten, so that the end of an axis does not cut off a dot
+MAX_LINEAR_LOSS = 10  # in units of log K; the axis of a larger loss is logarithmic
 
 
 @plot_style()
@@ -47,22 +47,22 @@ def draw_training(diagnosis, title, sentences):
         0.2 * len(lines) + 0.75,
         1.8 if diagnosis["labels"] is None else 1.5 + measure_extra_height(fold_labels(diagnosis["labels"])),
         2.0,
-        ROW * len(layers) + 1.0,
-        ROW * len(rows) + 1.0,
+        ROW_HEIGHT * len(layers) + 1.0,
+        ROW_HEIGHT * len(rows) + 1.0,
     ]
     figure = new_figure(8, sum(heights))
     top, examples, middle, outputs, arrays = figure.subfigures(5, 1, height_ratios=heights)
     add_title(top, f"{title}\n{diagnosis['where']}", 13)
     axes = top.subplots()
     axes.set_axis_off()
-    color = TEST if marked_names else INK
+    color = RED if marked_names else INK
     axes.text(0, 1, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=11, color=color)
     show_examples(examples, diagnosis["examples"], diagnosis["labels"])
     show_loss_curve(middle.subplots(), np.array(diagnosis["losses"]), diagnosis["classes"])
 
     add_title(outputs, "what each layer puts out")
     left, right = outputs.subplots(1, 2, sharey=True)
-    colors = [TEST if name in marked_names else TRAIN for name in layers]
+    colors = [RED if name in marked_names else BLUE for name in layers]
     label_rows(left, layers, "its spread (standard deviation)")
     draw_sizes(left, [[(layer["spread"], False)] for layer in layers.values()], colors)
     label_rows(right, layers, "the share of it that is 0")
@@ -71,7 +71,7 @@ def draw_training(diagnosis, title, sentences):
 
     add_title(arrays, "what each array gets (rings: biases and other vectors)")
     left, right = arrays.subplots(1, 2, sharey=True)
-    colors = [TEST if marked_names & {*names} else TRAIN for names in rows.values()]
+    colors = [RED if marked_names & {*names} else BLUE for names in rows.values()]
     gradient_dots = []
     step_dots = []
     for names in rows.values():
@@ -117,8 +117,8 @@ def draw_sizes(axes, rows, colors, reference_value=None):
     axes.xaxis.set_major_locator(LogLocator(10, numticks=6))
     axes.xaxis.set_minor_locator(NullLocator())
     if values:
-        low = math.log10(min(values)) - ROOM
-        high = math.log10(max(values)) + ROOM
+        low = math.log10(min(values)) - AXIS_MARGIN
+        high = math.log10(max(values)) + AXIS_MARGIN
         axes.set_xlim(10.0 ** math.floor(low), 10.0 ** math.ceil(high))
     for y, value, is_ring in dots:
         axes.plot(value, y, "o", color=colors[y], markerfacecolor="white" if is_ring else colors[y], markersize=6)
@@ -134,16 +134,16 @@ def show_loss_curve(axes, losses, n_classes):
     style_axes(axes, "", "loss", f"steps; dashed: log {n_classes}, the loss of equal scores")
     steps = np.arange(1, len(losses) + 1)
     finite = np.isfinite(losses)
-    axes.plot(steps[finite], losses[finite], ".-" if len(losses) < 60 else "-", color=TRAIN, linewidth=1.5)
+    axes.plot(steps[finite], losses[finite], ".-" if len(losses) < 60 else "-", color=BLUE, linewidth=1.5)
     axes.axhline(np.log(n_classes), color=INK, linewidth=0.8, linestyle="--")
-    if losses[finite].max(initial=0) > FAR * np.log(n_classes):
+    if losses[finite].max(initial=0) > MAX_LINEAR_LOSS * np.log(n_classes):
         use_log_scale(axes.yaxis)
     else:
         low = 1.1 * losses[finite].min(initial=0)  # below 0 only if the loss is not a cross-entropy
         axes.set_ylim(low, 1.1 * max(np.log(n_classes), losses[finite].max(initial=0)))
     for step in steps[~finite]:
-        axes.plot(step, axes.get_ylim()[1], "x", color=TEST, clip_on=False)
-        annotate_beside(axes, f"{losses[step - 1]:.3g}", (step, axes.get_ylim()[1]), -8, color=TEST)
+        axes.plot(step, axes.get_ylim()[1], "x", color=RED, clip_on=False)
+        annotate_beside(axes, f"{losses[step - 1]:.3g}", (step, axes.get_ylim()[1]), -8, color=RED)
 
 
 def show_examples(figure, examples, labels):

@@ -13,12 +13,12 @@ import numpy as np
 from loading.options import parse_options
 from support.options import flag, format_value
 
-RECORDED = Path(__file__).with_name("healthy.json")
-STEPS = (1, 20, 200)  # the steps that are recorded, besides the last one
-LAST = "last"  # stands for the number of a run's last step
+HEALTHY_FILE = Path(__file__).with_name("healthy.json")
+RECORDED_STEPS = (1, 20, 200)  # besides the last one
+LAST_STEP = "last"  # stands for the number of a run's last step
 COLUMNS = "mean", "spread", "zeros"
-DEVIATIONS = 80  # see `make_ranges_by_row`
-LEAST = 0.1
+DEVIATIONS_TIMES_SEEDS = 80  # see `make_ranges_by_row`
+RANGE_MARGIN = 0.1
 
 
 class Range(NamedTuple):
@@ -82,7 +82,7 @@ def find_healthy_ranges(options, step, rows):
     """Return the ranges in healthy runs for the rows of the table, as `make_ranges_by_row` does.
 
     Return {} if no healthy runs like this one were recorded; `explain_no_ranges` says why. options: the run's. step:
-    the number of the step, LAST or None. rows: as from `make_rows_by_name`.
+    the number of the step, LAST_STEP or None. rows: as from `make_rows_by_name`.
     """
     if explain_no_ranges(options, step, rows):
         return {}
@@ -95,7 +95,7 @@ def load_records(run):
 
     run: the options of a run with this network and dataset. The result is {} if there are no such healthy runs.
     """
-    networks = json.loads(RECORDED.read_text(encoding="utf-8")) if RECORDED.exists() else {}
+    networks = json.loads(HEALTHY_FILE.read_text(encoding="utf-8")) if HEALTHY_FILE.exists() else {}
     return networks.get(f"{run.model} {run.dataset}", {})
 
 
@@ -124,13 +124,14 @@ def make_ranges_by_row(healthy_rows, n_seeds):
     healthy_rows: {row: [(mean, standard deviation) over `n_seeds` seeds, or None, for each column]}. For the column
     "spread" they are the geometric mean, and the factor that corresponds to one standard deviation of the logarithm.
 
-    A range extends DEVIATIONS / n_seeds standard deviations below and above the mean: eight for ten seeds, and more for
-    fewer seeds, whose standard deviation is less certain. By chance, ten seeds may have almost the same spread. So each
-    factor is at least the median factor of all outputs, gradients or updates. Finally, a range is extended by LEAST,
-    because where all seeds agree, as in the first step of AdamW, the differences are only rounding. LEAST is a fraction
-    of the row's spread for the mean, of the spread itself for the spread, and of all entries for the zeros.
+    A range extends DEVIATIONS_TIMES_SEEDS / n_seeds standard deviations below and above the mean: eight for ten seeds,
+    and more for fewer seeds, whose standard deviation is less certain. By chance, ten seeds may have almost the same
+    spread. So each factor is at least the median factor of all outputs, gradients or updates. Finally, a range is
+    extended by RANGE_MARGIN, because where all seeds agree, as in the first step of AdamW, the differences are only
+    rounding. RANGE_MARGIN is a fraction of the row's spread for the mean, of the spread itself for the spread, and of
+    all entries for the zeros.
     """
-    deviations = DEVIATIONS / n_seeds
+    deviations = DEVIATIONS_TIMES_SEEDS / n_seeds
     arrays = {name: numbers for name, numbers in healthy_rows.items() if name != "loss"}
     factors_of_kind = {}
     for name, (_, (_, factor), _) in arrays.items():
@@ -140,9 +141,9 @@ def make_ranges_by_row(healthy_rows, n_seeds):
     ranges = {"loss": [Range(max(0, loss - half), loss, loss + half), None, None]}
     for name, ((mean, mean_deviation), (typical, factor), (zeros, zeros_deviation)) in arrays.items():
         median_factor = np.median(factors_of_kind[name.partition(" ")[2]])
-        half = deviations * mean_deviation + LEAST * typical
-        whole_factor = max(factor, median_factor) ** deviations * (1 + LEAST)
-        half_of_zeros = deviations * zeros_deviation + LEAST
+        half = deviations * mean_deviation + RANGE_MARGIN * typical
+        whole_factor = max(factor, median_factor) ** deviations * (1 + RANGE_MARGIN)
+        half_of_zeros = deviations * zeros_deviation + RANGE_MARGIN
         ranges[name] = [
             Range(mean - half, mean, mean + half),
             Range(typical / whole_factor, typical, typical * whole_factor),

@@ -5,10 +5,10 @@ import math
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from support.drawing import TEST, TRAIN, add_title, new_figure, plot_style
+from support.drawing import BLUE, RED, add_title, new_figure, plot_style
 from support.rounding import format_probability
 from views.parts import (
-    POSITIVE,
+    POSITIVE_COLORMAP,
     add_scale,
     largest,
     make_axes,
@@ -63,7 +63,7 @@ def draw_generated_digit(intermediates, title):
         )
         if word == intermediates["token_ids"][patch]:
             for side in axes.spines.values():
-                side.set(edgecolor=TEST, linewidth=2.5)
+                side.set(edgecolor=RED, linewidth=2.5)
 
     for part, (name, rows) in zip(bottom.subfigures(len(blocks), 1, squeeze=False).flat, blocks.items(), strict=True):
         add_title(part, f"{name}: its attention when it chose patch {patch}")
@@ -91,7 +91,7 @@ def draw_generated_text(intermediates, title):
     # Row `position` of the weights predicts that letter. Column 0 is the prompt, column j the letter j - 1.
     blocks = {name: weights[:8, position] for name, weights in intermediates["attention"].items()}  # (h, T)
     heads = len(blocks["block 1"])
-    lines = math.ceil(len(visible_letters) / LINE)
+    lines = math.ceil(len(visible_letters) / LETTERS_PER_LINE)
     rows = math.ceil(heads / 2)
     columns = min(heads, 2)
     high = 0.5 + 0.22 * lines
@@ -111,7 +111,7 @@ def draw_generated_text(intermediates, title):
     likely = [*p[position].argsort(kind="stable")[:-9:-1]]
     likely += [word for word in [intermediates["token_ids"][position]] if word not in likely]
     axes = parts[1].subplots()
-    colors = [TEST if word == intermediates["token_ids"][position] else TRAIN for word in likely]
+    colors = [RED if word == intermediates["token_ids"][position] else BLUE for word in likely]
     axes.bar(range(len(likely)), p[position, likely], color=colors)
     axes.set_xticks(range(len(likely)), [make_visible(letters[word]) for word in likely], fontsize=12)
     axes.set_title(f"letter {position}: the likeliest, and in red the one that was drawn", fontsize=11)
@@ -135,7 +135,7 @@ def draw_generated_text(intermediates, title):
     return figure
 
 
-LINE = 16  # letters in a line
+LETTERS_PER_LINE = 16
 
 
 def make_visible(letter):
@@ -148,12 +148,12 @@ def show_letters(axes, values, limit, letters, framed_letter, size):
 
     limit: the value of full colour. framed_letter: the index of the letter that gets a frame. size: the font's size.
     """
-    lines = math.ceil(len(values) / LINE)
-    cells = np.append(values, np.zeros(lines * LINE - len(values))).reshape(lines, LINE)
-    artist = axes.imshow(cells, cmap=POSITIVE, vmin=0, vmax=limit, aspect="auto")
+    lines = math.ceil(len(values) / LETTERS_PER_LINE)
+    cells = np.append(values, np.zeros(lines * LETTERS_PER_LINE - len(values))).reshape(lines, LETTERS_PER_LINE)
+    artist = axes.imshow(cells, cmap=POSITIVE_COLORMAP, vmin=0, vmax=limit, aspect="auto")
     for n, letter in enumerate(letters):
-        line, column = divmod(n, LINE)
+        line, column = divmod(n, LETTERS_PER_LINE)
         axes.text(column, line, letter, ha="center", va="center", fontsize=size)
-    line, column = divmod(framed_letter, LINE)
-    axes.add_patch(Rectangle((column - 0.5, line - 0.5), 1, 1, fill=False, edgecolor=TEST, linewidth=1.8))
+    line, column = divmod(framed_letter, LETTERS_PER_LINE)
+    axes.add_patch(Rectangle((column - 0.5, line - 0.5), 1, 1, fill=False, edgecolor=RED, linewidth=1.8))
     return artist

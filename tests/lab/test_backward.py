@@ -25,7 +25,7 @@ def test_bars_that_stay_keep_their_length():
 
 def test_the_committed_picture_is_small_and_ends_with_the_step():
     with Image.open(ROOT / "png" / "backward.gif") as image:
-        assert image.n_frames > 20 and image.width == film.PIXELS
+        assert image.n_frames > 20 and image.width == film.WIDTH_PIXELS
         image.seek(image.n_frames - 1)
-        assert image.info["duration"] == backward.TIMES["last"]
+        assert image.info["duration"] == backward.FRAME_MILLISECONDS["last"]
     assert (ROOT / "png" / "backward.gif").stat().st_size < 500_000

@@ -66,7 +66,7 @@ def test_scikit_learn_trains_the_same_network():
 
 
 # On two threads: the milliseconds of a step and the seconds of a test and of a whole program that go together.
-CONSISTENT = dict.fromkeys(bench.RUNS, (20, 1, 7)) | {"": (2, 0.5, 7.2), "--model vit": (25.6, 0.5, 8.2)}
+CONSISTENT = dict.fromkeys(bench.RUN_OPTIONS, (20, 1, 7)) | {"": (2, 0.5, 7.2), "--model vit": (25.6, 0.5, 8.2)}
 
 
 def test_the_whole_benchmark_in_small(kept, monkeypatch, capsys):
@@ -77,7 +77,7 @@ def test_the_whole_benchmark_in_small(kept, monkeypatch, capsys):
         """A third takes long, to warm up; one thread takes twice as long as two."""
         lengths.add(min_steps)
         step, test, _ = CONSISTENT[argv]
-        each = step / 1000 * bench.BATCHES[name] if prepare is bench.prepare_step else test
+        each = step / 1000 * bench.BATCHES_PER_CALL[name] if prepare is bench.prepare_step else test
         return np.repeat(
             [9, each * (3 - int(os.environ["OPENBLAS_NUM_THREADS"]))], [min_steps // 3, min_steps - min_steps // 3]
         )
@@ -96,7 +96,7 @@ def test_the_whole_benchmark_in_small(kept, monkeypatch, capsys):
     monkeypatch.setattr(results, "run_program", run_program)
     monkeypatch.setattr("importlib.metadata.version", lambda name: "1")
     printed, rounds = main().out, kept["bench"][describe_processor()]["rounds"]
-    assert all(table(rounds) in printed for table in bench.TABLES) and printed == main("--print").out
+    assert all(table(rounds) in printed for table in bench.TABLE_MAKERS) and printed == main("--print").out
     expected = {"epoch | scikit-learn": 7 * 9 + 16 * 20 * 0.002, "run | --model vit --steps 300 | NumPy": 8.2}
     for (argv, (step, test, _)), threads, name in product(CONSISTENT.items(), (1, 2), bench.TOOLS):
         once = {"step": step, "test": test, "busy": step} if name in bench.PROGRAMS else {"step": step}
@@ -104,7 +104,7 @@ def test_the_whole_benchmark_in_small(kept, monkeypatch, capsys):
             expected[f"{kind} | {argv} | {threads} | {name}"] = once[kind] * (3 - threads)
     for key, value in expected.items():
         assert rounds[key] == pytest.approx([value] * 3), key
-    assert len(rounds) == len(expected) + 4 + 2 * len(bench.RUNS) - 1  # epochs of the other tools, and runs
+    assert len(rounds) == len(expected) + 4 + 2 * len(bench.RUN_OPTIONS) - 1  # epochs of the other tools, and runs
     assert lengths == {12, 150, 468, 468 // 20}  # for medians, beside a busy process, for epochs
     whole["--model vit"] = 6.4  # once it said 25.6 ms for a step of PyTorch's, and 6.4 s for 300 of them and a test
     del whole["--model resnet"]  # a program that fails
@@ -114,7 +114,7 @@ def test_the_whole_benchmark_in_small(kept, monkeypatch, capsys):
     of_vit = {f"{kind} | --model vit | 2 | {name}" for kind in ("step", "test") for name in bench.PROGRAMS}
     of_runs = {f"run | --model {model} --steps 300 | {name}" for model in ("vit", "resnet") for name in bench.PROGRAMS}
     assert rounds.keys() - found.keys() == of_vit | of_runs and found.items() <= rounds.items()
-    assert all(table(found) in said.out for table in bench.TABLES)
+    assert all(table(found) in said.out for table in bench.TABLE_MAKERS)
     assert "| `--model resnet --steps 300` | – | – | – |" in said.out
     for change, wrong in ((0.9, 0), (0.7, 1), (1.1, 0), (1.3, 1)):  # of a step of one program
         changed = rounds | {"step | --model vit | 2 | PyTorch": [25.6 * change]}
@@ -164,8 +164,8 @@ def test_results_train_what_is_missing(kept, small, monkeypatch, tmp_path, quick
     sections = {"accuracy": {"one": results.PlannedRun(command, (0, 1, 3))}, "choices": {}}
     kept["accuracy"] = {"one": {"command": "", "runs": {"1": old}}}
     for name, value in {
-        "TABLES": (), "SECTIONS": sections, "KEPT": {command: "kept_"}, "ROOT": tmp_path, "PUBLISHED_RUNS": tmp_path,
-        "run_program": run_program,
+        "TABLE_MAKERS": (), "SECTIONS": sections, "HISTORY_PREFIXES": {command: "kept_"}, "ROOT": tmp_path,
+        "PUBLISHED_RUNS": tmp_path, "run_program": run_program,
     }.items():  # fmt: skip
         monkeypatch.setattr(results, name, value)
     monkeypatch.setattr(data, "load", lambda *_: small)
@@ -229,7 +229,7 @@ def test_first_weights_of_another_size_in_small(small, monkeypatch):
 def test_what_the_shortcut_is_for_in_small(kept, drawn, small, monkeypatch):
     """python -m lab.depth, with 8 layers and 600 images."""
     monkeypatch.setattr(data, "load", lambda: small)
-    monkeypatch.setattr(depth, "BLOCKS", (1,))
+    monkeypatch.setattr(depth, "BLOCK_COUNTS", (1,))
     monkeypatch.setattr("sys.argv", ["lab/depth.py"])
     depth.main()
     assert kept["shortcut"]["layers"] == [8]
@@ -244,8 +244,8 @@ def test_what_the_shortcut_is_for_in_small(kept, drawn, small, monkeypatch):
 )
 def test_results_that_are_damaged_say_so(content, tmp_path, monkeypatch):
     """Before anything is measured, or trained."""
-    monkeypatch.setattr(results, "RESULTS", tmp_path / "results.json")
-    results.RESULTS.write_text(content)
+    monkeypatch.setattr(results, "RESULTS_FILE", tmp_path / "results.json")
+    results.RESULTS_FILE.write_text(content)
     main, argv = (results.main, []) if "accuracy" in content else (bench.main, ["--print"])
     monkeypatch.setattr("sys.argv", ["lab", *argv])
     with pytest.raises(UserError, match="is damaged"):

@@ -40,7 +40,7 @@ def of_kept_numbers():
     found = results.load_results()
     histories = {
         f"history_{n}": lambda command=command: debugging.draw_history(found["experiments"][command]["runs"]["0"])
-        for n, command in enumerate(debugging.HISTORIES, 1)
+        for n, command in enumerate(debugging.HISTORY_COMMANDS, 1)
     }
     return histories | {
         "rotation": llama.draw_rotation,

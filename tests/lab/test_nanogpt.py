@@ -47,13 +47,21 @@ def test_the_network_looks_back_only_and_says_at_first_that_all_letters_are_alik
 @pytest.mark.slow
 def test_the_whole_comparison_in_small(kept, monkeypatch, capsys):
     """One seed after the other: what was measured is kept."""
-    small = {"WIDTH": 8, "BLOCKS": 1, "HEADS": 2, "BATCH": 2, "STEPS": 4, "WARM": 1, "TESTED": 1}
+    small = {
+        "WIDTH": 8,
+        "N_BLOCKS": 1,
+        "N_HEADS": 2,
+        "BATCH_SIZE": 2,
+        "N_STEPS": 4,
+        "WARMUP_STEPS": 1,
+        "TEST_INTERVAL_STEPS": 1,
+    }
     for name, value in small.items():
         monkeypatch.setattr(nanogpt, name, value)
     for old, new in (("--width 128", "--width 8"), ("--blocks 4", "--blocks 1"), ("--heads 4", "--heads 2"),
                      ("--batch-size 12", "--batch-size 2"), ("--steps 2000", "--steps 4")):  # fmt: skip
-        assert old in nanogpt.BY_HAND
-        monkeypatch.setattr(nanogpt, "BY_HAND", nanogpt.BY_HAND.replace(old, new))
+        assert old in nanogpt.BY_HAND_OPTIONS
+        monkeypatch.setattr(nanogpt, "BY_HAND_OPTIONS", nanogpt.BY_HAND_OPTIONS.replace(old, new))
     few = data.Tokens(*(array[:50] for array in data.load("shakespeare")[:2]))
     monkeypatch.setattr(data, "load", lambda source: few)
     monkeypatch.setattr(timing, "run_in_subprocess", lambda function, *what: function(*what))

@@ -413,7 +413,7 @@ def test_it_runs_as_it_is_typed():
 
 # --- The vote ---------------------------------------------------------------------------------------------------------
 
-HAND, TAPE, TORCH, SLOPE = "by hand", "tape", "PyTorch", judges.SLOPE
+HAND, TAPE, TORCH, SLOPE = "by hand", "tape", "PyTorch", judges.SLOPE_JUDGE
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_another_reader_is_asked_the_same(tmp_path, monkeypatch, kept):
     """It gets the arrays and words of the same model, each array in float32."""
     gguf = pytest.importorskip("gguf")
     monkeypatch.setitem(sys.modules, "llama_cpp", SimpleNamespace(Llama=Another, __version__="0"))
-    monkeypatch.setattr(llama, "LIKELIEST", 5)
+    monkeypatch.setattr(llama, "N_COMPARED_TOKENS", 5)
     monkeypatch.setattr(llama, "QUESTIONS", ["the", "other"])
     packed = {"blk.0.attn_q.weight": gguf.GGMLQuantizationType.Q8_0}
     llama.compare_and_save_answers(write_model(tmp_path / "tiny.gguf", packed=packed))
@@ -88,7 +88,7 @@ def test_llama_cpp_is_asked_for_by_its_name(tmp_path, monkeypatch):
 def test_a_tiny_model_is_taught(tmp_path, monkeypatch, kept):
     pytest.importorskip("gguf")
     (tmp_path / "my.txt").write_text("the other one and the others " * 100)
-    for name, value in {"OUT": tmp_path, "ANSWERED": 3}.items():
+    for name, value in {"OUT_FOLDER": tmp_path, "N_ANSWER_TOKENS": 3}.items():
         monkeypatch.setattr(llama, name, value)
     more = f"--dataset {tmp_path / 'my.txt'} --context-length 12 --steps 12 --lr 0.02"
     llama.fine_tune_and_save(write_model(tmp_path / "tiny.gguf"), more)
@@ -104,8 +104,8 @@ def test_the_pictures(tmp_path, monkeypatch):
     assert [line.get_ydata()[0] for line in thick] == [1, 1]
     assert thick[1].get_ydata()[1:].mean() > thick[0].get_ydata()[1:].mean()  # a larger base forgets more slowly
     monkeypatch.setattr(llama, "SENTENCE", "the other the")
-    monkeypatch.setattr(llama, "LOOKS", " the")
-    monkeypatch.setattr(llama, "SEEN", "the")
+    monkeypatch.setattr(llama, "QUERY_TOKEN", " the")
+    monkeypatch.setattr(llama, "KEY_TOKEN", "the")
     figure = llama.draw_head(write_model(tmp_path / "tiny.gguf"))
     shown = np.asarray(figure.axes[0].images[0].get_array())
     rows = np.nansum(np.ma.filled(shown, np.nan), axis=1)
@@ -117,9 +117,9 @@ def test_the_pictures(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_all_ways_are_timed(tmp_path, monkeypatch, kept, capsys):
     pytest.importorskip("gguf")
-    monkeypatch.setattr(llama, "MANY", 3)
+    monkeypatch.setattr(llama, "N_GENERATED_TOKENS", 3)
     monkeypatch.setitem(sys.modules, "llama_cpp", SimpleNamespace(Llama=Another))
     monkeypatch.setattr(llama.timing, "run_in_subprocess", lambda function, *what: function(*what))
     llama.measure_and_save_speed(write_model(tmp_path / "tiny.gguf"))
-    assert [*kept["llama speed"]["runs"]] == [*llama.WAYS]
+    assert [*kept["llama speed"]["runs"]] == [*llama.IMPLEMENTATIONS]
     assert capsys.readouterr().out.count("| by hand |") == 1

@@ -19,7 +19,7 @@ def test_what_a_network_writes_in_small(small, monkeypatch, capsys, tmp_path):
     of the default sizes, which write letter by letter."""
     saved, kept, play = {}, {}, data.SOURCES["shakespeare"]
     short = replace(play.content, arrays=[play.content.arrays[0][:30_000]])
-    monkeypatch.setattr(counts, "SEEN", (0, 1, 10))
+    monkeypatch.setattr(counts, "COUNT_RANGE_STARTS", (0, 1, 10))
     monkeypatch.setitem(data.SOURCES, "shakespeare", play.with_facts(content=short))
 
     def trained(arguments):
@@ -32,10 +32,10 @@ def test_what_a_network_writes_in_small(small, monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(results, "save_result", kept.__setitem__)
     monkeypatch.setattr(results, "load_results", lambda: kept)
     monkeypatch.setattr(data, "load", lambda source="mnist": load(source) if source != "mnist" else small)
-    monkeypatch.setattr(writing, "ASKED", np.arange(10))
+    monkeypatch.setattr(writing, "REQUESTED_DIGITS", np.arange(10))
     monkeypatch.setattr(writing, "SEEDS", range(3))
     monkeypatch.setattr(writing, "TEXT_SEEDS", {"texts": range(2), "best": range(1)})
-    monkeypatch.setattr(writing, "NAMES", 20)
+    monkeypatch.setattr(writing, "N_NAMES", 20)
     monkeypatch.setattr(figures, "save_figure", lambda figure, path: saved.__setitem__(path.name, figure))
     monkeypatch.setattr(results, "ROOT", tmp_path)
     (tmp_path / "page").mkdir()
@@ -62,7 +62,7 @@ def test_a_blank_image_is_not_read_as_asked(small, monkeypatch):
     """Whatever digit the reader sees in nothing."""
     images = np.zeros((10, 28, 28), np.uint8)
     images[5:, 14, 14] = 255
-    monkeypatch.setattr(writing, "ASKED", np.arange(10))
+    monkeypatch.setattr(writing, "REQUESTED_DIGITS", np.arange(10))
     monkeypatch.setattr(writing, "generate_digits", lambda *_, **__: images)
     monkeypatch.setattr(writing, "classify_digits", lambda *_: np.arange(10))
     found = writing.measure_digits(writing.TrainedRun(None, None, {}), None, small.train_images[:20])

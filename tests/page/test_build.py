@@ -54,12 +54,12 @@ def test_the_page_names_the_lesson_that_asks_for_an_exercise():
 
 @pytest.fixture(scope="module")
 def arrays():
-    return data_file.load_arrays(build.DATA)
+    return data_file.load_arrays(build.DATA_FILE)
 
 
 def test_the_committed_page_is_what_build_writes(arrays, npm):
     assert build.make_single_file(arrays) == PAGE, "run python -m page.build again"
-    assert len(PAGE.encode()) <= build.MAX_BYTES == 1_750_000
+    assert len(PAGE.encode()) <= build.MAX_PAGE_BYTES == 1_750_000
 
 
 def test_the_data_file_has_the_run_of_the_readme_and_its_images(arrays, mnist):
@@ -117,7 +117,7 @@ def test_the_opening_image_comes_with_what_numpy_computes_of_it(arrays, committe
 
 
 def test_a_data_file_that_is_damaged_is_one_line(tmp_path, monkeypatch):
-    monkeypatch.setattr(build, "DATA", path := tmp_path / "data.npz")
+    monkeypatch.setattr(build, "DATA_FILE", path := tmp_path / "data.npz")
     for content in (None, b"", b"PK", b"PK\3\4" + bytes(100)):
         if content is not None:
             path.write_bytes(content)
@@ -129,8 +129,8 @@ def test_a_data_file_that_is_damaged_is_one_line(tmp_path, monkeypatch):
 def test_weights_without_out_replace_the_data_file_and_with_it_they_do_not(checkpoint, tmp_path, monkeypatch, npm):
     folder = tmp_path / "page"
     folder.mkdir()
-    monkeypatch.setattr(build, "DATA", path := folder / "data.npz")
-    monkeypatch.setattr(build, "OUT", folder / "index.html")
+    monkeypatch.setattr(build, "DATA_FILE", path := folder / "data.npz")
+    monkeypatch.setattr(build, "DEFAULT_OUT", folder / "index.html")
     build.main(["--weights", str(checkpoint), "--out", str(tmp_path / "other.html")])
     assert not path.exists() and not (folder / "index.html").exists()
     build.main(["--weights", str(checkpoint)])
@@ -166,9 +166,9 @@ def test_the_formulas_and_the_lines_that_links_lead_to_are_those_of_mlp_np():
     assert [formula for formula in shown if formula not in known] == []
     stages = re.findall(r'line: "(\w+)"', SCRIPTS[build.FOLDER / "stages.js"])
     lines = re.findall(
-        r'data-stage="(\w+)"><code>(.*?)</code>', "".join(map(build.render_computing_lines, build.FUNCTIONS))
+        r'data-stage="(\w+)"><code>(.*?)</code>', "".join(map(build.render_computing_lines, build.SHOWN_FUNCTIONS))
     )
-    assert {name for name, _ in lines} == {*stages} == {*build.COMPUTED}
+    assert {name for name, _ in lines} == {*stages} == {*build.ASSIGNMENT_PATTERNS}
     assert len(lines) == 17 and all(html.unescape(line) in MLP_NP for _, line in lines)
     found = [MLP_NP.splitlines()[int(n) - 1].strip() for n in re.findall(r'href="../mlp_np.py#L(\d+)"', PAGE)]
     starts = ["def forward(", "def softmax_cross_entropy(", "def backward(", "def backward(", "db1 = "]
@@ -212,10 +212,10 @@ def test_wrong_weights_are_one_line(checkpoint, tmp_path):
 @pytest.mark.slow(one_in=2)
 def test_a_page_that_is_too_large_is_refused(checkpoint, monkeypatch, tmp_path, npm):
     out = ["--out", str(tmp_path / "page.html")]
-    monkeypatch.setattr(build, "bundle_scripts", lambda: "x" * build.MAX_BYTES)
+    monkeypatch.setattr(build, "bundle_scripts", lambda: "x" * build.MAX_PAGE_BYTES)
     with pytest.raises(UserError, match=r"^the page would have [\d,]+ bytes, more than 1,750,000$"):
         build.main(out)
-    monkeypatch.setattr(build, "MAX_BYTES", 700_000)
+    monkeypatch.setattr(build, "MAX_PAGE_BYTES", 700_000)
     with pytest.raises(UserError, match=r"^[^\n]*more than 700,000: train with fewer --hidden units \(512 fit\)$"):
         build.main(["--weights", str(checkpoint), *out])
 
@@ -296,7 +296,7 @@ def test_nothing_acts_is_sent_or_stored(browser, tmp_path, npm):
     )
     known = json.loads(re.search(r'id="network">(.*?)</script>', PAGE)[1]) | {"run": hostile, "note": hostile}
     (path := tmp_path / "hostile.html").write_text(
-        build.fill_template(build.TEMPLATE.read_text(encoding="utf-8"), known), encoding="utf-8"
+        build.fill_template(build.TEMPLATE_FILE.read_text(encoding="utf-8"), known), encoding="utf-8"
     )
     refused = ["Content Security Policy", "Failed to load", "Fetch API"]
     with opened(browser, path.as_uri(), own=(path.as_uri(), url), problems=refused) as page:

@@ -65,7 +65,7 @@ def test_ones_own_array_stands_beside_the_right_one_with_the_entry_that_is_furth
 
 
 def test_a_line_for_one_image_computes_the_first_derivative_until_there_is_one_for_a_batch(tmp_path, monkeypatch):
-    monkeypatch.setattr(desk, "FOLDER", tmp_path)
+    monkeypatch.setattr(desk, "WORK_FOLDER", tmp_path)
     monkeypatch.setattr(desk, "Path", lambda *parts: tmp_path.joinpath("out", *parts[1:]))
     (tmp_path / "out").mkdir()
     rng = np.random.default_rng(0)
@@ -95,8 +95,8 @@ def test_where_there_is_no_array_there_are_not_two():
 
 
 def test_of_a_zip_file_with_a_damaged_progress_the_rest_is_imported(tmp_path, monkeypatch):
-    monkeypatch.setattr(desk, "FOLDER", tmp_path)
-    monkeypatch.setattr(desk, "UNPACKED", tmp_path / "unpacked")
+    monkeypatch.setattr(desk, "WORK_FOLDER", tmp_path)
+    monkeypatch.setattr(desk, "UNPACKED_FOLDER", tmp_path / "unpacked")
     with zipfile.ZipFile(tmp_path / "my_practice.zip", "w") as archive:
         archive.writestr("ada/da1.py", filled("da1", "da1 = dlogits @ W2.T"))
         archive.writestr("ada/progress.json", "[")
@@ -105,8 +105,8 @@ def test_of_a_zip_file_with_a_damaged_progress_the_rest_is_imported(tmp_path, mo
 
 
 def test_what_has_passed_in_a_zip_file_has_passed_here_if_it_is_as_it_was(tmp_path, monkeypatch):
-    monkeypatch.setattr(desk, "FOLDER", tmp_path)
-    monkeypatch.setattr(desk, "UNPACKED", tmp_path / "unpacked")
+    monkeypatch.setattr(desk, "WORK_FOLDER", tmp_path)
+    monkeypatch.setattr(desk, "UNPACKED_FOLDER", tmp_path / "unpacked")
     texts = {name: filled(name, RIGHT[name]) for name in ("da1", "dz1", "loss")}
     passed = {name: digest(write(tmp_path, name)) for name in ("da1", "dz1")}
     with zipfile.ZipFile(tmp_path / "my_practice.zip", "w") as archive:
@@ -164,14 +164,14 @@ def test_a_kernel_that_the_reader_edits_computes_what_resnet_np_computes():
 def test_a_training_is_called_slow_beside_what_products_take_on_this_computer(monkeypatch):
     trace = SimpleNamespace(seconds=7, n_scaled_batches=0, is_in_order=False, was_tested=np.zeros(0))
     for seconds, said in ((10, ["The training took 7 s."]), (1e-9, [])):
-        monkeypatch.setattr(watched, "PRODUCTS", seconds)
+        monkeypatch.setattr(watched, "REFERENCE_PRODUCT_SECONDS", seconds)
         assert [remark[:22] for remark in watched.Trace.iter_remarks(trace)] == said
 
 
 def test_of_many_files_that_cannot_be_read_three_are_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(desk, "FOLDER", tmp_path)
-    monkeypatch.setattr(desk, "UNPACKED", tmp_path / "unpacked")
-    monkeypatch.setattr(archives, "MOST_MEMBERS", 0)
+    monkeypatch.setattr(desk, "WORK_FOLDER", tmp_path)
+    monkeypatch.setattr(desk, "UNPACKED_FOLDER", tmp_path / "unpacked")
+    monkeypatch.setattr(archives, "MAX_MEMBERS", 0)
     with zipfile.ZipFile(tmp_path / "mine.zip", "w") as archive:
         for i in range(100):
             archive.writestr(f"{i}/da{i}.py", "")
@@ -200,7 +200,7 @@ def test_what_is_due_is_due_here_on_the_same_days(monkeypatch):
         for today, progress in cases
     ]
     script = f"""import {{ findDue }} from {json.dumps((bundle.FOLDER / "lessons/review.js").as_uri())};
-        const rules = {json.dumps({"days": review.DAYS, "few": review.FEW})};
+        const rules = {json.dumps({"days": review.MIN_DAYS_TO_REVIEW, "few": review.MAX_REVIEWS_PER_DAY})};
         console.log(JSON.stringify({json.dumps(given)}.map(([progress, today]) => findDue(progress, rules, today))));"""
     command = ["node", "--input-type=module", "--no-warnings", "-"]
     ended = subprocess.run(command, input=script, capture_output=True, check=True, encoding="utf-8")
@@ -215,8 +215,8 @@ def test_of_a_large_array_the_part_is_shown_that_is_furthest_off(tmp_path):
     both, g = beside(tmp_path, "dW1_db1", "dW1 = x.T @ dz1 / 2\ndb1 = dz1.sum(axis=0)")
     (row, column), (r, c) = both["corner"], both["furthest"]
     assert (row + r, column + c) == np.unravel_index(np.abs(g.dW1).argmax(), g.dW1.shape) and g.dW1.shape == (784, 4)
-    assert np.shape(both["mine"]) == (desk.MOST_SHOWN, 4)
-    part = np.s_[row : row + desk.MOST_SHOWN]
+    assert np.shape(both["mine"]) == (desk.MAX_SHOWN_LENGTH, 4)
+    part = np.s_[row : row + desk.MAX_SHOWN_LENGTH]
     assert agree(both["right"], g.dW1[part]) and agree(both["mine"], g.dW1[part] / 2)
 
 
@@ -227,7 +227,7 @@ def test_the_entry_stands_in_the_middle_of_the_part_or_the_part_ends_where_the_a
         mine[at] = np.inf
         both = desk.describe_cropped_arrays(mine, right)
         row, column = both["furthest"]
-        assert both["corner"] == corner and np.shape(both["right"]) == (desk.MOST_SHOWN, desk.MOST_SHOWN)
+        assert both["corner"] == corner and np.shape(both["right"]) == (desk.MAX_SHOWN_LENGTH, desk.MAX_SHOWN_LENGTH)
         assert both["mine"][row][column] is None and both["right"][row][column] == 0  # JSON knows no inf
 
 
@@ -259,7 +259,7 @@ def test_importing_the_desk_changes_nothing_and_needs_nothing_that_the_site_leav
 import faulthandler, sys
 import data, numpy
 before = data.load, faulthandler.dump_traceback_later
-left_out = {[name for name in site.UNUSED if "/" not in name]}
+left_out = {[name for name in site.UNUSED_PREFIXES if "/" not in name]}
 for name in left_out:
     sys.modules.setdefault(name, None)  # if NumPy has not asked for it here: from now on it is missing
 import page.desk
@@ -313,7 +313,7 @@ def test_a_network_that_writes_is_refused_in_one_right_line_where_there_are_no_w
     tmp_path, monkeypatch, quick_curves
 ):
     main_np.main(["--model", "gpt", *SMALL["gpt"].split(), "--steps", "1", "--out", str(tmp_path)])
-    monkeypatch.setattr(desk, "FOLDER", tmp_path)
+    monkeypatch.setattr(desk, "WORK_FOLDER", tmp_path)
     monkeypatch.setattr("support.texts.load_vocabulary", lambda *_: pytest.fail("it has looked for the words"))
     with pytest.raises(UserError, match=r"^checkpoint_gpt_np\.npz is a GPT, a network that writes: "):
         desk.pack_checkpoint("checkpoint_gpt_np.npz")
@@ -329,7 +329,7 @@ def test_the_site_writes_what_the_network_writes_and_says_which_names_it_has_lea
     known = data.load("names").train_tokens.astype(np.uint8)
     address = site.write_gpt(tmp_path / "runtime", "names.npz", known)
     (tmp_path / address).rename(tmp_path / "writer.npz")
-    monkeypatch.setattr(desk, "FOLDER", tmp_path)
+    monkeypatch.setattr(desk, "WORK_FOLDER", tmp_path)
     names = desk.generate_names_with_details("Mc<", 30, 0.5, seed=1)["names"]
     assert len(names) == 30 and all(name.startswith("mc") for name, *_ in names)
     listed = {name for name, is_known, _ in names if is_known}
@@ -346,7 +346,7 @@ def test_what_is_said_of_each_word_that_is_written_is_gpt_nps(file, begun, place
     said = []
     with np.load(desk.Path(desk.__file__).with_name(file)) as weights:
         np.savez(tmp_path / "writer.npz", words=np.zeros((128, 16) if places == 49 else (1, 12), np.uint8), **weights)
-    monkeypatch.setattr(desk, "FOLDER", tmp_path)
+    monkeypatch.setattr(desk, "WORK_FOLDER", tmp_path)
     monkeypatch.setattr(desk, "send_to_page", lambda **what: said.append(what))
     model, _ = desk.load_writer()
     if begun:
@@ -379,7 +379,7 @@ def test_the_site_goes_on_with_a_text_as_write_does_and_says_where_it_looked(tmp
     assert (site.FOLDER / "text.npz").stat().st_size < 300_000
     (tmp_path / site.write_gpts(tmp_path / "runtime")["text"]).rename(tmp_path / "writer.npz")
     said = []
-    monkeypatch.setattr(desk, "FOLDER", tmp_path)
+    monkeypatch.setattr(desk, "WORK_FOLDER", tmp_path)
     monkeypatch.setattr(desk, "send_to_page", lambda **what: said.append(what))
     desk.write_text_to_page("ROMEO:\u2603", 100, 0.8, seed=2)
     about, *said = said

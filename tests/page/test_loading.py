@@ -15,7 +15,7 @@ from conftest import PATIENCE, schedule, until
 from exercises.case import Case
 from exercises.catalogue import BY_NAME
 from page import data_file
-from page.build import DATA
+from page.build import DATA_FILE
 
 MOVES, DRAWS = 200_000, 500_000  # bytes until something moves, and until a digit can be drawn
 FIRST_VERDICT = 8_500_000  # bytes until the first line is marked
@@ -48,7 +48,7 @@ def test_the_front_page_is_there_with_few_bytes_and_loads_the_images_to_learn_fr
         assert {"index.html", network} == {*asked} and network.startswith("data/network-")
         assert sent(site, ["index.html"]) < MOVES
         assert sent(site, asked) < DRAWS
-        model = data_file.build_mlp(data_file.load_arrays(DATA))
+        model = data_file.build_mlp(data_file.load_arrays(DATA_FILE))
         for name, p in weights(page).items():
             assert np.array_equal(p, model.params[name]), name
         page.evaluate("lab.goTo('learn')")

@@ -21,7 +21,7 @@ from conftest import PATIENCE, ROOT, schedule, until
 from desk import archives, classroom
 from desk.work import Work
 from exercises import network
-from exercises.catalogue import BY_NAME, CASES, EXERCISES, OURS
+from exercises.catalogue import BY_NAME, CASES, CATALOGUE, EXERCISES
 from gpt_np import GPT
 from marker import marking, runner
 from page.site import NAVIGATION, name_missing_requirement
@@ -357,7 +357,7 @@ def test_ones_own_lines_train_before_ones_eyes_and_the_page_reads_with_them_by_k
     page.get_by_text("9 lines have not passed yet").wait_for()
     train = re.compile("^Train( again)?$")  # what another test has trained is still there
     assert page.get_by_role("button", name=train).get_attribute("aria-disabled") == "true"
-    work = json.loads(lines_that_passed(*network.HOLES))
+    work = json.loads(lines_that_passed(*network.HOLE_NAMES))
     del work["passed"]["update"], work["progress"]["passed"]["update"]
     anew("update", **work)
     of_lesson = page.locator(".site a[href='training.html'] span")
@@ -465,9 +465,9 @@ def test_work_goes_to_the_terminal_and_back(anew, tmp_path):
     assert mine["files"]["logits.1"] == mine["files"]["softmax"] == mine["passed"]["softmax"] == "mine"
     with zipfile.ZipFile(path) as archive:
         archive.extractall(tmp_path)
-    assert Work(tmp_path / "my_practice", OURS).has_passed(BY_NAME["dz1"])
-    assert not archives.unpack_archive(OURS.by_name, path, tmp_path / "unpacked")
-    submission = classroom.read_submission(OURS, tmp_path / "unpacked")
+    assert Work(tmp_path / "my_practice", CATALOGUE).has_passed(BY_NAME["dz1"])
+    assert not archives.unpack_archive(CATALOGUE.by_name, path, tmp_path / "unpacked")
+    submission = classroom.read_submission(CATALOGUE, tmp_path / "unpacked")
     assert {*submission.files} >= {"dz1", "loss", "logits"} and submission.shown_solutions == {"loss"}
 
 
@@ -832,7 +832,7 @@ def test_the_sites_folder_may_be_a_new_one_in_a_new_one(tmp_path, monkeypatch):
 def test_what_a_build_has_downloaded_or_compressed_the_next_one_finds(tmp_path, monkeypatch):
     from page import site
 
-    monkeypatch.setattr(site, "KEPT", tmp_path / "kept")
+    monkeypatch.setattr(site, "CACHE_FOLDER", tmp_path / "kept")
     made = []
     for content in (b"one", b"one", b"two"):
         assert (
@@ -854,9 +854,11 @@ def test_the_site_says_its_address_where_the_readme_does(site, tmp_path, monkeyp
     (line,) = re.findall(r"^\*\*In your browser:\*\* .+$", readme, re.M)
     (published,) = re.findall(r"^ *(\*\*In your browser:\*\* .+)$", contributing, re.M)
     address = "https://ada.github.io/lessons/"
-    (tmp_path / "README.md").write_text(readme.replace(line, published.replace(built.OWNER, address)))
+    (tmp_path / "README.md").write_text(
+        readme.replace(line, published.replace(built.SITE_ADDRESS_PLACEHOLDER, address))
+    )
     monkeypatch.setattr(built, "ROOT", tmp_path)
-    assert built.adapt_to_site(f"at `{built.OWNER}practise.html`") == f"at `{address}practise.html`"
+    assert built.adapt_to_site(f"at `{built.SITE_ADDRESS_PLACEHOLDER}practise.html`") == f"at `{address}practise.html`"
 
 
 @pytest.mark.slow(one_in=3)
@@ -1110,7 +1112,7 @@ def test_every_link_of_the_site_leads_somewhere(site):
 
 @pytest.mark.slow(one_in=3)
 def test_a_line_that_has_not_passed_is_named_and_ours_stands_in_if_the_learner_says_so(anew):
-    page = anew("train", **json.loads(lines_that_passed(*network.HOLES[1:])))
+    page = anew("train", **json.loads(lines_that_passed(*network.HOLE_NAMES[1:])))
     page.locator(".missing", has_text="One line has not passed yet: logits.").wait_for()
     page.get_by_role("checkbox").check()
     click(page, "Train")
@@ -1147,7 +1149,7 @@ def test_a_checkpoint_of_the_terminal_is_opened_and_handed_over(anew, checkpoint
 @pytest.mark.slow(one_in=3)
 def test_ones_own_lines_and_mlp_np_are_the_same_run_and_a_wrong_line_is_found(anew):
     """Fifty steps of the proof's 200, which take seconds; the wrong line is found in the first."""
-    right = json.loads(lines_that_passed(*network.HOLES))
+    right = json.loads(lines_that_passed(*network.HOLE_NAMES))
     page = anew("train", **right)
     first_does(page, "prove.iter_lockstep.__setattr__('__defaults__', (50, False))")
     click(page, "Compare")

@@ -28,8 +28,8 @@ def test_bending_is_smooth_as_strong_as_it_says_and_nothing_where_nothing_change
     pixels apart have the correlation exp(-(d / 8)^2)."""
     images, none = mnist.train_images[:50], {"turn": 0, "scale": 0, "slant": 0, "move": 0}
     assert (augment.elastic(images, make_rng(0), bend=0, **none) == images).all()
-    noise = np.random.default_rng(0).standard_normal((20_000, len(augment.BUMPS)), dtype=np.float32)
-    field = (noise @ augment.BUMPS).reshape(-1, 28, 28)
+    noise = np.random.default_rng(0).standard_normal((20_000, len(augment.BUMP_IMAGES)), dtype=np.float32)
+    field = (noise @ augment.BUMP_IMAGES).reshape(-1, 28, 28)
     assert field.std(axis=0) == pytest.approx(np.ones((28, 28)), abs=0.03)
     apart = np.array([0, 1, 6, 12])
     assert np.corrcoef(field[:, 14, 14 + apart].T)[0] == pytest.approx(np.exp(-((apart / 8) ** 2)), abs=0.04)

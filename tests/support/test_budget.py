@@ -73,7 +73,7 @@ def zip_of(content, method=zipfile.ZIP_DEFLATED):
     return packed.getvalue()
 
 
-ZEROS = bytes(2**25)  # more than FEW
+ZEROS = bytes(2**25)  # more than ALWAYS_ALLOWED_BYTES
 MEMBER = struct.pack("<IHHHHHHIIIHHHHHII", 0x02014B50, 20, 20, *[0] * 7, 1, *[0] * 6) + b"a"
 SMALL_BUT = {
     "images": ("images", lambda: gzip.compress(idx((2**25,), ZEROS)), "over 100 times its size"),
@@ -118,7 +118,7 @@ def test_pictures_that_are_read_side_by_side_share_their_pixels(tmp_path, monkey
         return result
 
     monkeypatch.setattr(ink, "to_grey", slowly)
-    monkeypatch.setattr(ink, "DECODED", budget.CapacityLimit(60_000))
+    monkeypatch.setattr(ink, "DECODED_PIXELS_LIMIT", budget.CapacityLimit(60_000))
     paths = [tmp_path / f"{i}.png" for i in range(20)]
     for path in paths:
         Image.new("L", (200, 100)).save(path)
@@ -128,7 +128,7 @@ def test_pictures_that_are_read_side_by_side_share_their_pixels(tmp_path, monkey
 
 def test_a_picture_that_takes_too_long_is_a_line(tmp_path, monkeypatch):
     Image.new("L", (99, 99)).save(tmp_path / "long.png")
-    monkeypatch.setattr(budget, "SECONDS", -1)
+    monkeypatch.setattr(budget, "MAX_PICTURE_SECONDS", -1)
     with pytest.raises(UserError, match="more than 30 seconds of work"):
         ink.read_picture(tmp_path / "long.png")
 
@@ -147,7 +147,7 @@ def test_a_process_that_is_killed_costs_a_line(tmp_path, monkeypatch):
     whole = budget.Budget(100)
     assert archives.unpack_in_subprocess(["dz1"], tmp_path / "ada.zip", tmp_path / "unpacked", whole) == {}
     assert (tmp_path / "unpacked" / "0" / "dz1.py").read_text(encoding="utf-8") == "x = 1" and whole.remaining == 95
-    monkeypatch.setattr(archives, "SECONDS", 0)
+    monkeypatch.setattr(archives, "TIMEOUT_SECONDS", 0)
     said = archives.unpack_in_subprocess(["dz1"], tmp_path / "ada.zip", tmp_path / "unpacked", whole)
     assert said == {"ada.zip": "it takes more than 0 seconds to unpack"}
 
@@ -215,7 +215,12 @@ WHOLE = {  # as people have them: each must be read
 @pytest.mark.parametrize("reader", READERS)
 def test_no_file_takes_more_than_the_budget_or_ends_in_a_traceback(reader, tmp_path, monkeypatch):
     """Made as such a file is, packed and then damaged; the limits are lower, so that many files meet them."""
-    for name, value in {"FEW": 2**20, "TIMES": 20, "HEADER": 2**16, "DIRECTORY": 2**16}.items():
+    for name, value in {
+        "ALWAYS_ALLOWED_BYTES": 2**20,
+        "MAX_COMPRESSION_RATIO": 20,
+        "MAX_TAR_HEADER_BYTES": 2**16,
+        "MAX_ZIP_DIRECTORY_BYTES": 2**16,
+    }.items():
         for module in (budget, archives):
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, value)

@@ -20,7 +20,7 @@ from support.checkpoint import Checkpoint, load_checkpoint, load_options_and_fac
 from support.errors import UserError
 from support.history import History, load_history, save_history
 from support.options import select_options_to_save
-from support.pictures import DIGITS
+from support.pictures import DIGIT_CLASSES
 from support.run import get_checked_history
 from support.schedule import Plan, make_plan
 
@@ -89,7 +89,7 @@ DAMAGED, OTHER = (
     "is not a checkpoint of this project, or is damaged",
     "does not hold the network that its options describe",
 )
-DATA = {"of": "images", "sha256": "", "classes": [*DIGITS]}
+DATA = {"of": "images", "sha256": "", "classes": [*DIGIT_CLASSES]}
 DAMAGES = {
     "NaN": (DAMAGED, {"params/linear.b": np.full(10, np.nan, np.float32)}),
     "NaN in the history": (DAMAGED, {"history/train_loss": np.full(10, np.nan)}),

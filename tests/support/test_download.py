@@ -72,8 +72,8 @@ def server(tmp_path, monkeypatch):
         server.daemon_threads, server.block_on_close, server.asked = True, False, []
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         server.url = f"http://127.0.0.1:{server.server_address[1]}/"
-        monkeypatch.setattr(download, "SILENCE", 10)
-        monkeypatch.setattr(download, "SECONDS", 20)
+        monkeypatch.setattr(download, "READ_TIMEOUT_SECONDS", 10)
+        monkeypatch.setattr(download, "TOTAL_TIMEOUT_SECONDS", 20)
         for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"):
             monkeypatch.delenv(name, raising=False)
         yield server
@@ -99,9 +99,9 @@ def test_what_a_server_sends(find, server, tmp_path, capsys, monkeypatch, kind):
     server.answer = lambda path: answer
     monkeypatch.setattr(download, "MAX_BYTES", 10_000)
     if reason == "timed out":  # elsewhere a busy machine may take its time
-        monkeypatch.setattr(download, "SILENCE", 0.3)
+        monkeypatch.setattr(download, "READ_TIMEOUT_SECONDS", 0.3)
     elif reason and "not finished" in reason:
-        monkeypatch.setattr(download, "SECONDS", 0.6)
+        monkeypatch.setattr(download, "TOTAL_TIMEOUT_SECONDS", 0.6)
     if reason:
         assert_one_line(find, capsys, reason)
     else:
@@ -136,7 +136,7 @@ def test_what_is_bundled_is_the_published_one_or_one_line(server, tmp_path, monk
     contents = {f"/{file}": (ROOT / "datasets" / "mnist" / file).read_bytes() for file in data.BUNDLED["mnist"]["sums"]}
     assert all(hashlib.sha256(gzip.decompress(content)).hexdigest() in published for content in contents.values())
     server.answer = lambda path: [HEAD % len(contents[path]), contents[path]]
-    monkeypatch.setattr(download, "SECONDS", 30)
+    monkeypatch.setattr(download, "TOTAL_TIMEOUT_SECONDS", 30)
     monkeypatch.setitem(
         data.SOURCES, "fashion_mnist", open_source("fashion_mnist", **data.BUNDLED["mnist"], url=server.url)
     )

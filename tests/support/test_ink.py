@@ -246,7 +246,7 @@ def test_damaged_files_are_an_error_or_a_picture(n):
     def check(content):
         try:
             picture = ink.read_picture(io.BytesIO(content))
-            assert picture.dtype == np.uint8 and picture.ndim == 2 and max(picture.shape) <= ink.SIDE
+            assert picture.dtype == np.uint8 and picture.ndim == 2 and max(picture.shape) <= ink.REDUCED_SIDE
             read.append(True)
             if sum(read) % 10 == 1:
                 image = seen(io.BytesIO(content))

@@ -79,7 +79,7 @@ import sys
 import main_np
 from support import memory, program
 limit, *calls = sys.argv[1:]
-memory.get_total_usable_memory, memory.OF_A_CORE = lambda: int(limit), 0
+memory.get_total_usable_memory, memory.MAPPED_BYTES_PER_CORE = lambda: int(limit), 0
 for words in calls:  # each in a process that has imported all
     if not os.fork():
         signal.alarm(100)

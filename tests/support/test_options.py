@@ -12,9 +12,9 @@ from loading.options import parse, parse_options, restore_options
 from networks import NETWORKS
 from support.errors import UserError
 from support.options import (
-    OF_A_CALL,
-    OF_NUMPY,
-    OF_PYTORCH,
+    CALL_OPTIONS,
+    NUMPY_OPTIONS,
+    PYTORCH_OPTIONS,
     make_run_title,
     option,
     select_options_to_save,
@@ -94,13 +94,13 @@ def test_names_have_no_pixels_and_are_not_moved():
 
 @pytest.mark.parametrize("model", NETWORKS)
 def test_every_option_is_explained_with_its_default(capsys, model):
-    for framework, others in (("np", OF_PYTORCH), ("torch", OF_NUMPY)):
+    for framework, others in (("np", PYTORCH_OPTIONS), ("torch", NUMPY_OPTIONS)):
         with pytest.raises(SystemExit, match="0"):
             parse_options(framework, "--model", model, "-h")
         found = re.findall(r"(?s)\n  --([a-z0-9-]+)(.*?)(?=\n  --|\n\n|\n$)", capsys.readouterr().out)
         explained = {name.replace("-", "_"): " ".join(words.split()) for name, words in found}
         run = select_options_to_save(parse_options(framework, "--model", model))
-        assert explained.keys() == run.keys() | OF_A_CALL.keys() - others.keys()
+        assert explained.keys() == run.keys() | CALL_OPTIONS.keys() - others.keys()
         for name, value in run.items():
             value = ",".join(map(str, value)) if isinstance(value, tuple) else value
             assert explained[name].endswith(f"(default: {value})") == (value is not None), name

@@ -19,7 +19,7 @@ from support.errors import UserError
 from support.history import History, save_history
 from support.options import select_options_to_save
 from support.rounding import format_probability, format_rounded_up
-from support.run import FILES, Files, Interrupts, Run
+from support.run import FILE_TEMPLATES, Files, Interrupts, Run
 from support.schedule import Plan, learning_rate, make_repeated_examples_warning
 
 
@@ -56,7 +56,7 @@ def test_how_far_a_run_has_come_is_said_until_it_has_ended():
 
 
 def test_what_a_killed_run_has_left_is_removed_but_for_curves_that_another_may_be_drawing(tmp_path):
-    names = [file.format("np") for file in FILES]
+    names = [file.format("np") for file in FILE_TEMPLATES]
     for number, name in enumerate([*names, *names[:2]]):
         (tmp_path / f".{name}.{number}.part").touch()
     for path in tmp_path.glob("*plot*.[01].part"):

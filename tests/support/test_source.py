@@ -22,7 +22,7 @@ from loading.options import parse_options
 from support import ink, pictures, program, sheet, texts
 from support.checkpoint import load_checkpoint
 from support.errors import UserError
-from support.pictures import FILES
+from support.pictures import MNIST_FILES
 from support.source import open_source, parse_data_facts
 
 pytestmark = pytest.mark.usefixtures("quick_curves")
@@ -37,7 +37,7 @@ def idx(array):
 
 def as_idx(folder, arrays):
     folder.mkdir(parents=True)
-    for file, array in zip(FILES, arrays, strict=True):
+    for file, array in zip(MNIST_FILES, arrays, strict=True):
         (folder / file).write_bytes(idx(array))
     return folder
 
@@ -81,7 +81,7 @@ def test_a_folder_of_pictures_learns_what_the_same_images_in_mnists_format_do(mn
     """To the bit, if they are in the same order. Also in three frameworks, the same run."""
     small = mnist._make(array[:n] for array, n in zip(mnist, (300, 300, 100, 100), strict=True))
     for part, *arrays in (("train", *small[:2]), ("test", *small[2:])):
-        as_pictures(tmp_path / "own" / part, *arrays, data.DIGITS)
+        as_pictures(tmp_path / "own" / part, *arrays, data.DIGIT_CLASSES)
     read = data.load("own")
     assert len(read.train_images) == 300 and len(read.test_images) == 100
     for array, of_mnist in zip(read[::2], small[::2], strict=True):  # the same images, drawn in another order
@@ -150,11 +150,15 @@ def test_without_a_test_a_tenth_of_each_class_is_the_test(fruit, tmp_path):
 
 def test_files_in_mnists_format_may_be_gzipped_and_anywhere(small, tmp_path):
     folder = as_idx(tmp_path / "own", small)
-    (folder / FILES[0]).rename(folder / "unzipped")
-    (folder / f"{FILES[0]}.gz").write_bytes(gzip.compress((folder / "unzipped").read_bytes()))
+    (folder / MNIST_FILES[0]).rename(folder / "unzipped")
+    (folder / f"{MNIST_FILES[0]}.gz").write_bytes(gzip.compress((folder / "unzipped").read_bytes()))
     assert all((a == b).all() for a, b in zip(data.load(str(folder)), small, strict=True))
     source = open_source(str(folder))
-    assert source.classes == data.DIGITS and source.singular_noun == "digit" and source.mean_and_std != (0.1307, 0.3081)
+    assert (
+        source.classes == data.DIGIT_CLASSES
+        and source.singular_noun == "digit"
+        and source.mean_and_std != (0.1307, 0.3081)
+    )
 
 
 def test_mean_and_deviation_are_those_of_all_pixels(mnist):
@@ -201,7 +205,7 @@ def test_a_text_of_many_letters_takes_two_bytes_for_each_and_no_copy():
 def change(path, **arrays):
     """The same files, with other arrays in some: images, labels, tests, answers."""
     for name, array in arrays.items():
-        file = FILES[["images", "labels", "tests", "answers"].index(name)]
+        file = MNIST_FILES[["images", "labels", "tests", "answers"].index(name)]
         (path / file).write_bytes(array if isinstance(array, bytes) else idx(np.array(array, np.uint8)))
 
 
@@ -237,14 +241,17 @@ IDX = {  # what is wrong with files in MNIST's format: what is changed, and what
     "no training images": (dict(images=BLANK[:0], labels=[]), "own has no training images"),
     "no test images": (dict(tests=BLANK[:0], answers=[]), "own has no test images"),
     "labels in place of images": (dict(images=[1] * 50), "training images of own have no pixels"),
-    "an empty file": (dict(images=b""), f"{FILES[0]} is not in MNIST's format"),
-    "a text": (dict(labels=b"0 1 2 3 4 5 6 7 8 9"), f"{FILES[1]} is not in MNIST's format"),
-    "half a file": (dict(images=idx(BLANK.astype(np.uint8))[:5000]), f"{FILES[0]} is not in MNIST's format"),
-    "more than a file": (dict(images=idx(BLANK.astype(np.uint8)) + b"0"), f"{FILES[0]} is not in MNIST's format"),
-    "half a gzipped file": (dict(images=gzip.compress(idx(BLANK))[:99]), f"{FILES[0]} is not in MNIST's format"),
-    "floats": (dict(images=b"\0\0\x0d" + idx(BLANK)[3:]), f"{FILES[0]} is not in MNIST's format"),
-    "a header of terabytes": (dict(images=b"\0\0\x08\x03" + b"\x7f" * 12), f"{FILES[0]} is not in MNIST's format"),
-    "255 axes": (dict(images=b"\0\0\x08\xff" + b"\0" * 2000), f"{FILES[0]} is not in MNIST's format"),
+    "an empty file": (dict(images=b""), f"{MNIST_FILES[0]} is not in MNIST's format"),
+    "a text": (dict(labels=b"0 1 2 3 4 5 6 7 8 9"), f"{MNIST_FILES[1]} is not in MNIST's format"),
+    "half a file": (dict(images=idx(BLANK.astype(np.uint8))[:5000]), f"{MNIST_FILES[0]} is not in MNIST's format"),
+    "more than a file": (dict(images=idx(BLANK.astype(np.uint8)) + b"0"), f"{MNIST_FILES[0]} is not in MNIST's format"),
+    "half a gzipped file": (dict(images=gzip.compress(idx(BLANK))[:99]), f"{MNIST_FILES[0]} is not in MNIST's format"),
+    "floats": (dict(images=b"\0\0\x0d" + idx(BLANK)[3:]), f"{MNIST_FILES[0]} is not in MNIST's format"),
+    "a header of terabytes": (
+        dict(images=b"\0\0\x08\x03" + b"\x7f" * 12),
+        f"{MNIST_FILES[0]} is not in MNIST's format",
+    ),
+    "255 axes": (dict(images=b"\0\0\x08\xff" + b"\0" * 2000), f"{MNIST_FILES[0]} is not in MNIST's format"),
 }
 FOLDERS = {
     "an empty folder": (
@@ -252,7 +259,7 @@ FOLDERS = {
         "own is not a dataset: its pictures belong in train/ with a folder for each class",
     ),
     "pictures without classes": (lambda own: Image.new("L", (9, 9)).save(own / "a.png"), "own is not a dataset"),
-    "one of four files": (lambda own: change(own, images=BLANK), f"own has no {FILES[1]}"),
+    "one of four files": (lambda own: change(own, images=BLANK), f"own has no {MNIST_FILES[1]}"),
     "no class": (lambda own: (own / "train").mkdir(), "own/train has 0 folders: it needs one for each class"),
     "one class": (lambda own: classes(own, 1), "own/train has 1 folder: it needs"),
     "one class, from a Mac": (
@@ -339,7 +346,7 @@ OTHERS = {
     ("name", "words"), [("a cat", "a cat"), ("k\udcfcche", "k?che"), ("a" * 90 + "the end", "aaaaaaaaaaaaaa...the end")]
 )
 def test_a_class_has_a_name_that_can_be_drawn(name, words):
-    assert pictures.format_class_name(name) == words and len(words) <= pictures.LONGEST_NAME
+    assert pictures.format_class_name(name) == words and len(words) <= pictures.MAX_NAME_LENGTH
 
 
 def test_pictures_of_one_grey_are_a_line(tmp_path):
@@ -502,7 +509,7 @@ def test_what_comes_in_the_form_of_mnist_is_read_by_its_ink(tmp_path, small, mon
     right = ink.read_digit_picture(picture).image
     for source in (data.SOURCES["mnist"], data.SOURCES[str(tmp_path / "idx")], data.SOURCES[str(tmp_path / "cut")]):
         assert source.reader == "ink" and np.array_equal(source.read_digit_picture(picture).image, right)
-    old = {"of": "images", "sha256": "", "classes": data.DIGITS, "mean_and_std": (0.1, 0.3)}
+    old = {"of": "images", "sha256": "", "classes": data.DIGIT_CLASSES, "mean_and_std": (0.1, 0.3)}
     assert parse_data_facts(old, {})["reader"] == "ink"
     with pytest.raises(ValueError):
         parse_data_facts(old | {"reader": "os.system"}, {})

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import data
-from lab.words import IMAGES, WORDS, cut_patches_with_ink, encode_idx, find_words, k_means
+from lab.words import N_IMAGES, N_WORDS, cut_patches_with_ink, encode_idx, find_words, k_means
 from loading.options import parse_options
 from support import texts
 from support.errors import UserError
@@ -78,10 +78,10 @@ def test_words_are_found_by_k_means():
 def test_the_words_are_those_at_which_k_means_ends(mnist):
     """After 300 rounds one of their 2,048 numbers still moves, by 1. (`python -m lab.words` takes a minute.)"""
     words = texts.load_vocabulary()
-    moved = k_means(cut_patches_with_ink(mnist.train_images[:IMAGES]), words, max_rounds=1).astype(int) - words
+    moved = k_means(cut_patches_with_ink(mnist.train_images[:N_IMAGES]), words, max_rounds=1).astype(int) - words
     assert np.abs(moved).max() <= 1 and np.count_nonzero(moved) <= 1
-    assert words.shape == (WORDS, 16) and not words[0].any() and (np.diff(words.sum(axis=1, dtype=int)) >= 0).all()
-    assert encode_idx(words) == texts.WORDS.read_bytes()
+    assert words.shape == (N_WORDS, 16) and not words[0].any() and (np.diff(words.sum(axis=1, dtype=int)) >= 0).all()
+    assert encode_idx(words) == texts.WORDS_FILE.read_bytes()
 
 
 def test_a_text_has_at_least_one_window_in_each_part():
