@@ -6,6 +6,7 @@ The check does not depend on the model: loss(params, *batch) is a number, gradie
 and a batch one or more arrays with a row for each example.
 """
 
+from collections.abc import Callable
 from itertools import chain
 from typing import NamedTuple
 
@@ -32,6 +33,15 @@ class Mismatch(NamedTuple):
     index: int | None
     mine: float
     slope: float
+
+
+class LearnerFunctions(NamedTuple):
+    """A learner's functions, the params at which they are called, and what to call the examples."""
+
+    loss: Callable  # loss(params, *batch) -> number
+    gradients: Callable  # gradients(params, *batch) -> nest like params
+    params: object
+    examples_name: str
 
 
 @np.errstate(all="ignore")  # a loss may be inf
@@ -106,17 +116,9 @@ def compute_checked_gradients(
         if len(mismatches_by_batch) == 1:
             first_gradients = batch_gradients  # at the params where the slopes are taken
     if any(mismatches_by_batch):
+        functions = LearnerFunctions(loss, gradients, params, examples_name)
         raise make_error(
-            loss,
-            gradients,
-            params,
-            batches,
-            mismatches_by_batch,
-            first_gradients,
-            rng,
-            examples_name,
-            term_counters or {},
-            factor_questions or {},
+            functions, batches, mismatches_by_batch, first_gradients, rng, term_counters or {}, factor_questions or {}
         )
     return {k: g for k, g in first_gradients.items() if g is not None}
 
@@ -352,55 +354,44 @@ def list_factors(mismatches_by_batch, paths):
     return factors
 
 
-def make_error(
-    loss,
-    gradients,
-    params,
-    batches,
-    mismatches_by_batch,
-    first_gradients,
-    rng,
-    examples_name,
-    term_counters,
-    factor_questions,
-):
+def make_error(functions, batches, mismatches_by_batch, first_gradients, rng, term_counters, factor_questions):
     """Return the exception that says which gradients are wrong, with one entry as an example, and by which factor.
 
-    mismatches_by_batch: for each batch, what `find_mismatches_by_path` returns. Other arguments: see
-    `compute_checked_gradients`.
+    functions: the `LearnerFunctions`. mismatches_by_batch: for each batch, what `find_mismatches_by_path` returns.
+    Other arguments: see `compute_checked_gradients`.
     """
+    examples_name = functions.examples_name
+    sizes = [len(batch[0]) for batch in batches]
     batch_index = next(i for i, bad in enumerate(mismatches_by_batch) if bad)
+    batch = batches[batch_index]
+    n_examples = sizes[batch_index]
     bad = mismatches_by_batch[batch_index]
     factors = list_factors(mismatches_by_batch, bad)
-    sizes = [len(batch[0]) for batch in batches]
-    values = collect_sentence_values(bad, first_gradients, format_paths) | {
-        "n": sizes[batch_index],
-        "examples": examples_name,
-    }
-    if is_same_for_other_params(gradients, params, batches[batch_index]):
+    factor = factors[batch_index]
+    values = collect_sentence_values(bad, first_gradients, format_paths) | {"n": n_examples, "examples": examples_name}
+    if is_same_for_other_params(functions, batch):
         return wrong("other gradients", more=f" {said('the same for others')}", **values)
-    if not all(factors) or abs(factors[batch_index] - 1) < 0.05:  # nearly right: a term may also be missing
-        remark = explain_exchange_or_decay(loss, params, batches, bad, first_gradients, rng)
-        if remark or not all(factors) or factors[batch_index] == 1:
-            small = describe_smallest_wrong_case(loss, gradients, params, batches[batch_index], examples_name)
-            remark = remark + small or explain_right_alone(
-                loss, gradients, params, batches[batch_index], bad, rng, examples_name
-            )
+    if not all(factors) or abs(factor - 1) < 0.05:  # nearly right: a term may also be missing
+        remark = explain_exchange_or_decay(functions, batches[0], bad, first_gradients, rng)
+        if remark or not all(factors) or factor == 1:
+            remark += describe_smallest_wrong_case(functions, batch)
+            remark = remark or explain_right_alone(functions, batch, bad, rng)
             return wrong("other gradients", more=remark, **values)
     also = ""
-    for n, r in zip(sizes, factors, strict=True):
-        if n != sizes[batch_index] and abs(r / factors[batch_index] - 1) > 0.03:
-            also = f" {said('also' if r != 1 else 'also: right', n=n, examples=examples_name, times=r)}"
+    for n, times in zip(sizes, factors, strict=True):
+        if n != n_examples and abs(times / factor - 1) > 0.03:
+            also = f" {said('also' if times != 1 else 'also: right', n=n, examples=examples_name, times=times)}"
     questions = {power: f" {said(text, examples=examples_name)}" for power, text in OF_EXAMPLES.items()}
-    remark = explain_factor(factors, sizes, questions) or explain_constant(
-        factors, sizes, examples_name, factor_questions
+    remark = (
+        explain_factor(factors, sizes, questions)
+        or explain_constant(factors, sizes, examples_name, factor_questions)
+        or explain_mean(factors, batches, term_counters)
     )
-    remark = remark or explain_mean(factors, batches, term_counters)
-    times = f"{factors[batch_index]:.{5 if abs(factors[batch_index] - 1) < 0.01 else 3}g}"  # 1.0005 is not 1
+    times = f"{factor:.{5 if abs(factor - 1) < 0.01 else 3}g}"  # 1.0005 is not 1
     return wrong("gradients times a number", times=times, also=also, more=remark, **values)
 
 
-def describe_smallest_wrong_case(loss, gradients, params, batch, examples_name, max_tries=150):
+def describe_smallest_wrong_case(functions, batch, max_tries=150):
     """Return a sentence on one example with as few nonzero entries as possible for which a gradient is still wrong.
 
     Return "" if no single example shows the mistake. max_tries: how many examples to try.
@@ -408,8 +399,8 @@ def describe_smallest_wrong_case(loss, gradients, params, batch, examples_name, 
 
     def find_wrong_entry(batch):
         """Return (the path of an array, the `Mismatch` at one of its entries); None if there is none."""
-        local_loss = LocalLoss(loss, params, batch)
-        batch_gradients = compute_gradients_by_path(gradients, params, batch)
+        local_loss = LocalLoss(functions.loss, functions.params, batch)
+        batch_gradients = compute_gradients_by_path(functions.gradients, functions.params, batch)
         bad = (
             find_mismatches_by_path(local_loss, batch_gradients, np.random.default_rng(0), True)
             if local_loss.lengths is EXACT
@@ -449,9 +440,9 @@ def describe_smallest_wrong_case(loss, gradients, params, batch, examples_name, 
     if len(nonzero) > 4:
         kind = "alone: of several"
     description = said(kind, n=len(nonzero), few=value_texts)
-    entry = describe_entry(off_entry.index, np.shape(leaves_by_path(params)[k]), format_paths([k]))
+    entry = describe_entry(off_entry.index, np.shape(leaves_by_path(functions.params)[k]), format_paths([k]))
     values = {"at": entry, "mine": claim, "slope": slope}
-    return "\n" + said("alone", examples=examples_name, that=description, **values)
+    return "\n" + said("alone", examples=functions.examples_name, that=description, **values)
 
 
 def find_factor(mismatches):
@@ -529,11 +520,12 @@ def describe_exchange(gradients, bad, local_loss, rng, format_names):
     return ""
 
 
-def is_same_for_other_params(gradients, params, batch):
+def is_same_for_other_params(functions, batch):
     """Return True if the gradients are equal bit for bit at other params: then they do not depend on params."""
+    params = functions.params
     moved_params = {k: 1.01 * a + 0.01 for k, a in copy_floats_by_path(params).items()}
-    gradients_here = compute_gradients_by_path(gradients, params, batch)
-    gradients_there = compute_gradients_by_path(gradients, replace_leaves(params, moved_params), batch)
+    gradients_here = compute_gradients_by_path(functions.gradients, params, batch)
+    gradients_there = compute_gradients_by_path(functions.gradients, replace_leaves(params, moved_params), batch)
     gradients_here = {k: g for k, g in gradients_here.items() if g is not None and g.any()}
     gradients_there = {k: g for k, g in gradients_there.items() if g is not None and g.any()}
     return gradients_here.keys() == gradients_there.keys() != set() and all(
@@ -541,9 +533,9 @@ def is_same_for_other_params(gradients, params, batch):
     )
 
 
-def explain_exchange_or_decay(loss, params, batches, bad, first_gradients, rng):
+def explain_exchange_or_decay(functions, batch, bad, first_gradients, rng):
     """Return a sentence if wrong gradients belong to another array, or contain a weight decay; else ""."""
-    local_loss = LocalLoss(loss, params, batches[0])
+    local_loss = LocalLoss(functions.loss, functions.params, batch)
     if local_loss.lengths is EXACT:
         remark = describe_exchange({k: first_gradients[k] for k in bad}, bad, local_loss, rng, format_paths)
         if remark:
@@ -560,15 +552,15 @@ def explain_exchange_or_decay(loss, params, batches, bad, first_gradients, rng):
     return ""
 
 
-def explain_right_alone(loss, gradients, params, batch, bad, rng, examples_name):
+def explain_right_alone(functions, batch, bad, rng):
     """Return a sentence if gradients that are wrong for a batch are right for one example alone; else ""."""
     single_example = tuple(a[:1] for a in batch)
     if len(batch[0]) > 1:
-        first_gradients = compute_gradients_by_path(gradients, params, single_example)
-        local_loss = LocalLoss(loss, params, single_example)
+        first_gradients = compute_gradients_by_path(functions.gradients, functions.params, single_example)
+        local_loss = LocalLoss(functions.loss, functions.params, single_example)
         entries = {}
         for k, offs in bad.items():
             entries[k] = [entry.index for entry in offs if entry.index is not None]
         if is_right_for_single_example(local_loss, first_gradients, rng, bad, entries):
-            return f" {said('right alone', examples=examples_name)}"
+            return f" {said('right alone', examples=functions.examples_name)}"
     return ""
