@@ -29,6 +29,7 @@ LIMITS = {
 }
 
 
+@pytest.mark.slow
 def test_no_count_has_grown():
     """All files of the project are counted but the tests."""
     counts = Counter()
