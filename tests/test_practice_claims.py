@@ -2,8 +2,11 @@
 
 import ast
 import io
+import sys
+import textwrap
 from contextlib import redirect_stdout, suppress
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,8 +18,11 @@ from marker import marking, runner
 from marker.budget import SPEND, Budget, Stopped, make_hidden_name
 from marker.equal import agree, sizes
 from marker.exercise import apply_change
-from marker.finders import repair
+from marker.finder import FinderInput
+from marker.finders import depart, repair, values
 from marker.finders.edits import apply_edit_temporarily
+from marker.function import Notes
+from marker.kind import Attempt, Outcome
 from marker.trial import TrialResult, find_right_result_names, load_learner_module, run_trial
 from practice_answers import RIGHT, blocks_of, filled
 
@@ -344,10 +350,11 @@ def answers(text):
         yield name, body, words.split(" | ")
 
 
-UNTRUE, DEPARTING, PLACED_IN_LOOPS = (
-    [pytest.param(name, body, words, id=name) for name, body, words in answers(text)]
-    for text in (UNTRUE, DEPARTING, PLACED_IN_LOOPS)
-)
+def parameters(text):
+    return [pytest.param(name, body, words, id=name) for name, body, words in answers(text)]
+
+
+UNTRUE, DEPARTING, PLACED_IN_LOOPS = map(parameters, (UNTRUE, DEPARTING, PLACED_IN_LOOPS))
 EVERY_DAY = ["dlogits", "dropout", "learning_rate", "lora_backward", "shortcut", "split_heads"]
 ANSWERS = [
     *schedule(UNTRUE, every_day=[row for row in UNTRUE if row.id in EVERY_DAY], in_turn=4),
@@ -371,6 +378,300 @@ def test_where_an_ordinary_slip_is_found(name, body, mark, words, tmp_path):
     body = apply_change(RIGHT[name], body, "") if " ->" in body else body
     found = marked(name, body, tmp_path)
     assert found.summary == mark and words in found.text, found.text
+
+
+# More of them, and what is said of the line up to which all is right; ~ if nothing can be said.
+MORE_DEPARTING = """
+dW2_db2:
+    dW2 = a1.T @ dlogits
+    db2 = np.sinh(dlogits.sum(axis=0) * 1.3) - 0.2
+    # ~What happens
+dW2_db2:
+    mine = a1.T @ dlogits
+    dW2 = np.sinh(mine) * 1.3
+    db2 = dlogits.sum(axis=0)
+    # After line 23, `mine` is right; dW2 is not. What happens in line 24?
+clip_norm:
+    f = most / 3.3 + 0.1
+    n = np.sqrt((dW**2).sum() + (db**2).sum())
+    clipped_dW = f * n * dW
+    clipped_db = f * db
+    # `n` is right; clipped_dW is not. What happens in lines 16 to 18? | ~After line
+softmax_backward:
+    mean = (weights * dweights).sum(axis=-1, keepdims=True)
+    v = mean * 1.7
+    dscores = np.sinh(weights * (dweights - mean)) * 1.2
+    # After line 19, `mean` is right; dscores is not. What happens in line 21?
+softmax_backward:
+    mean = (weights * dweights).sum(axis=-1, keepdims=True)
+    v = mean[:]
+    v *= 1.7
+    dscores = np.sinh(weights * (dweights - mean)) * 1.2
+    # ~What happens
+layer_norm_dx:
+    dxhat = dy * gamma
+    mean = dxhat.mean(axis=-1, keepdims=True)
+    along = (dxhat * xhat).mean(axis=-1, keepdims=True)
+    dx = np.sinh(inverse * (dxhat - mean - xhat * along) * 1.3)
+    # After line 25, `along`, `dxhat` and `mean` are right; dx is not. What happens in line 26?
+softmax_backward:
+    mean = np.cosh(dweights[..., :1])
+    dscores = -(weights * (dweights - mean))
+    # ~Two mistakes
+causal_backward:
+    shown = np.where(np.tri(scores.shape[1], dtype=bool), scores, -np.inf)
+    e = np.exp(shown) - np.exp(shown.max(axis=-1, keepdims=True))
+    w = e / e.sum(axis=-1, keepdims=True)
+    mean = dweights.mean(axis=-1, keepdims=True)
+    dscores = w * (dweights - mean)
+    # ~Two mistakes | After line 17, `shown` is right
+"""
+
+
+def not_searched(name, body, folder, seed=11):
+    """What the finders get if no single edit makes the results right, though none has been tried."""
+    exercise, path = BY_NAME[name], folder / f"{name}.py"
+    path.write_text(filled(name, body), encoding="utf-8")
+    attempt = Attempt(exercise, seed, load_learner_module(path), path.read_text(encoding="utf-8"), None)
+    outcome = Outcome(Notes())
+    with np.errstate(all="ignore"):
+        exercise.kind.fill_notes(attempt, outcome.notes)
+    finder_input = FinderInput(attempt, outcome, exercise.kind.judge(exercise, seed, outcome))
+    finder_input.place = None
+    return finder_input
+
+
+@pytest.mark.parametrize(("name", "body", "words"), [*DEPARTING, *parameters(MORE_DEPARTING)])
+def test_where_an_answer_departs_is_said_without_a_search(name, body, words, tmp_path):
+    finder_input = not_searched(name, body, tmp_path)
+    with np.errstate(all="ignore"):
+        found = values.judge_array(finder_input) or depart.judge_departure(finder_input) or finder_input.verdict
+    assert found.text.startswith(finder_input.verdict.text.split("\n")[0]) and not found.passed
+    for word in words:
+        assert (word.removeprefix("~") in found.text) != word.startswith("~"), found.text
+
+
+# The statements of a function, and the steps they are: the first and last line, the names read, and those written.
+STEPS = r"""
+c = a + b | 2-2 a b -> c
+c = d = a | 2-2 a -> c d
+c, d = a, b | 2-2 a b -> c d
+c += a | 2-2 a c -> c
+c[b] = a | 2-2 a b c -> c
+c[0][b] = a; c.d = a | 2-2 a b c -> & 2-2 a c -> c
+for i in a:\n    c[i] = b | 2-3 a b c i -> c i
+c = [i * b for i in a] | 2-2 a b i -> c i
+print([i * b for i in a]) | 2-2 a b print -> i
+def g(x):\n    return x * a | 2-3 a x -> g
+c = (a +\n     b) | 2-3 a b -> c
+return a, b | 0-0 a -> x & 0-0 b -> y
+return (a,\n        b + c) | 0-0 a -> x & 2-3 b c -> y
+return f(a) | 2-2 a f -> x & 2-2 a f -> y
+return a, b, c | 2-2 a b c -> x & 2-2 a b c -> y
+return | 2-2 ->
+"""
+
+
+def test_a_step_is_a_statement_with_its_lines_and_names():
+    for row in rows(STEPS):
+        lines, steps = (text.replace("\\n", "\n") for text in row.values)
+        function = ast.parse(f"def f(a, b):\n{textwrap.indent(lines, '    ')}").body[0]
+        found = [
+            " ".join([f"{s.first}-{s.last}", *sorted(s.reads), "->", *sorted(s.writes)])
+            for s in depart.list_statement_steps(function, ("x", "y"))
+        ]
+        assert " & ".join(found) == steps, lines
+
+
+TRACED = """
+def f(a):
+    g = lambda t: t * 2.0
+    b = g(a)
+    n = len(a)
+    word, k = "word", 3
+    for i in range(n):
+        b[i] += i
+    return b * 1, k
+"""
+
+
+def test_the_arrays_after_each_step_are_kept_as_they_were_there():
+    """A function within it runs lines of its own, and no step."""
+    exec(TRACED, names := {})
+    steps = depart.list_statement_steps(ast.parse(TRACED).body[0], ("x", "y"))
+    a = np.array([1.0, 2.0])
+    exercise = SimpleNamespace(gives=("x", "y"), copy_arguments_by_name=lambda draw: {"a": draw.copy()})
+    before = sys.gettrace()
+    states = depart.trace_states(names["f"], steps, exercise, a)
+    assert sys.gettrace() is before
+    assert [sorted(state) for state in states] == [
+        ["a"], ["a", "b"], ["a", "b", "n"], ["a", "b", "k", "n"], ["a", "b", "i", "k", "n"], ["x"], [],
+    ]  # fmt: skip
+    for i, b in ((1, [2, 4]), (3, [2, 4]), (4, [2, 5])):
+        assert states[i]["b"].tolist() == b, i
+    assert states[5]["x"].tolist() == [2, 5]
+
+
+def test_what_is_a_number():
+    for value, is_float, is_any in (
+        (1.5, True, True),
+        (np.float64(1), True, True),
+        (np.ones(2), True, True),
+        (np.ones(2, int), False, True),
+        (3, False, True),
+        (True, False, False),
+        (np.array("a"), False, False),
+        ("a", False, False),
+        ([1.5], False, False),
+        (None, False, False),
+    ):
+        assert (depart.is_number(value), depart.is_number(value, "fi")) == (is_float, is_any), value
+
+
+def of_states(mine, right, arguments):
+    """(the states of a trial for each item, an exercise): mine: [{name: array} of the only step], right: [{...} of it].
+
+    arguments: those of each trial.
+    """
+    exercise = SimpleNamespace(copy_arguments_by_name=lambda draw: vars(draw)["arguments"])
+    draws = [SimpleNamespace(arguments=one, B=7) for one in arguments]
+    return [depart.TrialStates(*one) for one in zip([[m] for m in mine], right, draws, strict=True)], exercise
+
+
+def test_an_array_is_right_if_one_of_the_right_answer_equals_it_in_all_trials():
+    a, b, c = np.random.default_rng(3).normal(size=(3, 5))
+    x = {"x": np.arange(5.0)}
+
+    def is_right(name, mine, *right):
+        states, exercise = of_states([{name: one} for one in mine], right, [x] * len(mine))
+        return depart.is_right_in_all(states, 0, name, exercise)
+
+    assert is_right("q", [a, b], [{"m": a}], [{"m": b}])
+    assert not is_right("q", [a, b], [{"m": a}], [{"m": c}])
+    assert not is_right("q", [a, b], [{"m": a, "n": c}], [{"m": c, "n": b}])  # another one in each
+    assert not is_right("q", [a, b], [{"m": a}, {"m": c}], [{"m": c}, {"m": b}])  # after another step in each
+    assert is_right("q", [a[:, None], b], [{}, {"m": a}], [{}, {"m": b}])
+    assert not is_right("m", [a, b], [{"m": c, "n": a}], [{"m": c, "n": b}])  # that of its name
+    assert not is_right("mean", [a, b], [{"me": c, "n": a}], [{"me": c, "n": b}])  # those whose names begin alike
+    assert not is_right("me", [a, b], [{"mean": c, "n": a}], [{"mean": c, "n": b}])
+    assert is_right("me", [a, b], [{"mean": a, "n": c}], [{"mean": b, "n": c}])
+    assert not is_right("q", [a[:3], b], [{"m": a[:3]}], [{"m": b}])  # by chance
+    assert is_right("q", [a, b[:3]], [{"m": a}], [{"m": b[:3]}])  # in a later trial nothing is by chance
+    whole = np.arange(9) ** 2
+    assert not is_right("q", [whole, whole], [{"m": whole}], [{"m": whole}])
+    assert not is_right("q", [a, b], [{"m": a.astype(int)}], [{"m": b}])
+    states, exercise = of_states([{"q": a}, {}], [[{"m": a}]] * 2, [x] * 2)
+    assert not depart.is_right_in_all(states, 0, "q", exercise)
+
+
+def test_few_numbers_and_those_of_an_argument_may_be_right_by_chance():
+    a = np.random.default_rng(3).normal(size=(2, 3))
+    exercise = SimpleNamespace(copy_arguments_by_name=lambda draw: {"a": a, "n": 3, "y": np.arange(6)})
+    for array, by_chance in (
+        (a + 1, False),
+        (a.T, False),
+        (a, True),
+        (a[:, None], True),
+        (np.arange(6.0), False),
+        (np.array([1.0, 2, 3]), True),
+        (np.array([1.0, 2, 3, 4]), False),
+        (np.array([1.0, 2, 3, -np.inf]), True),
+        (np.array([1.0, 2, 3, 4, -np.inf]), False),
+        (np.array([1.0, 2, 3, 4, np.nan]), True),
+        (np.full(9, 0.3), True),
+        (np.array(0.3), False),
+        (np.array(3.0), True),
+        (np.array(np.inf), True),
+        (np.array(np.nan), True),
+    ):
+        assert depart.may_be_right_by_chance(array, exercise, None) == by_chance, array
+
+
+def test_an_argument_in_another_shape_and_a_size_are_given():
+    a = np.random.default_rng(3).normal(size=(2, 3))
+
+    def is_given(*mine, arguments=None):
+        arguments = arguments or [{"a": a, "y": np.arange(4), "word": "a"}] * len(mine)
+        states, exercise = of_states([{"B": one} for one in mine], [[]] * len(mine), arguments)
+        return depart.is_given_in_all(states, 0, "B", exercise)
+
+    assert is_given(a) and is_given(a.reshape(3, 2)) and is_given(np.arange(4)) and is_given(np.array(7))
+    assert not is_given(a + 1) and not is_given(a.T) and not is_given(a[:1]) and not is_given(np.array(8))
+    assert is_given(a, a) and not is_given(a, a + 1) and not is_given(a + 1, a)
+    states, exercise = of_states([{}], [[]], [{"a": a}])
+    assert not depart.is_given_in_all(states, 0, "B", exercise)
+
+
+def test_axes_of_length_one_make_no_difference():
+    a = np.arange(6.0)
+    for one, other, is_equal in (
+        (a, a, True),
+        (a.reshape(6, 1), a, True),
+        (a, a.reshape(1, 6, 1), True),
+        (a.reshape(2, 3), a.reshape(2, 1, 3), True),
+        (a.reshape(2, 3), a.reshape(3, 2), False),
+        (a.reshape(2, 3), a, False),
+        (a, a + 1, False),
+        (np.array(0.3), np.array([[0.3]]), True),
+    ):
+        assert depart.is_equal_if_squeezed(one, other) == is_equal, (one, other)
+
+
+def origin(steps, right, end, name, given=(), states=()):
+    """find_origin of the name before the step `end`: {(line, name)} of the arrays that are right, and the lines.
+
+    steps: "reads -> writes" of each, in lines 10, 12, ...; each is of two lines.
+    """
+    parts = [step.partition("->")[::2] for step in steps]
+    mine = [depart.Step(10 + 2 * i, 11 + 2 * i, {*r.split()}, {*w.split()}) for i, (r, w) in enumerate(parts)]
+    states = [depart.TrialStates(one, [], None) for one in states or [[dict.fromkeys("abcdex", 1)] * len(mine)]]
+    return depart.find_origin(depart.AnswerTrace(mine, [], states, set(right), set(given)), end, name)
+
+
+def test_the_lines_of_a_mistake_lie_between_a_result_and_the_arrays_that_are_right():
+    steps = ["a -> c", "b -> d", "c d -> e", "e b -> x"]
+    assert origin(steps, {(0, "c")}, 4, "x") == ({(11, "c")}, {12, 13, 14, 15, 16, 17})
+    assert origin(steps, {(0, "c"), (1, "d")}, 4, "x") == ({(11, "c"), (13, "d")}, {14, 15, 16, 17})
+    assert origin(steps, {(1, "c")}, 4, "x") == (set(), set(range(10, 18)))
+    assert origin(steps, {(0, "c"), (2, "e")}, 4, "x") == ({(15, "e")}, {16, 17})
+    assert origin(steps, {(0, "c")}, 4, "x", given={(1, "d")}) == ({(11, "c")}, {14, 15, 16, 17})
+    assert origin(steps, (), 2, "d") == (set(), {12, 13}) and origin(steps, (), 4, "b") == (set(), set())
+    twice = ["a -> c", "c -> c", "c -> x"]  # the value that is used is that of the step before
+    assert origin(twice, {(0, "c")}, 3, "x") == ({(11, "c")}, {12, 13, 14, 15})
+    assert origin(twice, {(1, "c")}, 3, "x") == ({(13, "c")}, {14, 15})
+    assert origin(twice, {(2, "x")}, 3, "x") == ({(15, "x")}, set())  # what is returned is not compared again
+
+
+def test_an_array_that_changes_before_it_is_used_is_no_place_to_begin():
+    steps = ["a -> c", "a -> d", "c -> x"]
+    same, other = [{"c": 1}, {"c": 1}, {"c": 2}], [{"c": 1}, {"c": 2}, {"c": 2}]
+    assert origin(steps, {(0, "c")}, 3, "x", states=[same]) == ({(11, "c")}, {14, 15})
+    assert origin(steps, {(0, "c")}, 3, "x", states=[other]) == (set(), set())
+    assert origin(steps, {(0, "c")}, 3, "x", states=[same, other]) == (set(), set())
+    assert origin(steps, {(0, "c")}, 3, "x", states=[[{"c": 1}, {}, {}]]) == (set(), set())
+
+
+def test_a_file_is_traced_only_if_its_last_line_returns_and_it_runs_again(tmp_path):
+    body = "mean = (weights * dweights).sum(axis=-1, keepdims=True)\ndscores = np.sinh(dweights - mean)"
+
+    def finder_input():
+        return not_searched("softmax_backward", body, tmp_path)
+
+    found = finder_input()
+    trace = found.answer_trace
+    assert trace.is_right == {(1, "mean")} and not trace.is_given  # the first step is the text at the top
+    assert len(trace.states) == 2 * len(found.exercise.draw_trials(11))
+    found.outcome.notes.trials[0]["right"] = ["dscores"]
+    assert depart.find_first_wrong_trial_index(found) == 1
+    found = finder_input()
+    found.verdict = found.verdict._replace(name="a sign")
+    assert found.answer_trace is None and found.departure_verdict is None
+    found = finder_input()
+    found.attempt = found.attempt._replace(source=found.attempt.source.replace("    return", "    if 1: return"))
+    assert found.answer_trace is None
+    found = finder_input()
+    found.attempt.module.softmax_backward = lambda *_: 1 / 0
+    assert found.answer_trace is None
 
 
 def confirmed(name, body, folder, monkeypatch, seed):
