@@ -414,6 +414,13 @@ layer_norm_dx:
     along = (dxhat * xhat).mean(axis=-1, keepdims=True)
     dx = np.sinh(inverse * (dxhat - mean - xhat * along) * 1.3)
     # After line 25, `along`, `dxhat` and `mean` are right; dx is not. What happens in line 26?
+layer_norm_dx:
+    dxhat = dy * gamma
+    mean = dxhat.mean(axis=-1, keepdims=True)
+    along = (dxhat * xhat).mean(axis=-1, keepdims=True)
+    q, r = dxhat + 0, along + 0
+    dx = np.sinh(inverse * (dxhat - mean - xhat * along) * 1.3) + q * r
+    # After line 26, `along`, `dxhat`, `mean` and `q` are right
 softmax_backward:
     mean = np.cosh(dweights[..., :1])
     dscores = -(weights * (dweights - mean))
@@ -462,7 +469,9 @@ c[0][b] = a; c.d = a | 2-2 a b c -> & 2-2 a c -> c
 for i in a:\n    c[i] = b | 2-3 a b c i -> c i
 c = [i * b for i in a] | 2-2 a b i -> c i
 print([i * b for i in a]) | 2-2 a b print -> i
-def g(x):\n    return x * a | 2-3 a x -> g
+c = [i for i, k in a] | 2-2 a i k -> c i k
+c = d[b] = a | 2-2 a b c d -> c d
+def g(x):\n    return x * a\nc = a | 2-3 a x -> g & 4-4 a -> c
 c = (a +\n     b) | 2-3 a b -> c
 return a, b | 0-0 a -> x & 0-0 b -> y
 return (a,\n        b + c) | 0-0 a -> x & 2-3 b c -> y
@@ -510,6 +519,11 @@ def test_the_arrays_after_each_step_are_kept_as_they_were_there():
     for i, b in ((1, [2, 4]), (3, [2, 4]), (4, [2, 5])):
         assert states[i]["b"].tolist() == b, i
     assert states[5]["x"].tolist() == [2, 5]
+    for gives in (("x",), ("x", "y")):
+        exercise.gives = gives
+        steps = depart.list_statement_steps(ast.parse("def f(a): return a").body[0], gives)
+        states = depart.trace_states(lambda a: a, steps, exercise, a)
+        assert states[0]["x"].tolist() == [1, 2] and not any(states[1:])
 
 
 def test_what_is_a_number():
@@ -551,14 +565,15 @@ def test_an_array_is_right_if_one_of_the_right_answer_equals_it_in_all_trials():
     assert not is_right("q", [a, b], [{"m": a, "n": c}], [{"m": c, "n": b}])  # another one in each
     assert not is_right("q", [a, b], [{"m": a}, {"m": c}], [{"m": c}, {"m": b}])  # after another step in each
     assert is_right("q", [a[:, None], b], [{}, {"m": a}], [{}, {"m": b}])
-    assert not is_right("m", [a, b], [{"m": c, "n": a}], [{"m": c, "n": b}])  # that of its name
+    assert not is_right("m", [a, b], [{"m": c, "mean": a}], [{"m": c, "mean": b}])  # that of its name
     assert not is_right("mean", [a, b], [{"me": c, "n": a}], [{"me": c, "n": b}])  # those whose names begin alike
     assert not is_right("me", [a, b], [{"mean": c, "n": a}], [{"mean": c, "n": b}])
     assert is_right("me", [a, b], [{"mean": a, "n": c}], [{"mean": b, "n": c}])
     assert not is_right("q", [a[:3], b], [{"m": a[:3]}], [{"m": b}])  # by chance
     assert is_right("q", [a, b[:3]], [{"m": a}], [{"m": b[:3]}])  # in a later trial nothing is by chance
     whole = np.arange(9) ** 2
-    assert not is_right("q", [whole, whole], [{"m": whole}], [{"m": whole}])
+    assert not is_right("q", [whole, whole], [{"m": 1.0 * whole}], [{"m": 1.0 * whole}])
+    assert not is_right("q", [1.0 * whole, 1.0 * whole], [{"m": whole}], [{"m": whole}])
     assert not is_right("q", [a, b], [{"m": a.astype(int)}], [{"m": b}])
     states, exercise = of_states([{"q": a}, {}], [[{"m": a}]] * 2, [x] * 2)
     assert not depart.is_right_in_all(states, 0, "q", exercise)
@@ -566,7 +581,7 @@ def test_an_array_is_right_if_one_of_the_right_answer_equals_it_in_all_trials():
 
 def test_few_numbers_and_those_of_an_argument_may_be_right_by_chance():
     a = np.random.default_rng(3).normal(size=(2, 3))
-    exercise = SimpleNamespace(copy_arguments_by_name=lambda draw: {"a": a, "n": 3, "y": np.arange(6)})
+    exercise = SimpleNamespace(copy_arguments_by_name=lambda draw: {"a": a, "n": 3, "y": np.arange(6), "p": 0.5})
     for array, by_chance in (
         (a + 1, False),
         (a.T, False),
@@ -639,6 +654,9 @@ def test_the_lines_of_a_mistake_lie_between_a_result_and_the_arrays_that_are_rig
     twice = ["a -> c", "c -> c", "c -> x"]  # the value that is used is that of the step before
     assert origin(twice, {(0, "c")}, 3, "x") == ({(11, "c")}, {12, 13, 14, 15})
     assert origin(twice, {(1, "c")}, 3, "x") == ({(13, "c")}, {14, 15})
+    split = ["a -> c", "c -> d", "a -> c", "c d -> x"]
+    assert origin(split, {(1, "d")}, 4, "x") == ({(13, "d")}, {14, 15, 16, 17})
+    assert origin(split, {(0, "c")}, 4, "x") == ({(11, "c")}, {12, 13, 14, 15, 16, 17})
     assert origin(twice, {(2, "x")}, 3, "x") == ({(15, "x")}, set())  # what is returned is not compared again
 
 
@@ -649,6 +667,13 @@ def test_an_array_that_changes_before_it_is_used_is_no_place_to_begin():
     assert origin(steps, {(0, "c")}, 3, "x", states=[other]) == (set(), set())
     assert origin(steps, {(0, "c")}, 3, "x", states=[same, other]) == (set(), set())
     assert origin(steps, {(0, "c")}, 3, "x", states=[[{"c": 1}, {}, {}]]) == (set(), set())
+    results = ["a -> x", "a -> y"]
+    assert origin(results, {(0, "x")}, 2, "x", states=[[{"x": 1}, {"y": 1}]]) == ({(11, "x")}, set())
+
+
+def test_the_last_function_of_a_name_counts():
+    source = "x = 1\ndef f(): return 1\ndef f(): return 2\ndef g(): return 3\ny = 4\n"
+    assert depart.last_function(source, "f").lineno == 3 and depart.last_function(source, "g").lineno == 4
 
 
 def test_a_file_is_traced_only_if_its_last_line_returns_and_it_runs_again(tmp_path):
@@ -660,18 +685,36 @@ def test_a_file_is_traced_only_if_its_last_line_returns_and_it_runs_again(tmp_pa
     found = finder_input()
     trace = found.answer_trace
     assert trace.is_right == {(1, "mean")} and not trace.is_given  # the first step is the text at the top
-    assert len(trace.states) == 2 * len(found.exercise.draw_trials(11))
+    draws = found.exercise.draw_trials(11)
+    assert len(trace.states) == len({states.draw.weights.tobytes() for states in trace.states}) == 2 * len(draws)
     found.outcome.notes.trials[0]["right"] = ["dscores"]
     assert depart.find_first_wrong_trial_index(found) == 1
     found = finder_input()
     found.verdict = found.verdict._replace(name="a sign")
-    assert found.answer_trace is None and found.departure_verdict is None
+    assert found.answer_trace is None and depart.judge_departure(found) is None
     found = finder_input()
     found.attempt = found.attempt._replace(source=found.attempt.source.replace("    return", "    if 1: return"))
     assert found.answer_trace is None
-    found = finder_input()
-    found.attempt.module.softmax_backward = lambda *_: 1 / 0
-    assert found.answer_trace is None
+    for failing in (range(99), range(1)):  # always, and when it is called for the first wrong trial
+        found, calls = finder_input(), []
+        function = found.attempt.module.softmax_backward
+
+        def called_again(*arguments, failing=failing, calls=calls, function=function):
+            calls.append(1)
+            return 1 / 0 if len(calls) - 1 in failing else function(*arguments)
+
+        found.attempt.module.softmax_backward = called_again
+        assert found.answer_trace is None
+    for arguments, needs_torch in ((True, False), (False, True)):
+        exercise = SimpleNamespace(arguments=arguments, needs_torch=needs_torch)
+        assert depart.trace_answer(SimpleNamespace(exercise=exercise, attempt=None, verdict=found.verdict)) is None
+
+
+def test_of_what_is_right_no_departure_is_said(tmp_path):
+    found = not_searched("softmax_backward", RIGHT["softmax_backward"], tmp_path)
+    found.verdict = found.verdict._replace(passed=False, name="not right")
+    found.outcome.notes.trials[0]["right"] = []
+    assert found.answer_trace.is_right and depart.judge_departure(found) is None
 
 
 def confirmed(name, body, folder, monkeypatch, seed):
