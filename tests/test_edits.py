@@ -11,6 +11,7 @@ import threading
 import tracemalloc
 from functools import cache
 from itertools import product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,9 +19,11 @@ import pytest
 from conftest import PATIENCE, rows
 from exercises.catalogue import BY_NAME
 from marker.budget import Stopped
-from marker.finders import edits, repair
+from marker.finder import FinderInput
+from marker.finders import edits, repair, sometimes
 from marker.finders.edits import apply_edit_temporarily, iter_edits, iter_edits_of_repeated_slips
-from marker.verdict import PLACES
+from marker.kind import Attempt
+from marker.verdict import PLACES, Verdict
 
 # A slip, what belongs there, and the rank and kind of the edit. a, b and the index i are given; B is a size. Of several
 # between ", ", each of those on the right belongs in the place of each on the left.
@@ -439,3 +442,100 @@ def test_an_edit_gains_if_it_spoils_nothing_and_half_of_what_it_changes_is_right
     tiny = 1e-14 * right, 1e-14 * far
     assert gain(tiny[1], np.where(first, *tiny), tiny[0]) == (True, True)  # what is near is a share of the largest
     assert gain(far, far) == (False, False) and gain(far, 0 * right, 0 * right) == (True, False)  # zeros, by chance
+
+
+# A place, its verdict's mark, and what is said below the first line of the verdict's text.
+SIGN = "If this grows, should the result rise or fall?"
+PLACE = repair.MistakePlace("a sign", [3], "b + 1", ["m", "p", "s"], False)
+RIGHT = "all your numbers would be right."
+SUM = "Does a sum or a mean belong here, and what should it run over?"
+PLACES_SAID = [
+    (PLACE, "a sign", f"Line 3, `b + 1`: with this part different, {RIGHT} {SIGN}"),
+    (PLACE._replace(part=""), "a sign", f"Line 3: with one part of it different, {RIGHT} {SIGN}"),
+    (PLACE._replace(part="", needs_all_lines=True, result_names=["p"]), "a sign",
+     f"Line 3: with several parts of it different, p would be right. {SIGN}"),
+    (PLACE._replace(part="", lines=[3, 5], result_names=["m", "s"]), "a sign",
+     f"Lines 3 and 5: with one of them different, m and s would be right. {SIGN}"),
+    (PLACE._replace(part="", lines=[3, 6], needs_all_lines=True), "a sign",
+     f"Lines 3 and 6: with each of them different, {RIGHT} {SIGN}"),
+    (PLACE._replace(effect="nearer"), "a sign",
+     f"Line 3, `b + 1`: with this part different, your numbers would be much nearer. {SIGN}"),
+    (PLACE._replace(effect="more right", result_names=[]), "a sign",
+     f"Line 3, `b + 1`: with this part different, more of your numbers would be right. {SIGN}"),
+    (PLACE._replace(effect="not nearer"), "a sign", f"Look at line 3, `b + 1` first. {SIGN}"),
+    (PLACE._replace(kind="a factor: of a size"), "a factor",
+     f"Line 3, `b + 1`: with this part different, {RIGHT} "
+     "How many times does this factor occur: once, or once for each image, unit or entry?"),
+    (PLACE._replace(kind="a sum"), "a sum",
+     f"Line 3, `b + 1`: with this part different, {RIGHT} "
+     "Print it for a small case. What comes out, and what should come out?"),
+    (PLACE._replace(kind="a sum", part="b.sum(0)"), "a sum",
+     f"Line 3, `b.sum(0)`: with this part different, {RIGHT} {SUM}"),
+]  # fmt: skip
+
+
+def asked_about(place, mark="not right", exercise="adamw", **notes):
+    """What the finders get once a place is found."""
+    outcome = SimpleNamespace(notes=SimpleNamespace(**{"trials": []} | notes))
+    finder_input = FinderInput(
+        Attempt(BY_NAME[exercise], 0, None, "", None), outcome, Verdict(False, mark, "p is wrong.\nBy 3.")
+    )
+    finder_input.place, finder_input.departure_verdict = place, None
+    return finder_input
+
+
+def test_what_is_said_of_a_place():
+    for place, mark, said in PLACES_SAID:
+        found = repair.judge_mistake_place(asked_about(place))
+        assert found.text == f"p is wrong.\n{said}" and (found.passed, found.name, found.drawn) == (False, mark, True)
+        *_, question = re.split(r"(?<=[.:]) (?=[A-Z])", said, maxsplit=1)
+        where = said.removeprefix("Look at ").partition(":")[0].removesuffix(f" first. {SIGN}")
+        assert found.question == f"{where[0].upper()}{where[1:]}. {question}"
+    product = repair.judge_mistake_place(asked_about(PLACE._replace(kind="a sum"), exercise="da1"))
+    assert SUM in product.text
+
+
+def test_an_edit_that_comes_nearer_says_less_than_the_line_up_to_which_all_is_right():
+    finder_input = asked_about(PLACE._replace(effect="nearer"))
+    finder_input.departure_verdict = finder_input.verdict
+    assert repair.judge_mistake_place(finder_input) is None
+    finder_input.place = PLACE
+    assert repair.judge_mistake_place(finder_input)
+    finder_input.place = None
+    assert repair.judge_mistake_place(finder_input) is None
+
+
+def test_an_input_that_is_changed_is_named_with_the_place():
+    trials = [{"changed": []}, {"changed": ["dp", "old_p"]}]
+    found = repair.judge_mistake_place(asked_about(PLACE, mark="changes its input", trials=trials))
+    assert found.name == "a copy" and found.text == (
+        "p is wrong.\nLine 3, `b + 1`: with this part different, dp and old_p would stay as before. "
+        "Does this make a new array, or change an existing one?"
+    )
+
+
+def test_the_other_of_two_mistakes_is_named_unless_it_explains_some_trials_alone(monkeypatch):
+    other, third = BY_NAME["adamw"].known_mistakes[:2]
+    place = PLACE._replace(remaining_mistake=other.name)
+    for mistake, is_always, is_said in ((other, False, False), (other, True, True), (third, False, True)):
+        explanation = sometimes.Explanation("p", mistake, is_always)
+        monkeypatch.setattr(sometimes, "find_likeliest_explanation", lambda _, found=explanation: found)
+        found = repair.judge_mistake_place(asked_about(place))
+        assert bool(found) == is_said, (mistake.name, is_always)
+    also = f"The other: {other.name}. {other.beside}"
+    assert found.text == f"p is wrong.\nTwo mistakes, it seems. Line 3, `b + 1`. {SIGN}\n{also}"
+    assert found.question == f"Line 3, `b + 1`. {SIGN} {also}"
+    assert (found.passed, found.name, found.drawn) == (False, f"a sign, and {other.name}", True)
+
+
+def test_a_shape_with_an_axis_of_length_one_too_many_is_asked_about_its_axes():
+    right = BY_NAME["da1"].draw_trials(0)[0].da1.shape
+
+    def named(*shapes):
+        trials = [{"results": [{"shape": shape} if shape else {}], "changed": []} for shape in shapes]
+        return repair.judge_mistake_place(asked_about(PLACE._replace(kind="a sum"), exercise="da1", trials=trials)).name
+
+    second = BY_NAME["da1"].draw_trials(0)[1].da1.shape
+    assert named((*right, 1)) == named((1, *right)) == named(right, (second[0], 1, second[1])) == "an axis"
+    assert named(right) == named((*right, 2)) == named(right[::-1]) == named(None) == named() == "a sum"
+    assert named(right[:1], (*second, 1)) == "a sum"  # the first wrong one counts
