@@ -20,10 +20,11 @@ from conftest import PATIENCE, rows
 from exercises.catalogue import BY_NAME
 from marker.budget import Stopped
 from marker.finder import FinderInput
-from marker.finders import edits, repair, sometimes
+from marker.finders import edits, repair, sometimes, typed, unread
 from marker.finders.edits import apply_edit_temporarily, iter_edits, iter_edits_of_repeated_slips
 from marker.kind import Attempt
-from marker.verdict import PLACES, Verdict
+from marker.verdict import PLACES, TYPED, Verdict
+from practice_answers import filled
 
 # A slip, what belongs there, and the rank and kind of the edit. a, b and the index i are given; B is a size. Of several
 # between ", ", each of those on the right belongs in the place of each on the left.
@@ -539,3 +540,176 @@ def test_a_shape_with_an_axis_of_length_one_too_many_is_asked_about_its_axes():
     assert named((*right, 1)) == named((1, *right)) == named(right, (second[0], 1, second[1])) == "an axis"
     assert named(right) == named((*right, 2)) == named(right[::-1]) == named(None) == named() == "a sum"
     assert named(right[:1], (*second, 1)) == "a sum"  # the first wrong one counts
+
+
+def edit_to(lines, belong):
+    """The edit of these lines that makes them those that belong there."""
+    function, edits = edits_in(lines)
+    (found, *_) = (edit for edit, text in with_each(edits, function) if text == written(ast.parse(belong).body))
+    return found
+
+
+def test_which_edits_are_hardly_mistakes_themselves():
+    for lines, belong, is_unlikely in (
+        ("return a + b", "return a", True),
+        ("return a + b", "return a - b", True),
+        ("return a + b", "return i + b", False),  # a name in the place of another
+        ("return a", "return -a", False),  # what is missing
+        ("a = b", "a += b", False),
+        ("for k in i:\n    a = 0\n    b += k", "a = 0\nfor k in i:\n    b += k", False),
+        ("if a > b: a = i", "if a < b: a = i", False),
+    ):
+        assert repair.is_unlikely_mistake(edit_to(lines, belong)) == is_unlikely, belong
+    for lines, belong, changes_number in (
+        ("return a + 3", "return a + 0", True),
+        ("return a + b", "return a - b", False),
+        ("return f(3)", "return f(0)", False),
+    ):
+        assert repair.changes_number_operand(edit_to(lines, belong)) == changes_number, belong
+    for lines, belong, removes in (
+        ("return a + b", "return a", True),
+        ("return a + b", "return a - b", False),
+        ("return a + b", "return i + b", False),
+        ("return np.exp(a)", "return a", False),
+        ("a = b\nb = i", "b = i", True),
+        ("a = b\nb = i", "b = i\na = b", False),
+    ):
+        assert repair.removes_name(edit_to(lines, belong)) == removes, belong
+
+
+def test_a_place_within_another_is_smaller():
+    place = (2, 4, 3, 8)
+    for inner, is_within in (
+        ((2, 4, 3, 7), True), ((2, 5, 3, 8), True), ((3, 0, 3, 1), True), ((2, 4, 2, 90), True), (place, False),
+        ((2, 3, 3, 8), False), ((2, 4, 3, 9), False), ((1, 9, 2, 9), False), ((3, 0, 4, 0), False),
+    ):  # fmt: skip
+        assert repair.is_within(inner, place) == is_within, inner
+
+
+def test_a_part_of_a_line_is_written_as_it_stands_there():
+    source = "\nc = (ü + b) * f(a,\n     b)  # last\n"
+    for place, text in (
+        ((2, 0, 2, 1), "c"),
+        ((2, 5, 2, 7), "ü"),
+        ((2, 4, 2, 20), "(ü + b) * f(a)"),
+        ((2, 15, 3, 7), "f(a, b)"),
+        ((2, 12, 2, 16), "* f"),
+        ((2, 15, 2, 17), "f"),
+    ):
+        assert repair.source_segment(source, place) == text, place
+
+
+def test_the_distance_that_remains_is_a_share_of_that_before():
+    right, before = np.array([1.0, 2]), np.array([1.0, 6])
+    for after, share in (
+        ([1, 2], 0), ([1, 4], 0.5), ([4, 2], 0.75), ([1, 6], 1), ([1, 10], 2), ([1, np.nan], 1), ([1, np.inf], 1),
+    ):  # fmt: skip
+        assert repair.Numbers(right, before, np.array(after)).remaining_distance == share
+    assert repair.Numbers(right, right, before).remaining_distance == 1
+    assert repair.Numbers(right, before * np.nan, right).remaining_distance == 1
+
+
+def test_the_entries_of_all_results_are_one_array():
+    a, b = np.arange(6.0).reshape(2, 3), np.array(7.0)
+    together = [0, 1, 2, 3, 4, 5, 7]
+    for results in ([a, b], [a, 7], [a.astype(int), 7.0], [a, np.float64(7)]):
+        assert repair.flatten(results, [a, b]).tolist() == repair.flatten_with_nan(results, [a, b]).tolist() == together
+        assert repair.flatten(results, [a, b]).dtype == np.float64
+    for results, one_by_one in (
+        ([a.T, b], [None] * 6 + [7]),
+        ([a, "7"], [0, 1, 2, 3, 4, 5, None]),
+        ([a, a], [0, 1, 2, 3, 4, 5, None]),
+        ([a], [None] * 7),
+        ([], [None] * 7),
+        ([a, b, b], [None] * 7),
+        ([np.full((2, 3), None), b], [None] * 6 + [7]),
+        ([np.full((2, 3), "a"), b], [None] * 6 + [7]),
+    ):
+        found = repair.flatten_with_nan(results, [a, b])
+        assert [None if np.isnan(x) else x for x in found] == one_by_one, results
+        if results and len(results) == 2 and results[0].dtype != object:
+            assert repair.flatten(results, [a, b]) is None, results
+
+
+# What a line shows by itself, at which line, and whether it does nothing.
+TYPED_SLIPS = r"""
+a == b | 1 == where = belongs True
+c = a == b | -
+a[i][b] -= 1 | 1 a subtraction from a copy True
+a[f(i)][b] -= 1 | 1 a subtraction from a copy True
+a[0][b] -= 1 | -
+a[i][b] += 1 | -
+a[i][b] -= 2 | -
+for i in b:\n    a[i][b] -= 1 | -
+for i, k in b:\n    a[k][b] -= 1 | -
+for k in b:\n    a[i][b] -= 1 | 2 a subtraction from a copy True
+c = [a[i].sum() for i in b]\na[b][i] -= 1 | 2 a subtraction from a copy True
+a[i, b] -= 1 | -
+c = [a > 0] | 1 a list in place of the mask False
+c = [a > 0, b] | -
+c = [a < 0] | -
+c = a[b > 0] | 1 only the entries that are on False
+c[a > 0] = b | -
+c = a[b] | -
+c = b\nd = a[b > 0] | 2 only the entries that are on False
+"""
+
+
+def test_what_a_line_shows_by_itself():
+    for row in rows(TYPED_SLIPS):
+        lines, slip = (text.replace("\\n", "\n") for text in row.values)
+        found = [f"{s.line} {s.name} {s.has_no_effect}" for s in edits.iter_typed_slips(ast.parse(lines))]
+        assert found == ([] if slip == "-" else [slip]), lines
+
+
+def test_what_a_line_shows_is_said_of_a_learners_own_line_where_the_mistake_may_be():
+    exercise, verdict = BY_NAME["dz1"], Verdict(False, "wrong shape", "dz1 has 3 entries.", drawn=True)
+    source = filled("dz1", "c = da1[z1 > 0]\ndz1 = da1 * [z1 > 0]")
+    first = source[: source.index("c = ")].count("\n") + 1
+    finder_input = FinderInput(Attempt(exercise, 0, None, source, None), None, verdict)
+
+    def found(lines=None, mark="wrong shape"):
+        finder_input.place = lines and PLACE._replace(lines=lines)
+        finder_input.verdict = verdict._replace(name=mark)
+        return typed.judge_typed_slip(finder_input)
+
+    assert (
+        found().text
+        == f"Line {first}: only the entries that are on, it seems.\n{TYPED['only the entries that are on']}"
+    )
+    assert (found().name, found().passed, found().drawn) == ("only the entries that are on", False, True)
+    assert found().question == TYPED["only the entries that are on"]
+    assert found([first, first + 1]).name == found().name
+    mask = "a list in place of the mask"
+    assert found([first + 1]).text.startswith(f"Line {first + 1}: {mask}")
+    assert found(mark="not right").name == mask and found([first], mark="not right") is None
+    assert found([first + 2]) is None
+    finder_input.attempt = finder_input.attempt._replace(exercise=SimpleNamespace(stub=source))  # nothing is their own
+    assert found() is None
+
+
+def test_an_argument_that_is_not_read_is_named_unless_it_is_not_needed():
+    def unread_in(name, body):
+        return unread.list_unread_argument_names(Attempt(BY_NAME[name], 0, None, filled(name, body), None))
+
+    assert unread_in("dlogits", "dlogits = p - 1") == ["y"] and unread_in("dlogits", "dlogits = y + p") == []
+    assert unread_in("dlogits", "dlogits = 3") == ["p", "y"]
+    assert unread_in("dz1", "dz1 = z1") == ["da1"] and unread_in("dz1", "dz1 = a1") == ["da1", "z1"]
+    assert unread_in("dz1", "dz1 = da1") == ["z1"]
+    assert unread_in("dz1", "dz1 = z1 * a1") == []  # the right answer ignores one, too
+    assert unread_in("dz1", "dz1 = da1 * (a1 > 0)") == []  # and so does another right one
+    exercise = BY_NAME["dlogits"]
+    finder_input = FinderInput(
+        Attempt(exercise, 0, None, filled("dlogits", "dlogits = 3"), None),
+        None,
+        Verdict(False, "not right", "p is wrong.", drawn=True),
+    )
+    finder_input.place = None
+    found = unread.judge_unread_argument(finder_input)
+    said = "`p` does not occur in your code. What is it for?"
+    assert (found.name, found.question, found.drawn) == ("an argument not used", said, True)
+    assert found.text == f"p is wrong.\n{said}" and not found.passed
+    finder_input.place = PLACE
+    assert unread.judge_unread_argument(finder_input) is None
+    finder_input.place, finder_input.verdict = None, finder_input.verdict._replace(name="wrong shape")
+    assert unread.judge_unread_argument(finder_input) is None
