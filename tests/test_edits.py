@@ -24,7 +24,8 @@ from marker.finders import edits, repair, sometimes, typed, unread
 from marker.finders.edits import apply_edit_temporarily, iter_edits, iter_edits_of_repeated_slips
 from marker.kind import Attempt
 from marker.verdict import PLACES, TYPED, Verdict
-from practice_answers import filled
+from practice_answers import RIGHT as ANSWERS
+from practice_answers import filled, not_searched
 
 # A slip, what belongs there, and the rank and kind of the edit. a, b and the index i are given; B is a size. Of several
 # between ", ", each of those on the right belongs in the place of each on the left.
@@ -713,3 +714,231 @@ def test_an_argument_that_is_not_read_is_named_unless_it_is_not_needed():
     assert unread.judge_unread_argument(finder_input) is None
     finder_input.place, finder_input.verdict = None, finder_input.verdict._replace(name="wrong shape")
     assert unread.judge_unread_argument(finder_input) is None
+
+
+def edits_of(function, tried):
+    """Yield these edits of a function, "rank kind: old -> new"."""
+    for text in tried:
+        kind, change = text.split(": ")
+        old, new = change.split(" -> ")
+        for spot in edits.iter_spots(function):
+            if ast.unparse(spot.node) == old:
+                new_node, place = ast.parse(new, mode="eval").body, edits.span(spot.node)
+                change = int(kind[0]), kind[2:], place, spot.holder, spot.key, new_node, function
+                yield edits.Edit(*change, is_in_test=spot.is_in_test)
+
+
+def seen_and_fresh(finder_input):
+    """The inputs of a search, of which few are fresh, for speed."""
+    exercise, trials = finder_input.exercise, finder_input.outcome.notes.trials
+    seen, fresh = exercise.draw_trials(finder_input.seed), exercise.draw_trials_of_next_seed(finder_input.seed)
+    return repair.SearchInputs(seen[: len(trials)], [set(trial["right"]) for trial in trials], fresh[:4])
+
+
+def searched(name, body, tried, folder, monkeypatch, *how, **inputs):
+    """The place that is found if only these edits of a body are tried."""
+    monkeypatch.setattr(repair, "iter_edits", lambda function, *_: edits_of(function, tried))
+    finder_input = not_searched(name, body, folder)
+    attempt = finder_input.attempt
+    search_inputs = seen_and_fresh(finder_input)._replace(**inputs)
+    return repair.search_edits_for_place(attempt.exercise, attempt.module, attempt.source, search_inputs, *how)
+
+
+def test_the_likeliest_edits_that_make_all_right_are_the_place(tmp_path, monkeypatch):
+    def found(body, *tried):
+        place = searched("tape_product", f"da = {body}\ndb = dy * a", tried, tmp_path, monkeypatch)
+        return place and (place.kind, place.lines, place.part, place.result_names, place.effect)
+
+    outer, inner = "0 a sign: -(dy * b) -> dy * b", "3 a sign: dy * b -> -(dy * b)"
+    both = "da", "db"
+    assert found("-(dy * b)", inner, outer) == ("a sign", [16], "-(dy * b)", [*both], "right")
+    assert found("-(dy * b)", inner) == ("a sign", [16], "dy * b", [*both], "right")
+    assert found("-(dy * b)", "0 a name: -(dy * b) -> b") is None
+    assert found("-(dy * b)") is None
+
+
+def test_an_edit_that_is_right_in_the_trials_alone_is_no_place(tmp_path, monkeypatch):
+    """In these trials z1 is positive."""
+    draws = [
+        SimpleNamespace(**vars(g) | {"z1": abs(g.z1), "a1": abs(g.z1), "dz1": g.da1})
+        for g in BY_NAME["dz1"].iter_uncached_trials(0)
+    ]
+    names = [set()] * len(draws)
+    all_inputs = {"draws": draws, "right_names_by_trial": names, "further_draws": []}
+    how = "dz1", "dz1 = -da1", ["0 a sign: -da1 -> da1"], tmp_path, monkeypatch, False
+    assert searched(*how, **all_inputs).kind == "a sign"
+    assert searched(*how, **all_inputs | {"further_draws": [*BY_NAME["dz1"].iter_uncached_trials(1)]}) is None
+
+
+def test_of_edits_that_make_some_results_right_those_of_the_first_results_count(tmp_path, monkeypatch):
+    body = """
+    dthin = scale * dy @ B.T
+    dA = -x.T @ dthin
+    dB = scale * (x @ A).T @ dy
+    dx = -(dy @ W.T + dthin @ A.T)
+    """
+    of_dx, of_dA = "0 a sign: -(dy @ W.T + dthin @ A.T) -> dy @ W.T + dthin @ A.T", "0 a sign: -x.T -> x.T"
+    inner = "3 a sign: dy @ W.T + dthin @ A.T -> -(dy @ W.T + dthin @ A.T)"
+    how = tmp_path, monkeypatch, False
+
+    def found(*tried):
+        place = searched("lora_backward", body, tried, *how)
+        return place and (place.part, place.result_names)
+
+    whole = "-(dy @ W.T + dthin @ A.T)"
+    assert found(of_dA, inner, of_dx) == (whole, ["dx"]) and found(inner) == (whole[2:-1], ["dx"])
+    assert found(of_dA) == ("-x.T", ["dA"]) and found() is None
+    confirmed = repair.EditSearch.is_confirmed
+    monkeypatch.setattr(
+        repair.EditSearch, "is_confirmed", lambda self, edit, names: "dx" not in names and confirmed(self, edit, names)
+    )
+    assert found(of_dA, inner, of_dx) == ("-x.T", ["dA"]) and found(of_dx) is None
+
+
+def test_a_factor_that_is_missing_belongs_where_its_array_is_used(tmp_path, monkeypatch):
+    computed, used = "3 a factor: 1 - a1 ** 2 -> (1 - a1 ** 2) * da1", "4 a factor: q -> q * da1"
+
+    def found(*tried, body="q = 1 - a1**2\ndz1 = q + 0"):
+        place = searched("tanh", body, tried, tmp_path, monkeypatch, False)
+        return place and (place.part, place.lines)
+
+    assert found(computed) == ("1 - a1**2", [17]) and found(computed, used) == found(used) == ("q", [18])
+    assert found(computed, "4 a factor: q -> q / da1") == ("1 - a1**2", [17])
+    assert found(computed, used, body="q = 1 - a1**2\ndz1 = 0.5 * (q + q)") == ("1 - a1**2", [17])
+
+
+def test_an_edit_that_makes_more_numbers_right_is_said_to_do_so(tmp_path, monkeypatch):
+    body, tried = "dz1 = da1 * (z1 > 0.5) * (z1 < 1)", ["1 a constant: 0.5 -> 0"]
+    how = tmp_path, monkeypatch
+    place = searched("dz1", body, tried, *how)
+    assert (place.effect, place.part, place.result_names) == ("more right", "0.5", [])
+    assert searched("dz1", body, tried, *how, False) is None
+    assert searched("dz1", body, ["1 a constant: 0.5 -> 2"], *how) is None  # others would be wrong
+    monkeypatch.setattr(repair.EditSearch, "is_gain_confirmed", lambda *_: False)
+    assert searched("dz1", body, tried, *how) is None
+
+
+def test_two_edits_may_be_needed_together(tmp_path, monkeypatch):
+    body = "dz1 = (da1 + 1) * (1 - np.sin(a1) ** 2)"
+    tried = ["0 a term: da1 + 1 -> da1", "0 a function: np.sin(a1) -> a1", "2 a name: a1 -> z1"]
+    how = tmp_path, monkeypatch
+    place = searched("tanh", body, tried, *how)
+    assert (place.effect, place.part, place.needs_all_lines) == ("right", body.removeprefix("dz1 = "), True)
+    assert (place.kind, place.lines, place.result_names) == ("a term", [17], ["dz1"])
+    assert searched("tanh", body, tried[:1], *how) is None and searched("tanh", body, tried, *how, False) is None
+    monkeypatch.setattr(repair.EditSearch, "is_confirmed", lambda *_: False)
+    assert searched("tanh", body, tried, *how) is None
+
+
+def test_a_slip_in_two_places_is_turned_back_in_both(tmp_path, monkeypatch):
+    body = "dz1 = np.sin(da1) - np.sin(da1) * a1**2"
+    how = tmp_path, monkeypatch
+    place = searched("tanh", body, ["0 a function: np.sin(da1) -> da1"], *how)
+    assert (place.kind, place.part, place.needs_all_lines) == ("a function", body.removeprefix("dz1 = "), True)
+    assert searched("tanh", body, ["0 a function: np.sin(da1) -> da1"], *how, False) is None
+    monkeypatch.setattr(repair.EditSearch, "is_confirmed", lambda *_: False)
+    assert searched("tanh", body, ["0 a function: np.sin(da1) -> da1"], *how) is None
+
+
+# An exercise, a body, an edit that leaves a known mistake, and how that is said: the mistake, or an effect; - if not.
+LEAVING = r"""
+clip_norm | clipped_dW = dW + 1; clipped_db = db | 0 a term: dW + 1 -> dW | nothing clipped
+dz1 | dz1 = 2 * da1 * (z1 > 0) + 9 | 0 a term: 2 * da1 * (z1 > 0) + 9 -> 2 * da1 * (z1 > 0) | nearer
+dz1 | dz1 = 2 * da1 * (z1 > 0) + 0.1 | 0 a term: 2 * da1 * (z1 > 0) + 0.1 -> 2 * da1 * (z1 > 0) | not nearer
+dz1 | dz1 = 2 * da1 * (z1 > 0) + 0.1 | 1 a constant: 0.1 -> 0 | -
+dz1 | dz1 = da1 * (z1 > 0.5) | 0 a factor: da1 * (z1 > 0.5) -> da1 | -
+dz1 | dz1 = z1 - 7 + 7 | 2 a name: z1 -> da1 | -
+dz1 | dz1 = 3 * da1 * (z1 > -1) | 1 a condition: z1 > -1 -> z1 != -1 | -
+"""
+
+
+def test_an_edit_that_leaves_a_known_mistake_is_the_place_of_another(tmp_path, monkeypatch):
+    for row in rows(LEAVING):
+        name, body, tried, said = row.values
+        place = searched(name, body, [tried], tmp_path, monkeypatch)
+        assert (place.remaining_mistake or place.effect if place else "-") == said, body
+        assert not place or place.part == tried.partition(": ")[2].partition(" -> ")[0]
+
+    how = "dz1", "dz1 = 2 * da1 * (z1 > 0) + 9", ["0 a term: 2 * da1 * (z1 > 0) + 9 -> 2 * da1 * (z1 > 0)"], tmp_path
+    assert searched(*how, monkeypatch) and searched(*how, monkeypatch, False) is None
+    monkeypatch.setattr(repair.EditSearch, "leaves_mistake", lambda *_: False)
+    assert searched(*how, monkeypatch) is None
+
+
+def search_of(name, body, folder):
+    """The search in a body."""
+    finder_input = not_searched(name, body, folder)
+    functions = [node for node in ast.parse(finder_input.attempt.source).body if isinstance(node, ast.FunctionDef)]
+    return repair.EditSearch(
+        finder_input.exercise, finder_input.attempt.module, functions, seen_and_fresh(finder_input)
+    )
+
+
+def test_a_mistake_is_not_contained_if_a_number_that_it_makes_wrong_is_right(tmp_path):
+    for body, may_be in (
+        ("dz1 = da1 * (z1 > -1)", False),
+        ("dz1 = 3 * da1", True),
+        ("dz1 = 3 * da1 * (z1 > 0)", False),
+        ("dz1 = da1 * (z1 > 0) + 1", True),
+    ):
+        assert search_of("dz1", body, tmp_path).may_contain_mistake("the mask forgotten") == may_be, body
+
+
+def test_numbers_that_are_all_equal_are_those_of_no_mistake(tmp_path):
+    search = search_of("dz1", "dz1 = 0 * da1", tmp_path)
+    g = search.draws[0]
+    for results, names in (
+        ([g.da1], {"the mask forgotten"}),
+        ([g.da1 * (1 + 1e-12)], {"the mask forgotten"}),
+        ([-g.dz1], {"the sign"}),
+        ([g.dz1], set()),
+        ([g.da1 + (g.z1 > 1)], set()),
+        ([0 * g.da1], set()),
+        ([g.da1 * np.nan], set()),
+        ([g.da1[:1]], set()),
+        ([], set()),
+    ):
+        assert search.find_known_mistake_names(0, results) == names, results
+
+
+def test_a_run_that_fails_or_changes_an_input_has_no_results(tmp_path):
+    for body, names, n_results in (
+        (ANSWERS["dW2_db2"], {"dW2", "db2"}, 2),
+        ("dW2 = a1.T @ dlogits; db2 = dlogits.sum()", {"dW2"}, 2),
+        ("dW2 = a1.T @ dlogits; db2 = dlogits.sum(axis=0); a1 *= 2", set(), 0),
+        ("dW2 = a1.T @ a1; db2 = dlogits.sum(axis=3)", set(), 0),
+        ("dW2 = exit()", set(), 0),
+        ("while True: dW2 = 0", set(), 0),
+    ):
+        search = search_of("dW2_db2", "dW2 = dlogits; db2 = dlogits", tmp_path)
+        functions = ast.parse(filled("dW2_db2", body)).body
+        functions = [node for node in functions if isinstance(node, ast.FunctionDef)]
+        repair.add_spend_calls_in_place(functions[0])
+        search.budget.limit = 1000
+        run = search.run_codes(0, [repair.compile_to_code_object(functions[0])])
+        assert (run.right_names, len(run.results)) == (names, n_results), body
+        assert not tracemalloc.is_tracing()
+
+
+def test_what_becomes_of_an_edit_is_counted(tmp_path):
+    def tried(name, body, edit_text, **how):
+        search = search_of(name, body, tmp_path)
+        (function,) = search.codes
+        (edit,) = edits_of(function, [edit_text])
+        search.n_edits_left = 1
+        result = search.try_edit(edit, **how)
+        assert search.n_edits_left == 0 and search.try_edit(edit) == repair.EditResult()
+        search.n_edits_left, search.budget.lines = 1, 0
+        assert search.try_edit(edit) == repair.EditResult()
+        return result
+
+    result = tried("dz1", "dz1 = -da1 * (z1 > 0)", "0 a sign: -da1 -> da1")
+    assert (result.right, result.mistakes, result.has_gained) == ({"dz1"}, set(), True)
+    result = tried("dz1", "dz1 = 2 * da1 * (z1 > 0) + 9", "0 a term: 2 * da1 * (z1 > 0) + 9 -> 2 * da1 * (z1 > 0)",
+                   seeks_remaining_mistakes=True)  # fmt: skip
+    assert (result.right, result.mistakes, result.has_gained) == (set(), {"a factor 2"}, False)
+    assert 0 < result.first_distance <= result.distance < 0.5 and not result.is_gain
+    result = tried("dz1", "dz1 = da1 * (z1 > 0.5) * (z1 < 1)", "1 a constant: 0.5 -> 0", seeks_remaining_mistakes=True)
+    assert result.is_gain and not result.right and not result.has_gained and result.first_distance < 1
+    result = tried("dz1", "dz1 = da1 + 1", "0 a term: da1 + 1 -> da1")
+    assert result == repair.EditResult()

@@ -18,13 +18,10 @@ from marker import marking, runner
 from marker.budget import SPEND, Budget, Stopped, make_hidden_name
 from marker.equal import agree, sizes
 from marker.exercise import apply_change
-from marker.finder import FinderInput
 from marker.finders import depart, repair, values
 from marker.finders.edits import apply_edit_temporarily
-from marker.function import Notes
-from marker.kind import Attempt, Outcome
 from marker.trial import TrialResult, find_right_result_names, load_learner_module, run_trial
-from practice_answers import RIGHT, blocks_of, filled
+from practice_answers import RIGHT, blocks_of, filled, not_searched
 
 # What was said of these answers was not so. Below each, what may be said of it, and what (~) may not.
 UNTRUE = r"""
@@ -433,19 +430,6 @@ causal_backward:
     dscores = w * (dweights - mean)
     # ~Two mistakes | After line 17, `shown` is right
 """
-
-
-def not_searched(name, body, folder, seed=11):
-    """What the finders get if no single edit makes the results right, though none has been tried."""
-    exercise, path = BY_NAME[name], folder / f"{name}.py"
-    path.write_text(filled(name, body), encoding="utf-8")
-    attempt = Attempt(exercise, seed, load_learner_module(path), path.read_text(encoding="utf-8"), None)
-    outcome = Outcome(Notes())
-    with np.errstate(all="ignore"):
-        exercise.kind.fill_notes(attempt, outcome.notes)
-    finder_input = FinderInput(attempt, outcome, exercise.kind.judge(exercise, seed, outcome))
-    finder_input.place = None
-    return finder_input
 
 
 @pytest.mark.parametrize(("name", "body", "words"), [*DEPARTING, *parameters(MORE_DEPARTING)])
