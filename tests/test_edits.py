@@ -19,8 +19,9 @@ import pytest
 from conftest import PATIENCE, rows
 from exercises.catalogue import BY_NAME
 from marker.budget import Stopped
+from marker.equal import agree
 from marker.finder import FinderInput
-from marker.finders import edits, repair, sometimes, typed, unread
+from marker.finders import edits, repair, sometimes, typed, unread, values
 from marker.finders.edits import apply_edit_temporarily, iter_edits, iter_edits_of_repeated_slips
 from marker.kind import Attempt
 from marker.verdict import PLACES, TYPED, Verdict
@@ -942,3 +943,69 @@ def test_what_becomes_of_an_edit_is_counted(tmp_path):
     assert result.is_gain and not result.right and not result.has_gained and result.first_distance < 1
     result = tried("dz1", "dz1 = da1 + 1", "0 a term: da1 + 1 -> da1")
     assert result == repair.EditResult()
+
+
+MEAN = "(weights * dweights).sum(axis=-1, keepdims=True)"
+WRONG_MEAN = "mean = np.cosh(dweights[..., :1])\ndscores = weights * (dweights - mean)"
+
+
+def test_an_array_in_whose_place_the_right_one_is_tried_has_its_name_and_shape(tmp_path, monkeypatch):
+    exercise = BY_NAME["softmax_backward"]
+    steps = [
+        f"half = 0.5 * {MEAN}",
+        "mean = 2 * half",
+        "again = mean + 0",
+        "flat = weights.ravel()",
+        "n = len(weights)",
+    ]
+    steps += ["row = weights.sum(axis=-1)[0]", "dscores = weights * (dweights - mean)"]
+    assert exercise.known_mistakes  # each is an edit of the formula that it has
+    monkeypatch.setattr(exercise, "formula", "\n".join(steps))
+    body = f"half = 0.5 * {MEAN}\n{WRONG_MEAN}"
+    trace = not_searched("softmax_backward", body, tmp_path).answer_trace
+    search = search_of("softmax_backward", body, tmp_path)
+    right_arrays = values.list_right_arrays(search, trace)
+    assert [array.names for array in right_arrays] == [{"half"}, {"mean", "again"}, {"row"}]
+    for t, g in enumerate(search.draws):
+        mean = (g.weights * g.dweights).sum(axis=-1, keepdims=True)
+        assert agree(right_arrays[0].by_trial[t], mean / 2) and agree(right_arrays[1].by_trial[t], mean)
+    (function,) = search.codes
+    found = []
+    for replacement in values.iter_replacements(function, trace, search, right_arrays):
+        with apply_edit_temporarily(replacement.edit):
+            lines = [line for line in map(ast.unparse, function.body) if "size lines" not in line]
+        found.append((replacement.step, replacement.name, replacement.is_named, lines[2:4]))
+    wrong_line = WRONG_MEAN.splitlines()[0]
+    assert [f[:3] for f in found] == [(2, "mean", True), (2, "mean", False)]
+    assert [f[3][0].split(" = ")[0] for f in found] == ["mean", "mean"]
+    assert all(f[3] == [wrong_line, f"mean = size right {i}.copy()"] for f, i in zip(found, (1, 0), strict=True))
+
+
+def test_an_array_is_named_only_if_the_right_one_helps_in_fresh_trials_too(tmp_path, monkeypatch):
+    def found():
+        return not_searched("softmax_backward", WRONG_MEAN, tmp_path)
+
+    finder_input = found()
+    finder_input.attempt = finder_input.attempt._replace(
+        source=finder_input.attempt.source + "\n\ndef more(weights):\n    return weights\n"
+    )
+    assert "With a different `mean` after line 19" in values.judge_array(finder_input).text
+    finder_input.place = PLACE
+    assert values.judge_array(finder_input) is None
+    finder_input = found()
+    finder_input.verdict = finder_input.verdict._replace(name="a sign")
+    assert values.find_wrong_array(finder_input) is None
+    monkeypatch.setattr(repair.EditSearch, "is_confirmed", lambda *_: False)
+    assert values.judge_array(found()) is None
+
+
+def test_a_mistake_that_is_a_factor_proves_nothing_beside_a_wrong_array(tmp_path):
+    a_factor = {"the sign": True, "a factor 2": True}
+    for name, body, mistakes in (
+        ("softmax_backward", "dscores = 3 * weights", {"the sum forgotten": False, "the sum over the images": False}),
+        ("dz1", "dz1 = 3 * z1", {"the mask forgotten": False}),
+        ("lora_backward", "dx, dA, dB = 3 * x, 3 * A, 3 * B", {"scale forgotten in dB": True}),  # dB alone is wrong
+    ):
+        search = search_of(name, body, tmp_path)
+        for mistake, is_factor in (a_factor | mistakes).items():
+            assert values.is_mistake_only_a_factor(search, mistake) == is_factor, (name, mistake)
