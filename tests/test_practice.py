@@ -23,13 +23,14 @@ from exercises.catalogue import BY_NAME, EXERCISES, OURS
 from marker import check, marking, runner
 from marker.budget import SPEND, Budget, Stopped, compile_with_budget
 from marker.equal import agree
-from marker.exercise import Exercise, apply_change
+from marker.exercise import Exercise, MistakePair, apply_change
 from marker.factors import find_size_product
 from marker.finder import FinderInput
-from marker.finders import repair, sometimes
+from marker.finders import pairs, repair, sometimes
 from marker.function import Notes
 from marker.kind import Attempt, Outcome, Report
 from marker.trial import find_right_result_names, make_result_record, run_trial
+from marker.verdict import Verdict
 from practice_answers import ALSO_RIGHT, BY_OTHER_MEANS, MARKS, RIGHT, WHOLE, blocks_of, filled, write
 from support.errors import UserError
 
@@ -280,6 +281,109 @@ def test_a_known_mistake_that_is_one_of_some_inputs_is_named_so_where_nothing_ex
         FinderInput(Attempt(exercise, 0, None, "", None), outcome_of(trials), vague)
     )
     assert found.text.startswith("clipped_dW: nothing clipped, it seems, for some of the inputs, but not"), found.text
+
+
+def found_of(finder, exercise, answers, place=None, mark="not right", further=()):
+    """What a finder says of these results, {output: value} for each trial, after a verdict of this mark."""
+    trials, others = (
+        [{"results": list(map(make_result_record, answer.values())), "changed": []} for answer in some]
+        for some in (answers, further)
+    )
+    finder_input = FinderInput(
+        Attempt(exercise, 0, None, "", None), outcome_of(trials, further=others), Verdict(False, mark, "It is wrong.")
+    )
+    finder_input.place = place
+    return finder(finder_input)
+
+
+def test_of_the_mistakes_that_explain_some_trials_that_of_the_most_is_named():
+    exercise = BY_NAME["clip_norm"]
+    draws = exercise.draw_trials(0)
+
+    def found(n_dW, n_db, mark="not right"):
+        """If clipped_dW is twice as large in so many trials, and clipped_db half as large."""
+        answers = [
+            {
+                "clipped_dW": (2 if t < n_dW else 1.7) * g.clipped_dW,
+                "clipped_db": (0.5 if t < n_db else 1.7) * g.clipped_db,
+            }
+            for t, g in enumerate(draws)
+        ]
+        return found_of(sometimes.judge_likeliest_mistake, exercise, answers, mark=mark)
+
+    half, twice = (
+        next(mistake for mistake in exercise.known_mistakes if mistake.name == name)
+        for name in ("a factor 1/2", "a factor 2")
+    )
+    some = "it seems, for some of the inputs, but not for others."
+    for n_dW, n_db, text in (
+        (2, 4, f"clipped_db: a factor 1/2, {some}\n{half.question}"),
+        (4, 2, f"clipped_dW: a factor 2, {some}\n{twice.question}"),
+        (2, 99, f"clipped_db: a factor 1/2, it seems.\n{half.question}"),
+        (0, 2, f"clipped_db: a factor 1/2, {some}\n{half.question}"),
+    ):
+        verdict = found(n_dW, n_db)
+        assert (verdict.text, verdict.passed, verdict.drawn) == (text, False, True)
+        assert verdict.name in ("a factor 2", "a factor 1/2") and text.endswith(verdict.question)
+    assert found(1, 1) is None and found(2, 4, mark="a sign") is None
+    assert found_of(sometimes.judge_likeliest_mistake, exercise, [right(exercise, g) for g in draws]) is None
+
+
+def test_two_known_mistakes_are_named_if_they_explain_all_and_may_be_there(monkeypatch):
+    exercise = BY_NAME["dz1"]
+    draws = exercise.draw_trials(0)
+    known = {mistake.name: mistake for mistake in exercise.known_mistakes}
+    turned, twice, sign, forgotten = (
+        known[name] for name in ("the mask turned round", "a factor 2", "the sign", "the mask forgotten")
+    )
+    code = "dz1 = 2 * da1 * (z1 <= 0)"
+    both, loop = MistakePair(turned, twice, code), MistakePair(turned, sign, "for i in range(9): dz1 = da1")
+
+    def found(*tried, answer=lambda g: 2 * g.da1 * (g.z1 <= 0), **how):
+        monkeypatch.setattr(exercise, "mistake_pairs", [*tried])
+        return found_of(pairs.judge_pair, exercise, [{"dz1": answer(g)} for g in draws], **how)
+
+    verdict = found(loop, both)
+    questions = f"{turned.beside} {twice.beside}"
+    assert verdict.text == f"Two mistakes, it seems: the mask turned round, and a factor 2.\n{questions}"
+    assert (verdict.passed, verdict.drawn, verdict.question) == (False, True, questions)
+    assert verdict.name == "the mask turned round, and a factor 2"
+    shared = found(both, MistakePair(sign, turned, code))
+    assert (shared.name, shared.question) == ("the mask turned round", turned.beside)
+    assert shared.text == f"Two mistakes, it seems. One of them: the mask turned round.\n{turned.beside}"
+    assert found(both, MistakePair(sign, known["only the mask"], code)) is None  # they share none
+    assert found(MistakePair(turned, twice, "dz1 = ("), both) == verdict
+    assert found() is None and found(both, answer=lambda g: g.dz1) is None
+    assert found(both, answer=lambda g: 2 * g.da1 * (g.z1 <= 0) + (g is draws[-1])) is None
+    place = repair.MistakePlace("a sign", [3], "", ["dz1"], needs_all_lines=False)
+    assert found(both, place=place) is None
+    for other in (
+        place._replace(effect="nearer"),
+        place._replace(remaining_mistake="x"),
+        place._replace(result_names=[]),
+    ):
+        assert found(both, place=other) == verdict
+    fresh = exercise.draw_trials_of_next_seed(0)
+    assert found(both, further=[{"dz1": 2 * g.da1 * (g.z1 <= 0)} for g in fresh]) == verdict
+    assert found(both, further=[{"dz1": 3 * g.da1} for g in fresh]) is None
+    assert found(MistakePair(turned, twice, "dz1 = 0 * da1"), answer=lambda g: 0 * g.da1) is None  # all are equal
+    not_there = MistakePair(forgotten, twice, "dz1 = 2 * da1 * (z1 > 0)")
+    assert found(not_there, answer=lambda g: 2 * g.dz1) is None  # where there is a mask
+    monkeypatch.setattr(pairs, "PAIR_LINES", 1)
+    assert found(loop, both) is None
+    monkeypatch.undo()
+    monkeypatch.setattr(pairs, "PAIRS", 1)
+    assert found(loop, both) is None and found(both, loop) == verdict
+
+
+def test_a_mistake_in_each_of_two_results_is_looked_for_in_both(monkeypatch):
+    exercise = BY_NAME["tape_product"]
+    sign, *_ = (m for m in exercise.known_mistakes if m.change == "da = da * (-1)")
+    twice, *_ = (m for m in exercise.known_mistakes if m.change == "db = db * (2)")
+    monkeypatch.setattr(exercise, "mistake_pairs", [MistakePair(sign, twice, "da = -dy * b; db = 2 * dy * a")])
+    for factor, is_found in ((2, True), (1, False), (3, False)):
+        answers = [{"da": -g.da, "db": factor * g.db} for g in exercise.draw_trials(0)]
+        assert bool(found_of(pairs.judge_pair, exercise, answers)) == is_found
 
 
 def test_a_mistake_in_one_of_two_trials_of_other_sizes_is_not_named():
