@@ -2,6 +2,7 @@
 
 import ast
 import copy
+import os
 import re
 import socket
 import subprocess
@@ -1009,3 +1010,102 @@ def test_a_mistake_that_is_a_factor_proves_nothing_beside_a_wrong_array(tmp_path
         search = search_of(name, body, tmp_path)
         for mistake, is_factor in (a_factor | mistakes).items():
             assert values.is_mistake_only_a_factor(search, mistake) == is_factor, (name, mistake)
+
+
+def test_a_search_tries_what_was_seen_and_claims_are_tested_on_the_rest(tmp_path):
+    exercise = BY_NAME["dW2_db2"]
+    n_first = 2 * len(exercise.inputs)
+    wrong = not_searched("dW2_db2", "dW2 = a1.T @ dlogits; db2 = dlogits.sum(axis=0); a1 *= 2", tmp_path)
+    for mark, changed in (("not right", {"a1"}), ("changes its input", set())):
+        wrong.verdict = wrong.verdict._replace(name=mark)
+        found = repair.collect_search_inputs(wrong)
+        assert found.changed_inputs == changed and found.right_names_by_trial == [set()] * n_first
+    all_draws = exercise.draw_trials(11)
+    assert found.draws == all_draws[:n_first] and found.further_draws[: len(all_draws) - n_first] == all_draws[n_first:]
+    fresh = found.further_draws[len(all_draws) - n_first :]
+    assert len(fresh) == repair.FRESH * len(all_draws)
+    assert len({g.a1.tobytes() for g in [*fresh, *all_draws]}) == len(fresh) + len(all_draws)
+    del wrong.outcome.notes.trials[1:]  # an error ended the rest
+    found = repair.collect_search_inputs(wrong)
+    assert len(found.draws) == n_first and len(found.right_names_by_trial) == 1
+
+
+def test_if_an_input_is_changed_besides_the_results_alone_count(tmp_path):
+    body = "dW2 = a1.T @ dlogits; db2 = 3 * dlogits.sum(axis=0); a1 *= 2"
+    finder_input = not_searched("dW2_db2", body, tmp_path)
+    for changed, right_before, right in (({"a1"}, {"dW2"}, {"dW2", "db2"}), (set(), set(), set())):
+        (function,) = [f for f in ast.parse(finder_input.attempt.source).body if isinstance(f, ast.FunctionDef)]
+        search_inputs = seen_and_fresh(finder_input)._replace(changed_inputs=changed)
+        search = repair.EditSearch(finder_input.exercise, finder_input.attempt.module, [function], search_inputs)
+        (edit,) = edits_of(function, ["0 a factor: 3 * dlogits.sum(axis=0) -> dlogits.sum(axis=0)"])
+        assert search.right_before == right_before and search.try_edit(edit).right == right
+        assert search.is_confirmed(edit, {"dW2", "db2"}) == bool(changed)
+
+
+def test_a_claim_holds_in_each_fresh_trial_and_has_lines_of_its_own(tmp_path):
+    search = search_of("dz1", "dz1 = -da1 * (z1 > 0)", tmp_path)
+    (function,) = search.codes
+    of_all, to_mistake = edits_of(function, ["0 a sign: -da1 -> da1", "0 a function: -da1 * (z1 > 0) -> 1 * da1"])
+    more, fewer = edits_of(function, ["0 a term: -da1 -> da1 + (z1 > 2)", "0 a term: -da1 -> da1 * (z1 > 9)"])
+    before = search.budget
+
+    def claims():
+        return [
+            search.is_confirmed(of_all, {"dz1"}),
+            search.is_confirmed(to_mistake, {"dz1"}),
+            search.leaves_mistake(to_mistake, "the mask forgotten"),
+            search.leaves_mistake(of_all, "the mask forgotten"),
+            search.is_gain_confirmed(of_all),
+            search.is_gain_confirmed(more),
+            search.is_gain_confirmed(fewer),
+            search.is_gain_confirmed(to_mistake),
+        ]
+
+    assert claims() == [True, False, True, False, True, True, False, False]
+    assert search.budget is before
+    last = search.draws[-1]
+    others = {mistake: {"dz1": last.dz1 + 7} for mistake in search.exercise.known_mistakes}
+    search.draws[-1] = SimpleNamespace(**vars(last) | {"dz1": last.dz1 + 1, "computed": others})
+    search.known_by_trial.clear()
+    assert claims()[:4] == [False] * 4
+    search.draws[-1] = last
+    search.known_by_trial.clear()
+    assert claims()[0]
+    search.claims_budget = repair.Budget(0)
+    assert not any(claims()) and search.budget is before
+
+
+def test_the_lines_of_the_learners_own_run_are_counted_in_each_trial(tmp_path):
+    search = search_of("dz1", "dz1 = 0 * da1\nfor row in z1:\n    dz1 = dz1 + 1\n    dz1 = dz1 * 2", tmp_path)
+    before = search.budget
+    counts = search.line_counts_by_trial
+    n_statements = 4  # the text at the top, `dz1 = `, the loop and `return`
+    assert counts == {t: n_statements + 2 * len(search.draws[t].z1) for t in search.order}
+    assert search.budget is before and before.lines == repair.LINES
+
+
+def test_what_is_opened_to_be_read_may_be_opened():
+    for mode, flags, is_reading in (
+        (None, None, True), ("r", 0, True), ("rb", 0, True), (None, os.O_RDONLY, True), ("w", 0, False),
+        ("a", 0, False), ("r+", 0, False), ("xb", 0, False), (None, os.O_WRONLY, False), (None, os.O_RDWR, False),
+        ("r", os.O_RDWR, False),
+    ):  # fmt: skip
+        assert repair.is_reading(mode, flags) == is_reading, (mode, flags)
+
+
+def test_an_edit_may_put_in_the_sizes_that_all_draws_have_and_no_function_has(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(repair, "iter_edits", lambda *arguments: asked.append(arguments) or ())
+    for name, body, sizes in (("dz1", "dz1 = da1 * 3", ["B", "H"]), ("learning_rate", "rate = 3 * lr", [])):
+        finder_input = not_searched(name, body, tmp_path)
+        attempt, search_inputs = finder_input.attempt, seen_and_fresh(finder_input)
+        search_inputs.draws[0] = SimpleNamespace(**vars(search_inputs.draws[0]) | {"Z": 3})  # it alone has this one
+        assert repair.search_edits_for_place(attempt.exercise, attempt.module, attempt.source, search_inputs) is None
+        (function, source, stub, takes, found), exercise = asked.pop(), attempt.exercise
+        assert (function.name, source, stub, takes, found) == (
+            name,
+            attempt.source,
+            exercise.stub,
+            exercise.takes,
+            sizes,
+        )
