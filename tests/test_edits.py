@@ -755,6 +755,7 @@ def test_the_likeliest_edits_that_make_all_right_are_the_place(tmp_path, monkeyp
     both = "da", "db"
     assert found("-(dy * b)", inner, outer) == ("a sign", [16], "-(dy * b)", [*both], "right")
     assert found("-(dy * b)", inner) == ("a sign", [16], "dy * b", [*both], "right")
+    assert found("-dy * b", "0 a sign: -dy -> dy", "0 a name: b -> -b") == ("a sign", [16], "-dy * b", [*both], "right")
     assert found("-(dy * b)", "0 a name: -(dy * b) -> b") is None
     assert found("-(dy * b)") is None
 
@@ -769,7 +770,9 @@ def test_an_edit_that_is_right_in_the_trials_alone_is_no_place(tmp_path, monkeyp
     all_inputs = {"draws": draws, "right_names_by_trial": names, "further_draws": []}
     how = "dz1", "dz1 = -da1", ["0 a sign: -da1 -> da1"], tmp_path, monkeypatch, False
     assert searched(*how, **all_inputs).kind == "a sign"
-    assert searched(*how, **all_inputs | {"further_draws": [*BY_NAME["dz1"].iter_uncached_trials(1)]}) is None
+    others = [*BY_NAME["dz1"].iter_uncached_trials(1)]
+    assert searched(*how, **all_inputs | {"further_draws": others}) is None
+    assert searched(*how, **all_inputs | {"draws": others[: len(draws)], "further_draws": draws}) is None
 
 
 def test_of_edits_that_make_some_results_right_those_of_the_first_results_count(tmp_path, monkeypatch):
@@ -807,6 +810,13 @@ def test_a_factor_that_is_missing_belongs_where_its_array_is_used(tmp_path, monk
     assert found(computed) == ("1 - a1**2", [17]) and found(computed, used) == found(used) == ("q", [18])
     assert found(computed, "4 a factor: q -> q / da1") == ("1 - a1**2", [17])
     assert found(computed, used, body="q = 1 - a1**2\ndz1 = 0.5 * (q + q)") == ("1 - a1**2", [17])
+    confirmed = repair.EditSearch.is_confirmed
+    monkeypatch.setattr(
+        repair.EditSearch,
+        "is_confirmed",
+        lambda self, edit, names: confirmed(self, edit, names) and not isinstance(edit.holder[edit.key], ast.Name),
+    )
+    assert found(computed, used) == ("1 - a1**2", [17])
 
 
 def test_an_edit_that_makes_more_numbers_right_is_said_to_do_so(tmp_path, monkeypatch):
@@ -833,7 +843,7 @@ def test_two_edits_may_be_needed_together(tmp_path, monkeypatch):
 
 
 def test_a_slip_in_two_places_is_turned_back_in_both(tmp_path, monkeypatch):
-    body = "dz1 = np.sin(da1) - np.sin(da1) * a1**2"
+    body = "dz1 = 0.5 * np.sin(da1) + 0.5 * np.sin(da1) - np.sin(da1) * a1**2"
     how = tmp_path, monkeypatch
     place = searched("tanh", body, ["0 a function: np.sin(da1) -> da1"], *how)
     assert (place.kind, place.part, place.needs_all_lines) == ("a function", body.removeprefix("dz1 = "), True)
@@ -851,6 +861,7 @@ dz1 | dz1 = 2 * da1 * (z1 > 0) + 0.1 | 1 a constant: 0.1 -> 0 | -
 dz1 | dz1 = da1 * (z1 > 0.5) | 0 a factor: da1 * (z1 > 0.5) -> da1 | -
 dz1 | dz1 = z1 - 7 + 7 | 2 a name: z1 -> da1 | -
 dz1 | dz1 = 3 * da1 * (z1 > -1) | 1 a condition: z1 > -1 -> z1 != -1 | -
+dz1 | dz1 = da1 * (z1 > -1) | 1 a constant: -1 -> -99 | -
 """
 
 
@@ -862,7 +873,9 @@ def test_an_edit_that_leaves_a_known_mistake_is_the_place_of_another(tmp_path, m
         assert not place or place.part == tried.partition(": ")[2].partition(" -> ")[0]
 
     how = "dz1", "dz1 = 2 * da1 * (z1 > 0) + 9", ["0 a term: 2 * da1 * (z1 > 0) + 9 -> 2 * da1 * (z1 > 0)"], tmp_path
-    assert searched(*how, monkeypatch) and searched(*how, monkeypatch, False) is None
+    place = searched(*how, monkeypatch)
+    how[2].append("1 a constant: 9 -> 0")  # leaves it, too
+    assert searched(*how, monkeypatch) == place and searched(*how, monkeypatch, False) is None
     monkeypatch.setattr(repair.EditSearch, "leaves_mistake", lambda *_: False)
     assert searched(*how, monkeypatch) is None
 
@@ -1071,6 +1084,10 @@ def test_a_claim_holds_in_each_fresh_trial_and_has_lines_of_its_own(tmp_path):
     search.draws[-1] = last
     search.known_by_trial.clear()
     assert claims()[0]
+    search.draws[-1] = SimpleNamespace(**vars(last) | {"dz1": -last.dz1})  # all were right there, and are no more
+    search.entries_by_trial.clear()
+    assert not search.is_gain_confirmed(of_all)
+    search.draws[-1] = last
     search.claims_budget = repair.Budget(0)
     assert not any(claims()) and search.budget is before
 
@@ -1109,3 +1126,28 @@ def test_an_edit_may_put_in_the_sizes_that_all_draws_have_and_no_function_has(tm
             exercise.takes,
             sizes,
         )
+
+
+def test_a_result_counts_as_right_if_it_is_so_in_all_trials(tmp_path):
+    search = search_of("dW2_db2", "dW2 = -a1.T @ dlogits; db2 = dlogits.sum(axis=0)", tmp_path)
+    (function,) = search.codes
+    (edit,) = edits_of(function, ["0 a sign: -a1.T -> a1.T"])
+    assert search.right_before == {"db2"} and search.try_edit(edit).right == {"dW2", "db2"}
+    g = search.draws[1]
+    search.draws[1] = SimpleNamespace(**vars(g) | {"db2": g.db2 + 1})
+    search.right_before = set()
+    assert search.try_edit(edit).right == {"dW2"}
+    search.draws[1] = SimpleNamespace(**vars(g) | {"dW2": g.dW2 + 1})
+    search.right_before = {"db2"}
+    assert search.try_edit(edit).right == set()
+
+
+def test_an_edit_may_run_a_few_times_as_long_as_the_learners_own_lines(tmp_path):
+    search = search_of("dz1", "dz1 = -da1 * (z1 > 0)\nfor i in range(600): dz1 = dz1 * 1", tmp_path)
+    (function,) = search.codes
+    edit, longer, far_longer = edits_of(
+        function, ["0 a sign: -da1 -> da1", "1 a loop: 600 -> 1500", "1 a loop: 600 -> 9000"]
+    )
+    del search.order[1:]  # one trial, for speed
+    assert search.try_edit(edit).right == search.try_edit(edit._replace(also=(longer,))).right == {"dz1"}
+    assert not search.try_edit(edit._replace(also=(far_longer,))).right

@@ -366,7 +366,9 @@ def test_two_known_mistakes_are_named_if_they_explain_all_and_may_be_there(monke
     fresh = exercise.draw_trials_of_next_seed(0)
     assert found(both, further=[{"dz1": 2 * g.da1 * (g.z1 <= 0)} for g in fresh]) == verdict
     assert found(both, further=[{"dz1": 3 * g.da1} for g in fresh]) is None
-    assert found(MistakePair(turned, twice, "dz1 = 0 * da1"), answer=lambda g: 0 * g.da1) is None  # all are equal
+    ones = MistakePair(turned, twice, "dz1 = 0 * da1 + 1")
+    assert found(ones, answer=lambda g: 0 * g.da1 + 1) is None  # all are equal
+    assert found(ones, answer=lambda g: 0 * g.da1 + 1 + (g is draws[0])) is None
     not_there = MistakePair(forgotten, twice, "dz1 = 2 * da1 * (z1 > 0)")
     assert found(not_there, answer=lambda g: 2 * g.dz1) is None  # where there is a mask
     monkeypatch.setattr(pairs, "PAIR_LINES", 1)
