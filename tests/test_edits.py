@@ -1151,3 +1151,132 @@ def test_an_edit_may_run_a_few_times_as_long_as_the_learners_own_lines(tmp_path)
     del search.order[1:]  # one trial, for speed
     assert search.try_edit(edit).right == search.try_edit(edit._replace(also=(longer,))).right == {"dz1"}
     assert not search.try_edit(edit._replace(also=(far_longer,))).right
+
+
+# Calls, each of which may be meant by another: "name, name | what may be meant".
+MEANT = """
+sum, mean, max, min, prod, median, cumsum, argmax, argmin, std, var, amax, amin, norm | sum, mean, max, min, argmax
+exp, log, sqrt, square, abs, tanh, relu, log2, log10, log1p, exp2, expm1, sigmoid, softmax, cosh, sinh | \
+exp, log, sqrt, square, tanh, relu
+sin, cos | sin, cos
+maximum, minimum, add, multiply, fmax, fmin | maximum, minimum, add
+cumprod | cumsum
+zeros, ones, empty | zeros, ones
+zeros_like, ones_like, empty_like | zeros_like, ones_like
+"""
+
+
+def changed(call):
+    """{(rank and kind, a call as it is changed)}, but for names and sizes that may be put in."""
+    changes = edits.iter_call_changes(ast.parse(call, mode="eval").body, {"b": [], "B": [], "": [None]})
+    return {(f"{change.rank} {change.kind}", ast.unparse(change.new)) for change in changes}
+
+
+def test_a_function_is_changed_into_those_that_are_easily_confused_with_it():
+    several = [[side.strip().split(", ") for side in row.values] for row in rows(MEANT)]
+    others = {name for _, meant in several for name in meant}
+    for names, meant in several:
+        for name in names:
+            found = {text for kind, text in changed(f"np.{name}(a)") if kind == "1 a function"}
+            assert {other for other in others if f"np.{other}(a)" in found} == {*meant} - {name}, name
+            assert (("1 a function", f"a.{meant[0]}()") in changed(f"a.{name}()")) == (name != meant[0])
+            alone = {kind for kind, _ in changed(f"{name}(a)")}
+            assert ("1 a function" in alone) == (name in ("max", "min")), name
+
+
+def test_a_reduction_goes_along_each_axis_and_keeps_it_or_not():
+    axes = "0", "1", "-1", "2", "-2", "(0, 1)", "(1, 2)", "(0, 1, 2)"
+    names = "sum, mean, max, min, prod, median, cumsum, argmax, argmin, std, var, amax, amin"
+    for name in names.split(", "):
+        all_axes, with_axis = changed(f"a.{name}()"), changed(f"a.{name}(axis=7)")
+        kept = changed(f"np.{name}(a, axis=7, keepdims=True)")
+        for axis in axes:
+            assert ("1 an axis", f"a.{name}(axis={axis})") in all_axes, (name, axis)
+            assert ("2 an axis", f"a.{name}(axis={axis}, keepdims=True)") in all_axes, (name, axis)
+            assert ("2 an axis", f"np.{name}(a, axis={axis})") in kept, (name, axis)
+            assert ("1 an axis", f"np.{name}(a, axis={axis}, keepdims=True)") in kept, (name, axis)
+        assert ("1 an axis", f"a.{name}()") in with_axis
+        for other in ("sum", "mean"):
+            of_rows = ("2 a function", f"a.{other}(axis=7, keepdims=True)")
+            assert (of_rows in with_axis) == (name not in ("sum", "mean")), (name, other)
+    assert not [kind for kind, _ in changed("np.exp(a)") if kind.endswith("an axis")]
+
+
+def test_calls_with_an_axis_of_their_own():
+    for name in ("roll", "insert", "append", "delete", "concatenate", "stack", "flip"):
+        for axis in (0, 1):
+            for call in (f"np.{name}(a, 1)", f"np.{name}(a, 1, axis=7)"):
+                assert ("1 an axis", f"np.{name}(a, 1, axis={axis})") in changed(call), call
+    for name in ("tri", "tril", "triu"):
+        assert {("1 an index", f"np.{name}(a, k={k})") for k in (1, -1)} <= changed(f"np.{name}(a)")
+    kinds = dict.fromkeys(("swapaxes", "transpose", "moveaxis", "reshape"), "a transpose")
+    for name, kind in (kinds | {"copy": "a copy", "astype": "a type", "round": "a function"}).items():
+        assert (f"0 {kind}", "a") in changed(f"a.{name}(0, 1)") and (f"0 {kind}", "a") in changed(f"np.{name}(a, 0)")
+    assert ("0 a copy", "np.exp(a)") in changed("np.exp(a, out=b)")
+    assert ("0 a function", "np.exp(a)") in changed("np.exp(a, where=b)")
+    assert ("1 an order", "f(i, b, a)") in changed("f(a, b, i)") and ("1 an order", "f(a, i, b)") in changed(
+        "f(a, b, i)"
+    )
+    assert ("1 an order", "f(a, b, k, i)") not in changed("f(a, b, i, k)")  # of the first three
+    assert not [kind for kind, _ in changed("a.reshape(b, i)") if kind == "1 an order"]
+    assert ("1 a transpose", "a.reshape(i, k, b).swapaxes(1, 2)") not in changed("a.reshape(b, i, k)")
+    assert ("1 a transpose", "a.reshape(b, k, i).swapaxes(1, 2)") in changed("a.reshape(b, i, k)")
+
+
+def test_a_shape_gets_no_factor_and_no_call_that_makes_room_is_left_out():
+    for call in (
+        "np.zeros({})", "np.ones({})", "np.empty({})", "np.zeros_like({})", "np.ones_like({})", "np.empty_like({})",
+        "np.arange({})", "np.eye({})",
+    ):  # fmt: skip
+        found = edited(f"return {call.format('a')}")
+        assert ("3 a factor", f"return {call.format('a * 2')}") not in found, call
+        assert not [kind for kind, text in found if text == "return a" and kind.startswith("0")], call
+    assert ("3 a factor", "return np.exp(a * 2)") in edited("return np.exp(a)")
+    for call in ("len(a)", "range(a)"):
+        assert not [kind for kind, text in edited(f"return {call}") if text == "return a" and kind.startswith("0")]
+    assert not [text for _, text in edited("return a.shape") if "shape *" in text or "shape +" in text]
+
+
+def test_a_kind_that_says_little_gives_way_to_another():
+    source = "def f(a):\n    return a\n"
+    place = 2, 11, 2, 12
+
+    def kind(*kinds):
+        some = [edits.Edit(1, one, place, {}, "", None, None) for one in kinds]
+        return repair.make_place(some, source, ["x"]).kind
+
+    for weak in ("a constant", "a name", "a function", "a missing function", "a loop", "a factor: of a size"):
+        assert kind(weak, "a term") == kind("a term", weak) == "a term" and kind(weak) == weak
+    assert kind("a name", "a loop") == kind("a term", "a sign") == "in one place"
+
+
+def test_lines_of_a_block_are_named_and_not_shown_whole():
+    for head in ("for k in a:", "while a:", "if a:", "with a:", "def g():", "class G:"):
+        source = f"def f(a):\n    {head}\n        b = 1\n        c = 2\n"
+        some = [edits.Edit(1, "a term", (line, 12, line, 13), {}, "", None, None) for line in (3, 4)]
+        found = repair.make_place(some, source, ["x"])
+        assert (found.lines, found.part) == ([3, 4], ""), head
+    source = "def f(a):\n    b = (1 +\n         2)\n"
+    some = [edits.Edit(1, "a term", place, {}, "", None, None) for place in ((2, 9, 2, 10), (3, 9, 3, 10))]
+    assert repair.make_place(some, source, ["x"])[1:3] == ([2, 3], "1 + 2")
+
+
+def test_two_mistakes_are_looked_for_if_the_results_are_far_off_and_each_argument_is_read(tmp_path, monkeypatch):
+    finder_input = not_searched("dlogits", "dlogits = p - 3 * y[0]", tmp_path)
+    monkeypatch.setattr(repair, "search_edits_for_place", lambda *arguments: arguments[-1])
+    for mark, unread_names, may_be_two in (
+        ("not right", [], True),
+        ("wrong shape", [], True),
+        ("close, and not equal", [], False),
+        ("changes its input", [], False),
+        ("not right", ["y"], False),
+    ):
+        finder_input.verdict = finder_input.verdict._replace(name=mark)
+        finder_input.unread_argument_names = unread_names
+        assert repair.find_mistake_place(finder_input) is may_be_two, mark
+    finder_input.outcome = None  # an error in a finder ends it alone
+    assert repair.find_mistake_place(finder_input) is None
+    assert (
+        FinderInput(finder_input.attempt, None, finder_input.verdict._replace(name="not right")).departure_verdict
+        is None
+    )
