@@ -441,6 +441,7 @@ def test_an_edit_gains_if_it_spoils_nothing_and_half_of_what_it_changes_is_right
 
     first = np.arange(8) < 4
     assert gain(far, np.where(first, right, far + 1)) == (True, True)  # 4 of 8 that it changes
+    assert gain(-far, np.where(first, -right, -far - 1), -right) == (True, True)
     assert gain(far, np.where(np.arange(8) < 3, right, far + 1)) == (False, False)
     assert gain(np.where(first, right, far), np.where(first, far, right)) == (False, False)  # others are wrong now
     tiny = 1e-14 * right, 1e-14 * far
@@ -1259,10 +1260,12 @@ def test_lines_of_a_block_are_named_and_not_shown_whole():
     source = "def f(a):\n    b = (1 +\n         2)\n"
     some = [edits.Edit(1, "a term", place, {}, "", None, None) for place in ((2, 9, 2, 10), (3, 9, 3, 10))]
     assert repair.make_place(some, source, ["x"])[1:3] == ([2, 3], "1 + 2")
+    assert repair.make_place([some[0]._replace(place=(2, 9, 3, 10))], source, ["x"])[1:3] == ([2, 3], "1 + 2")
 
 
 def test_two_mistakes_are_looked_for_if_the_results_are_far_off_and_each_argument_is_read(tmp_path, monkeypatch):
     finder_input = not_searched("dlogits", "dlogits = p - 3 * y[0]", tmp_path)
+    monkeypatch.setattr(repair, "collect_search_inputs", lambda _: None)
     monkeypatch.setattr(repair, "search_edits_for_place", lambda *arguments: arguments[-1])
     for mark, unread_names, may_be_two in (
         ("not right", [], True),
@@ -1274,7 +1277,7 @@ def test_two_mistakes_are_looked_for_if_the_results_are_far_off_and_each_argumen
         finder_input.verdict = finder_input.verdict._replace(name=mark)
         finder_input.unread_argument_names = unread_names
         assert repair.find_mistake_place(finder_input) is may_be_two, mark
-    finder_input.outcome = None  # an error in a finder ends it alone
+    monkeypatch.setattr(repair, "collect_search_inputs", lambda _: 1 / 0)  # an error in a finder ends it alone
     assert repair.find_mistake_place(finder_input) is None
     assert (
         FinderInput(finder_input.attempt, None, finder_input.verdict._replace(name="not right")).departure_verdict
