@@ -324,7 +324,12 @@ def test_of_the_mistakes_that_explain_some_trials_that_of_the_most_is_named():
     ):
         verdict = found(n_dW, n_db)
         assert (verdict.text, verdict.passed, verdict.drawn) == (text, False, True)
-        assert verdict.name in ("a factor 2", "a factor 1/2") and text.endswith(verdict.question)
+        assert verdict.name in text and verdict.question == text.split("\n")[1]
+    later = [right(exercise, g) for g in draws[:2]] + [
+        {name: (2 if t < 2 else 1.7) * value for name, value in right(exercise, g).items()}
+        for t, g in enumerate(draws[2:])
+    ]
+    assert found_of(sometimes.judge_likeliest_mistake, exercise, later).name == "a factor 2"
     assert found(1, 1) is None and found(2, 4, mark="a sign") is None
     assert found_of(sometimes.judge_likeliest_mistake, exercise, [right(exercise, g) for g in draws]) is None
 
@@ -366,6 +371,8 @@ def test_two_known_mistakes_are_named_if_they_explain_all_and_may_be_there(monke
     fresh = exercise.draw_trials_of_next_seed(0)
     assert found(both, further=[{"dz1": 2 * g.da1 * (g.z1 <= 0)} for g in fresh]) == verdict
     assert found(both, further=[{"dz1": 3 * g.da1} for g in fresh]) is None
+    alike = MistakePair(turned, twice, "dz1 = 0 * da1 + len(da1)")  # in each trial another number
+    assert found(alike, answer=lambda g: 0 * g.da1 + len(g.da1)) == verdict
     ones = MistakePair(turned, twice, "dz1 = 0 * da1 + 1")
     assert found(ones, answer=lambda g: 0 * g.da1 + 1) is None  # all are equal
     assert found(ones, answer=lambda g: 0 * g.da1 + 1 + (g is draws[0])) is None
@@ -376,6 +383,28 @@ def test_two_known_mistakes_are_named_if_they_explain_all_and_may_be_there(monke
     monkeypatch.undo()
     monkeypatch.setattr(pairs, "PAIRS", 1)
     assert found(loop, both) is None and found(both, loop) == verdict
+
+
+def test_a_mistake_may_be_there_unless_most_of_what_it_makes_wrong_is_right_in_a_trial():
+    off = np.array([0, 0, 0, 1, 2, 3, 4.0])
+    few, half, none = (np.where(np.arange(7) < n, 0, 9) for n in (6, 5, 3))  # right in 3, 2 and none of the last four
+    tiny = 5e-7 * (np.arange(7) < 9)
+
+    def may_be(*offs, right=1000 - off, wrong=off, **other):
+        """Whether it may, if the results of the trials are off by so much."""
+        exercise = SimpleNamespace(wrong_results_with_mistake=lambda _, g: {"x": g.x + wrong})
+        trials = [{"numbers": {"x": right + one} | other} for one in offs]
+        draws = [SimpleNamespace(x=right)] * (len(offs) + 1)  # an error ended the last
+        return pairs.may_be_present(exercise, None, trials, draws)
+
+    assert may_be(few) is False and may_be(half) and may_be(none)
+    assert may_be(none, few) is False and may_be(none, half)
+    assert may_be(few + tiny) is False and may_be(few + 10 * tiny)  # what is right is so to rounding
+    assert may_be(few + tiny, right=off - 1000) is False
+    assert may_be(few, right=1e-12 * (1000 - off), wrong=1e-12 * off) is False
+    assert may_be(0 * off, wrong=tiny) and may_be(0 * off, wrong=0 * off)  # what it makes wrong, too
+    assert may_be(few, wrong=-off) is False and may_be(few, wrong=off * np.nan) is False
+    assert may_be(few, x=few[:3]) and may_be(few, wrong=off[:, None]) and may_be(few, x=None)
 
 
 def test_a_mistake_in_each_of_two_results_is_looked_for_in_both(monkeypatch):
