@@ -416,6 +416,9 @@ def test_the_first_trial_in_which_an_answer_is_wrong_comes_first():
     trials = repair.SearchInputs([None] * 3, [{"dz1"}, set(), {"dz1"}], [])
     trial = repair.EditSearch(BY_NAME["dz1"], None, [], trials)
     assert trial.order == [1, 0, 2]
+    short = repair.SearchInputs([None] * 4, [{"dz1"}, {"dz1"}], [])  # an error ended the third
+    trial = repair.EditSearch(BY_NAME["dz1"], None, [], short)
+    assert trial.order == [2, 0, 1, 3] and trial.right_before == set() and trial.right_before_in == [{"dz1"}] * 4
 
 
 def test_what_an_edit_keeps_is_counted_from_the_third_turn_of_a_loop_on():
@@ -1134,13 +1137,58 @@ def test_a_result_counts_as_right_if_it_is_so_in_all_trials(tmp_path):
     (function,) = search.codes
     (edit,) = edits_of(function, ["0 a sign: -a1.T -> a1.T"])
     assert search.right_before == {"db2"} and search.try_edit(edit).right == {"dW2", "db2"}
-    g = search.draws[1]
-    search.draws[1] = SimpleNamespace(**vars(g) | {"db2": g.db2 + 1})
+    g = search.draws[0]
+    search.draws[0] = SimpleNamespace(**vars(g) | {"db2": g.db2 + 1})
     search.right_before = set()
     assert search.try_edit(edit).right == {"dW2"}
-    search.draws[1] = SimpleNamespace(**vars(g) | {"dW2": g.dW2 + 1})
+    search.draws[0] = SimpleNamespace(**vars(g) | {"dW2": g.dW2 + 1})
     search.right_before = {"db2"}
     assert search.try_edit(edit).right == set()
+
+
+def test_a_mistake_is_left_by_an_edit_if_it_is_so_in_all_trials(tmp_path):
+    search = search_of("dW2_db2", "dW2 = -3 * a1.T @ dlogits; db2 = dlogits.sum(axis=0)", tmp_path)
+    (function,) = search.codes
+    (edit,) = edits_of(function, ["1 a constant: -3 -> 2"])
+    found = search.try_edit(edit, seeks_remaining_mistakes=True)
+    assert found.mistakes == {"a factor 2"} and not found.has_gained  # db2 was right before
+    g = search.draws[search.order[1]]
+    others = {mistake: {"dW2": g.dW2 + 7} for mistake in search.exercise.known_mistakes}
+    search.draws[search.order[1]] = SimpleNamespace(**vars(g) | {"computed": others})
+    search.known_by_trial.clear()
+    assert not search.try_edit(edit, seeks_remaining_mistakes=True).mistakes
+    no_code = edit._replace(new=ast.Pass())
+    assert search.try_edit(no_code) == repair.EditResult() and not search.is_confirmed(no_code, set())
+
+
+def test_known_mistakes_that_change_a_shape_are_left_out(tmp_path):
+    search = search_of("positions_backward", "dP = 3 * dy.sum(axis=0)", tmp_path)
+    names, rows_of_numbers = search.get_known_results(0)
+    assert "not summed" not in names and "the mean over the texts" in names
+    assert rows_of_numbers.shape == (len(names), search.draws[0].dP.size)
+
+
+def test_the_pair_of_the_nearest_edits_comes_first():
+    def found(distances, *complete, ranks=(1,) * 9, confirmed=True):
+        some = [edits.Edit(ranks[i], "", (), None, i, None, None) for i in range(len(distances))]
+        results = [(e, repair.EditResult(first_distance=d)) for e, d in zip(some, distances, strict=True)]
+
+        def try_edit(pair):
+            is_complete = (pair.key, pair.also[0].key) in complete
+            return repair.EditResult({"x"} if is_complete else set())
+
+        fake = SimpleNamespace(try_edit=try_edit, is_confirmed=lambda *_: confirmed)
+        pair = repair.find_combined_edit(fake, results, {"x"})
+        return pair and (pair.key, pair.also[0].key)
+
+    rising = [0.1, 0.2, 0.3, 0.4, 0.5]
+    assert found(rising, (0, 4), (1, 2)) == (1, 2) and found(rising, (0, 4)) == (0, 4)
+    assert found(rising[::-1], (1, 0)) == (1, 0) and found(rising[::-1], (0, 1)) is None
+    assert found(rising, (0, 4), confirmed=False) is None and found(rising) is None
+    assert found([0.1, 1, 0.3], (0, 1)) is None and found([0.1, np.nan, 0.3], (0, 1)) is None
+    assert found([0.1, 1.5, 0.3], (0, 1)) == (0, 1)  # a distance that grows may still be needed
+    assert found([0.1, 0.2, 0.2], (0, 2)) is None and found([0.1, 0.2, 0.2], (0, 1)) == (0, 1)  # the same results
+    assert found(rising, (0, 1), ranks=(0, 3, 1, 1, 1)) is None and found(rising, (0, 1), ranks=(0, 2, 1, 1, 1))
 
 
 def test_an_edit_may_run_a_few_times_as_long_as_the_learners_own_lines(tmp_path):
