@@ -444,12 +444,23 @@ def test_an_edit_gains_if_it_spoils_nothing_and_half_of_what_it_changes_is_right
 
     first = np.arange(8) < 4
     assert gain(far, np.where(first, right, far + 1)) == (True, True)  # 4 of 8 that it changes
-    assert gain(-far, np.where(first, -right, -far - 1), -right) == (True, True)
+    assert gain(-far, np.where(first, -right * (1 + 1e-13), -far - 1), -right) == (True, True)
     assert gain(far, np.where(np.arange(8) < 3, right, far + 1)) == (False, False)
     assert gain(np.where(first, right, far), np.where(first, far, right)) == (False, False)  # others are wrong now
     tiny = 1e-14 * right, 1e-14 * far
     assert gain(tiny[1], np.where(first, *tiny), tiny[0]) == (True, True)  # what is near is a share of the largest
     assert gain(far, far) == (False, False) and gain(far, 0 * right, 0 * right) == (True, False)  # zeros, by chance
+    for trials, is_gain in (
+        ([(far, right), (right, far)], False),
+        ([(right, far), (far, right)], False),
+        ([(far, far + 1), (far, right)], True),  # 8 of 16
+        ([(far, far + 1), (far, np.where(first, right, far + 1))], False),
+        ([(far, np.where(np.arange(8) == n, right, far)) for n in range(4)], True),
+    ):
+        found = repair.Gain()
+        for before, after in trials:
+            found.add(repair.Numbers(right, before, after))
+        assert found.is_beyond_chance == is_gain
 
 
 # A place, its verdict's mark, and what is said below the first line of the verdict's text.
@@ -587,6 +598,7 @@ def test_which_edits_are_hardly_mistakes_themselves():
     for lines, belong, changes_number in (
         ("return a + 3", "return a + 0", True),
         ("return a + b", "return a - b", False),
+        ("return a + b", "return i + b", False),
         ("return f(3)", "return f(0)", False),
     ):
         assert repair.changes_number_operand(edit_to(lines, belong)) == changes_number, belong
@@ -595,6 +607,7 @@ def test_which_edits_are_hardly_mistakes_themselves():
         ("return a + b", "return a - b", False),
         ("return a + b", "return i + b", False),
         ("return np.exp(a)", "return a", False),
+        ("return np.exp(a) + b", "return np.exp(a)", True),
         ("a = b\nb = i", "b = i", True),
         ("a = b\nb = i", "b = i\na = b", False),
     ):

@@ -442,6 +442,22 @@ def test_where_an_answer_departs_is_said_without_a_search(name, body, words, tmp
         assert (word.removeprefix("~") in found.text) != word.startswith("~"), found.text
 
 
+def test_the_other_of_two_mistakes_is_one_in_fresh_trials_too(tmp_path, monkeypatch):
+    (*_, (body, _)) = [row.values[1:] for row in DEPARTING if "The other: a plain mean in place" in row.values[2]]
+    finder_input = not_searched("causal_backward", body, tmp_path)
+    with np.errstate(all="ignore"):
+        found = values.judge_array(finder_input)
+        monkeypatch.setattr(repair.EditSearch, "leaves_mistake", lambda *_: False)
+        assert values.judge_array(finder_input) is None
+    (other,) = (m for m in finder_input.exercise.known_mistakes if m.name == found.name)
+    first_line, place, also = found.text.split("\n")
+    where = "After line 18, `exp` is not right"
+    assert first_line == finder_input.verdict.text.split("\n")[0]
+    assert place == f"Two mistakes, it seems. {where}. What happens in line 18?"
+    assert also == f"The other: {other.name}. {other.beside}"
+    assert found.question == f"{where}. What happens in line 18? {also}" and found.drawn and not found.passed
+
+
 # The statements of a function, and the steps they are: the first and last line, the names read, and those written.
 STEPS = r"""
 c = a + b | 2-2 a b -> c
