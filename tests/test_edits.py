@@ -876,6 +876,19 @@ def test_two_edits_may_be_needed_together(tmp_path, monkeypatch):
     assert searched("tanh", body, tried, *how) is None
 
 
+def test_what_is_right_in_fresh_trials_alone_is_no_place_of_two(tmp_path, monkeypatch):
+    draws = [SimpleNamespace(**vars(g) | {"dz1": g.dz1 + 1}) for g in BY_NAME["tanh"].draw_trials(11)]
+    inputs = {"draws": draws, "right_names_by_trial": [set()] * len(draws)}
+    two = ["0 a term: da1 + 1 -> da1", "0 a function: np.sin(a1) -> a1"]
+    twice = "dz1 = 0.5 * np.sin(da1) + 0.5 * np.sin(da1) - np.sin(da1) * a1**2"
+    for body, tried in (
+        ("dz1 = (da1 + 1) * (1 - np.sin(a1) ** 2)", two),
+        (twice, ["0 a function: np.sin(da1) -> da1"]),
+    ):
+        assert searched("tanh", body, tried, tmp_path, monkeypatch).effect == "right"
+        assert searched("tanh", body, tried, tmp_path, monkeypatch, **inputs) is None
+
+
 def test_a_slip_in_two_places_is_turned_back_in_both(tmp_path, monkeypatch):
     body = "dz1 = 0.5 * np.sin(da1) + 0.5 * np.sin(da1) - np.sin(da1) * a1**2"
     how = tmp_path, monkeypatch
@@ -910,6 +923,11 @@ def test_an_edit_that_leaves_a_known_mistake_is_the_place_of_another(tmp_path, m
     place = searched(*how, monkeypatch)
     how[2].append("1 a constant: 9 -> 0")  # leaves it, too
     assert searched(*how, monkeypatch) == place and searched(*how, monkeypatch, False) is None
+    tried = ["0 a term: d -> d - d", "0 a constant: 9 -> 0", "0 a constant: 0.1 -> 0"]
+    several = [
+        searched("dz1", f"d = {d}\ndz1 = 2 * da1 * (z1 > 0) + d", tried, tmp_path, monkeypatch) for d in (9, 0.1)
+    ]
+    assert (several[0].effect, several[0].lines, several[0].part, several[1]) == ("nearer", [19, 20], "", None)
     monkeypatch.setattr(repair.EditSearch, "leaves_mistake", lambda *_: False)
     assert searched(*how, monkeypatch) is None
 
