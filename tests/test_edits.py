@@ -10,6 +10,7 @@ import sys
 import textwrap
 import threading
 import tracemalloc
+from contextlib import closing
 from functools import cache
 from itertools import product
 from types import SimpleNamespace
@@ -580,8 +581,8 @@ def test_a_shape_with_an_axis_of_length_one_too_many_is_asked_about_its_axes():
 def edit_to(lines, belong):
     """The edit of these lines that makes them those that belong there."""
     function, edits = edits_in(lines)
-    (found, *_) = (edit for edit, text in with_each(edits, function) if text == written(ast.parse(belong).body))
-    return found
+    with closing(with_each(edits, function)) as each:
+        return next(edit for edit, text in each if text == written(ast.parse(belong).body))
 
 
 def test_which_edits_are_hardly_mistakes_themselves():
@@ -966,6 +967,9 @@ def test_numbers_that_are_all_equal_are_those_of_no_mistake(tmp_path):
         ([], set()),
     ):
         assert search.find_known_mistake_names(0, results) == names, results
+    for numbers, names in ((np.ones(g.dz1.size), set()), (np.arange(g.dz1.size), {"mine"})):
+        search.known_by_trial[0] = repair.KnownResults(["mine"], numbers[None] + 0.0)
+        assert search.find_known_mistake_names(0, [numbers.reshape(g.dz1.shape)]) == names
 
 
 def test_a_run_that_fails_or_changes_an_input_has_no_results(tmp_path):
