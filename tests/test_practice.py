@@ -4,6 +4,7 @@ import ast
 import io
 import json
 import re
+import signal
 import sys
 import threading
 import time
@@ -11,13 +12,14 @@ import zlib
 from contextlib import suppress
 from dataclasses import asdict
 from functools import lru_cache, partial
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from mutants import planted
 
-from conftest import UNIX, first_of_each, rows, schedule
+from conftest import ROOT, UNIX, first_of_each, rows, schedule
 from desk.work import Work
 from exercises.catalogue import BY_NAME, EXERCISES, OURS
 from marker import check, marking, runner
@@ -405,6 +407,136 @@ def test_what_ends_a_search_leaves_the_last_whole_report(tmp_path):
     ):
         path.write_text(text)
         assert runner.read_report(path, "dz1.py", 8, -9) == report
+
+
+def test_a_file_that_was_stopped_is_told_its_innermost_line_and_the_limit_that_it_reached(tmp_path):
+    """The limit of the clock is four times that of the processor. Without inputs, it is not the file's fault."""
+    path = tmp_path / "result.json"
+    own = f'  File "{Path("dz1.py").resolve()}", line '
+    theirs = f'  File "{ROOT / "marker" / "exercise.py"}", line 7 in iter_uncached_trials\n'
+    for text, seconds, line in (
+        (f"Timeout\n{own}21 in share\n{own}19 in dz1\n{theirs}", 8, 21),
+        (f"Timeout (0:00:32)!\n{own}19 in dz1\n", 32, 19),
+        ("Timeout\n", 8, None),
+    ):
+        path.write_text(text)
+        assert runner.read_report(path, "dz1.py", 8, 1) == Report(seconds=seconds, line=line)
+    path.write_text(f"Timeout\n{theirs}")
+    found = marking.read_verdict(BY_NAME["dz1"], runner.read_report(path, "dz1.py", 8, 1))
+    assert found.name == "cannot be marked" and "does a loop in its file never end?" in found.text
+
+
+def test_what_cannot_be_judged_is_no_result_and_inputs_that_fail_are_no_mistake(tmp_path, monkeypatch):
+    exercise = BY_NAME["dz1"]
+    path = write(tmp_path, "dz1")
+    with monkeypatch.context() as patched:
+        patched.setattr(type(exercise.kind), "judge", lambda *given: 1 / 0)
+        assert marking.read_verdict(exercise, runner.make_report(exercise, path, 0)).name == "no result"
+    monkeypatch.setattr(Exercise, "draw_trials", lambda *given: {}["a"])
+    found = marking.read_verdict(exercise, runner.make_report(exercise, path, 0))
+    assert found.name == "cannot be marked" and "Its inputs: KeyError: 'a'" in found.text
+
+
+def test_a_file_without_its_function_is_told_so(tmp_path):
+    (path := tmp_path / "dz1.py").write_text("dz1 = 3.0\n")
+    found = marking.read_verdict(BY_NAME["dz1"], runner.make_report(BY_NAME["dz1"], path, 0))
+    assert found.name == "no function" and "no longer has a function `dz1`" in found.text
+
+
+@UNIX
+def test_a_file_gets_the_memory_that_is_said(monkeypatch):
+    import resource  # not on Windows
+
+    limits = []
+    monkeypatch.setattr("resource.setrlimit", lambda *how: limits.append(how))
+    runner.limit_memory(1.5)
+    assert limits == [(resource.RLIMIT_AS, (3 * 2**29, 3 * 2**29))]
+
+
+SELF = 5  # the number of this process
+
+
+class Ended(BaseException):
+    """This process has ended, and how."""
+
+
+def continue_in_fake_child(monkeypatch, child, status=0):
+    """Return what `continue_in_supervised_child` asks of the system, in order. child: what `fork` returns."""
+    asked = []
+
+    def set_handler(number, handler):
+        asked.append((number, handler))
+        if callable(handler):
+            with pytest.raises(SystemExit) as ended:
+                handler(number, None)
+            asked[-1] = ended.value.code
+
+    def end(*how):
+        raise Ended(*how)
+
+    fake = SimpleNamespace(
+        fork=lambda: child, waitpid=lambda *how: (7, {(7, 0): status}[how]), waitstatus_to_exitcode=int,
+        getpid=lambda: SELF, kill=end, _exit=end, setpgid=lambda *how: asked.append(("group", *how)),
+    )  # fmt: skip
+    monkeypatch.setattr(runner, "os", fake)
+    monkeypatch.setattr(runner, "end_children", lambda: asked.append("the rest"))
+    monkeypatch.setattr(signal, "signal", set_handler)
+    monkeypatch.setattr("ctypes.CDLL", lambda name: SimpleNamespace(prctl=lambda *how: asked.append(how[:2])))
+    try:
+        runner.continue_in_supervised_child()
+    except Ended as ended:
+        asked.append(ended.args)
+    return asked
+
+
+@UNIX
+@pytest.mark.parametrize(("status", "end"), [(0, [(0,)]), (3, [(3,)]), (-9, [(9, signal.SIG_DFL), (SELF, 9)])])
+def test_the_process_that_waits_for_a_file_ends_the_rest_and_then_as_the_file_did(status, end, monkeypatch):
+    """36, 1: orphans become its children."""
+    begin = [(36, 1), 1, (signal.SIGTERM, signal.SIG_IGN), "the rest"]
+    assert continue_in_fake_child(monkeypatch, 7, status) == begin + end
+
+
+@UNIX
+def test_the_process_of_a_file_ends_with_the_one_that_waits_and_has_a_group_of_its_own(monkeypatch):
+    begin = [(36, 1), 1, (1, signal.SIGKILL), ("group", 0, 0)]
+    assert continue_in_fake_child(monkeypatch, 0) == [*begin, (signal.SIGTERM, signal.SIG_DFL)]
+
+
+@UNIX
+def test_all_children_are_ended_and_what_they_leave_and_no_other_process(tmp_path, monkeypatch):
+    """The name of a process may contain anything."""
+    children, ended, waits = {11: SELF, 12: 11, 13: SELF, 14: 1}, [], iter(range(20))
+
+    def write_stat(process):
+        (tmp_path / str(process)).mkdir(exist_ok=True)
+        (tmp_path / str(process) / "stat").write_text(f"{process} (a) S {SELF} (b) S {children[process]} 1 1")
+
+    def kill(process, number):
+        assert number == signal.SIGKILL and process not in ended
+        ended.append(process)
+
+    def wait(process, how):
+        assert process == -1
+        if SELF not in children.values():
+            raise ChildProcessError
+        dead = next((child for child in ended if child in children), None)
+        if dead is None:
+            assert how == 1 and next(waits, None) is not None, "it waits for ever"
+            return 0, 0
+        del children[dead]
+        (tmp_path / str(dead) / "stat").unlink()
+        for orphan in [child for child, parent in children.items() if parent == dead]:
+            children[orphan] = SELF
+            write_stat(orphan)
+        return dead, 9
+
+    for process in children:
+        write_stat(process)
+    monkeypatch.setattr(runner, "os", SimpleNamespace(getpid=lambda: SELF, kill=kill, waitpid=wait, WNOHANG=1))
+    monkeypatch.setattr(runner, "Path", lambda folder: tmp_path if folder == "/proc" else pytest.fail(folder))
+    runner.end_children()
+    assert sorted(ended) == [11, 12, 13]
 
 
 def test_code_that_computes_too_long_is_ended_and_its_lines_are_told(tmp_path, monkeypatch):
