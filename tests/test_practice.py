@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import zlib
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import asdict
 from functools import lru_cache, partial
 from pathlib import Path
@@ -22,16 +22,24 @@ from mutants import planted
 from conftest import ROOT, UNIX, first_of_each, rows, schedule
 from desk.work import Work
 from exercises.catalogue import BY_NAME, EXERCISES, OURS
-from marker import check, marking, runner
+from marker import check, compare, marking, runner
 from marker.budget import SPEND, Budget, Stopped, compile_with_budget
+from marker.calls import intercept_calls
 from marker.equal import agree
 from marker.exercise import Exercise, apply_change
-from marker.factors import find_size_product
+from marker.factors import SizeProduct, find_size_product
 from marker.finder import FinderInput
 from marker.finders import repair, sometimes
-from marker.function import Notes
+from marker.function import Notes, is_computed_with_required_tool
 from marker.kind import Attempt, Outcome, Report
-from marker.trial import find_right_result_names, make_result_record, run_trial
+from marker.trial import (
+    find_right_result_names,
+    is_exactly_equal,
+    list_changed_names,
+    list_results,
+    make_result_record,
+    run_trial,
+)
 from practice_answers import ALSO_RIGHT, BY_OTHER_MEANS, MARKS, RIGHT, WHOLE, blocks_of, filled, write
 from support.errors import UserError
 
@@ -179,6 +187,11 @@ def test_the_input_of_a_wrong_entry_is_said_if_it_is_near_the_edge():
     assert not found.passed and "(z1 is 1e-09 there.)" in found.text
 
 
+def test_across_a_kink_no_slope_is_said():
+    found = judged(BY_NAME["dz1"], 5, lambda g: {"dz1": g.dz1 + 3 * g.da1 * (abs(g.z1 + 1e-9) < 1e-10)})
+    assert "(z1 is -1e-09 there.)" in found.text and "Try it" not in found.text
+
+
 def test_the_two_numbers_of_the_entry_that_is_furthest_off_are_the_learners_and_the_right_one():
     """And the loss grows by the right one times the step."""
     exercise = BY_NAME["dz1"]
@@ -189,11 +202,270 @@ def test_the_two_numbers_of_the_entry_that_is_furthest_off_are_the_learners_and_
     at = tuple(map(int, at.split(",")))
     assert float(mine) == pytest.approx(off[at], rel=1e-4) and float(right_one) == pytest.approx(g.dz1[at], abs=1e-4)
     assert abs(off - g.dz1).max() == abs(off - g.dz1)[at]
+    n_right = (abs(off - g.dz1) < 1e-9).sum()
+    assert found.text.startswith(f"dz1 has the right shape, and {n_right} of its {off.size} entries are right.\nThe")
+    pattern = r"if z1\[(.*?)\] grows by 0.001, the loss goes from (\S+) to (\S+)\. .* slope of (\S+); yours is (\S+)\."
+    nudged, before, after, slope, mine = re.search(pattern, found.text).groups()
+    assert tuple(map(int, nudged.split(","))) == at and found.drawn
+    assert float(before) == pytest.approx(g.losses["z1"](g.z1), abs=1e-7)
+    assert (float(after) - float(before)) / 1e-3 == pytest.approx(float(slope), abs=1e-4)
+    assert float(slope) == pytest.approx(g.dz1[at], abs=1e-3) and float(mine) == pytest.approx(off[at], rel=1e-3)
+
+
+def test_how_many_entries_are_not_finite_is_said_with_the_first():
+    exercise = BY_NAME["dz1"]
+    trials = []
+    for g in exercise.draw_trials(5):
+        off = g.dz1.copy()
+        off[1, 2], off[2, 3] = np.nan, np.inf
+        trials.append({"results": [make_result_record(off)], "changed": []})
+    n = trials[0]["results"][0]["data"].size
+    for typed, words in (("a / b", "Where do you divide by 0,"), ("a * np.inf", "Where do you multiply infinity by 0")):
+        outcome = outcome_of(trials)
+        outcome.typed = typed
+        found = exercise.kind.judge(exercise, 5, outcome)
+        assert found.text.startswith(f"dz1[1, 2] is nan; of {n} entries, 2 are not finite. {words}") and found.drawn
+
+
+def test_how_close_a_result_is_is_a_share_of_the_largest_entry_whatever_its_sign():
+    exercise = BY_NAME["dz1"]
+    seed = 43
+    assert exercise.draw(seed)[0].dz1.max() < -0.7 * exercise.draw(seed)[0].dz1.min()
+    found = judged(exercise, seed, lambda g: {"dz1": g.dz1 + 2e-7 * abs(g.dz1).max()})
+    assert found.name == "close, and not equal" and "by more than 2e-07 of the largest entry." in found.text
+
+
+def test_of_a_single_number_both_are_said():
+    found = judged(BY_NAME["loss"], 5, lambda g: {"loss": np.float64(g.loss + 1.25)})
+    mine, right_one = re.match(r"loss is (\S+); it should be (\S+)\.$", found.text).groups()
+    assert float(mine) == pytest.approx(float(right_one) + 1.25, abs=1e-4) and found.drawn
+    assert compare.format_distinct_from(-0.0, 1.0) == "0"
+    assert compare.format_distinct_from(0.1234567, 0.1234568) == "0.1234567"
+
+
+def test_entries_that_are_all_0_are_said_to_be_so_beside_how_many_are_right():
+    found = judged(BY_NAME["da1"], 5, lambda g: {"da1": 0 * g.da1})
+    n = BY_NAME["da1"].draw(5)[0].da1.size
+    assert found.text.startswith(
+        f"da1 has the right shape, and 0 of its {n} entries are right. Your entries are all 0."
+    )
+
+
+# A result (without one, of an exercise with several: all), what comes in its place, and what is said, or not (~).
+INSTEAD = """
+dz1 | None | Does `dz1` end with a `return`?
+dW2_db2 | None | Did you assign it before the `return`?
+loss | [1.0] | loss should be a number; yours is of type list. | ~turns it into an array
+softmax | p.tolist() | p should be an array of float64; yours is of type list. np.array(p) turns it into an array.
+next_word | words.tolist() | words should be an array of int64; yours is of type list. np.array(words) turns
+next_word | words * 1.0 | words should be whole numbers, of type int64; yours is of type float64.
+softmax | p.astype(complex) | Has something been compared or rounded
+"""
+
+
+def test_what_is_said_of_what_comes_in_the_place_of_a_result():
+    for name, code, *words in (row.values for row in rows(INSTEAD)):
+        exercise = BY_NAME[name]
+        first = exercise.gives[0]
+        found = judged(exercise, 5, lambda g, e=exercise, o=first, c=code: right(e, g) | {o: eval(c, dict(vars(g)))})
+        for word in words:
+            assert (word.removeprefix("~") in found.text) != word.startswith("~"), found.text
+        assert found.whole == ("turns it" in found.text)  # then nothing more is searched for
+
+
+def test_of_too_few_results_none_is_said_to_be_none_unless_it_is():
+    for value, is_none in ((None, True), (1.0, False)):
+        found = judged(BY_NAME["dW2_db2"], 0, lambda g, value=value: {"one": value})
+        assert "should return dW2 and db2: 2 in all. Yours returns 1." in found.text
+        assert found.text.endswith("It is None. Is the last line still `return ...`?") == is_none
+
+
+def test_numbers_that_are_those_of_another_array_in_some_trials_only_are_not_said_to_be_those():
+    for name, output, other in (("adamw", "m", "s"), ("dz1", "dz1", "da1"), ("dz1", "dz1", "z1")):
+        exercise = BY_NAME[name]
+        some = exercise.draw_trials(5)[:2]
+
+        def answer(g, exercise=exercise, output=output, other=other, some=some):
+            mine = getattr(g, other) if any(g is one for one in some) else 1.7 * getattr(g, output) + 0.3
+            return right(exercise, g) | {output: mine}
+
+        assert judged(exercise, 5, answer).name == "not right"
+
+
+def noted(exercise, changed=(), wrong=False, **notes):
+    """The verdict where a function has changed these inputs. wrong: its results are not right, either."""
+    trials = []
+    for g in exercise.draw_trials(5):
+        results = [make_result_record(1.7 * a + 0.3 if wrong else a) for a in right(exercise, g).values()]
+        trials.append({"results": results, "changed": [*changed]})
+    return exercise.kind.judge(exercise, 5, outcome_of(trials, **notes))
+
+
+def test_what_was_noted_besides_the_results_is_said():
+    exercise, with_tool = BY_NAME["dz1"], BY_NAME["torch_gradient"]
+    for found, name, words in (
+        (noted(exercise, ["da1"]), "changes its input", "has changed da1, and the caller still needs it unchanged"),
+        (noted(exercise, ["da1", "z1"]), "changes its input", "changed da1, z1, and the caller still needs them unch"),
+        (
+            noted(exercise, ["da1", "z1"], True),
+            "not right",
+            "Your function also changes da1, z1, but it should leave da1",
+        ),
+        (noted(exercise, remembers=True), "remembers an earlier call", "called again with the same inputs"),
+        (noted(exercise, at_zero=["dz1"]), "not finite", "dz1 is right except where z1 or a1 is exactly 0: there"),
+        (noted(with_tool, follows=False), with_tool.tool.mark, with_tool.tool.text),
+        (noted(exercise, follows=False), "passed", ""),
+    ):
+        assert found.name == name and words in found.text, found
+    with pytest.raises(ValueError, match="a trial is missing"):
+        exercise.kind.judge(exercise, 5, outcome_of([]))
+
+
+# --- What the docstrings of marker/compare.py, factors.py, trial.py, budget.py and calls.py promise ---
+
+
+def answer_of(results, draws, n_further=0, **exercise):
+    """An `Answer` with these results in each trial, {name: value}; the last ones are further trials."""
+    trials = [{"numbers": {name: np.asarray(a) for name, a in numbers.items()}} for numbers in results]
+    n = len(trials) - n_further
+    return compare.Answer(SimpleNamespace(**exercise), draws, trials[:n], trials[n:], "")
+
+
+def test_trials_are_pairs_of_other_sizes_and_one_without_numbers_says_nothing():
+    draws = [SimpleNamespace(v=float(i)) for i in range(5)]
+    answer = answer_of([{"a": 0.0}, {"a": 9.0}, {"a": 2.0}, {}, {"a": 4.0}], draws)
+    both = [compare.is_value_in_both_sizes(answer, t, "a", lambda draw: draw.v) for t in range(5)]
+    assert both == [False, False, True, False, True]
+    for last, is_so in ((4.0, True), (5.0, False)):  # also in a further trial
+        answer = answer_of([{"a": 0.0}, {}, {"a": 2.0}, {"a": 3.0}, {"a": last}], draws, n_further=1)
+        assert compare.is_value_in_all_trials(answer, "a", lambda draw: draw.v) == is_so
+
+
+def known(results, mistakes, draws):
+    """The name of the known mistake in the result a. mistakes: {name: wrong_results(draw)}."""
+    mistakes = [SimpleNamespace(name=name, question="Why?", compute=compute) for name, compute in mistakes.items()]
+    answer = answer_of(results, draws, gives=("a", "b"), known_mistakes=mistakes, exchanged="In which order?",
+                       wrong_results_with_mistake=lambda mistake, draw: mistake.compute(draw))  # fmt: skip
+    found = compare.judge_known_mistake(answer, 0, "a")
+    assert found is None or found.drawn
+    return found and found.name
+
+
+def test_the_known_mistake_that_is_named_explains_the_most_and_nothing_against_it():
+    draws = [SimpleNamespace(a=1.0 + i, b=10.0 + i, x=5.0 * (i == 3)) for i in range(4)]
+    double = [{"a": 2 * g.a, "b": g.b} for g in draws]
+    of_a, of_both = {"twice": lambda g: {"a": 2 * g.a}}, {"both twice": lambda g: {"a": 2 * g.a, "b": 2 * g.b}}
+    assert known(double, of_both | of_a, draws) == known(double, of_a | of_both, draws) == "twice"
+    assert known(double, {"a and b twice": of_both["both twice"]}, draws) is None  # b is right
+    assert known([{"a": 2 * g.a, "b": 2 * g.b} for g in draws], of_a | of_both, draws) == "both twice"
+    assert known([*double[:3], {"a": 7.0, "b": 13.0}], of_a, draws) is None
+    # What is 0 in the two trials that were run might be anything elsewhere.
+    zeros = [{"a": 0.0, "b": g.b} for g in draws[:2]]
+    assert known(zeros, {"x": lambda g: {"a": g.x}}, draws) is None
+    assert known(zeros, {"zero": lambda g: {"a": 0.0}}, draws) == "zero"
+    swapped = [{"a": g.b, "b": g.a} for g in draws]
+    assert known(swapped, {}, draws) == "b in the place of a"
+    assert known([{"a": g.b, "b": g.b} for g in draws], {}, draws) == "b in the place of a"
+
+
+def size_factor(factors, references=(1.0, 2.0, 3.0), takes=(), n_further=0):
+    sizes = [{"B": 3, "width": 5, "_n": 7}, {"B": 4, "width": 9, "_n": 8}, {"B": 7, "width": 11, "_n": 2, "T": 3}]
+    draws = [SimpleNamespace(**size, a=np.array([a, -a])) for size, a in zip(sizes, references, strict=True)]
+    results = [
+        {} if k is None else {"a": k * g.a if np.ndim(k) < 2 else k} for k, g in zip(factors, draws, strict=True)
+    ]
+    found = compare.find_size_factor(answer_of(results, draws, n_further, takes=takes), "a")
+    return found and str(found)
+
+
+def test_a_factor_is_one_of_sizes_only_if_it_is_so_in_all_trials():
+    assert size_factor([3, 4, 7]) == "B" and size_factor([1 / 5, 1 / 9, 1 / 11]) == "1 / width"
+    assert size_factor([3, 4, 8]) is size_factor([3, 4, 8], n_further=1) is None
+    assert size_factor([3, 9, 7], references=(1.0, 0.0, 2.0)) == "B"  # what is 0 stays 0
+    assert size_factor([3, None, 7]) is size_factor([3, np.ones((2, 2)), 7]) is None
+    assert size_factor([3, np.array([4, 5]), 7]) is None
+    assert size_factor([7, 8, 2]) is None  # a learner does not know _n
+    assert size_factor([5, 9, 11], takes=("width",)) is None and size_factor([3, 4, 7], takes=("B",)) == "B"
+
+
+def test_a_product_of_sizes_is_written_as_in_python():
+    for sign, powers, text in (
+        (1, {"B": 1, "T": -0.5}, "B / sqrt(T)"), (-1, {"B": -1, "T": -1}, "-1 / (B * T)"), (1, {"B": 1, "T": 0.5},
+        "B * sqrt(T)"), (1, {"T": -1}, "1 / T"),
+    ):  # fmt: skip
+        assert str(SizeProduct(sign, powers)) == text
+    sizes = {"B": [3, 4], "T": [5, 7], "C": [11, 13]}
+    assert str(find_size_product([-(15**0.5), -(28**0.5)], sizes)) == "-sqrt(B) * sqrt(T)"
+    assert find_size_product([165, 364], sizes) is find_size_product([15, 28], sizes, max_sizes=1) is None
+    assert find_size_product([3.0001, 4], sizes) is None and find_size_product([3.0001, 4], sizes, tolerance=1e-3)
+
+
+def test_whole_numbers_in_a_file_are_those_that_may_be_sizes():
+    text = "a = b / 11 + c[3] # 12\nd = 1e-30 * 4.5 * x7 + 21 + z[:, 8:9]"
+    assert compare.find_whole_numbers(text) == {11, 21, 8, 9}
+    text = "a = 1\n  b += 2\nif c == 3: pass\nd[0] = 4\ne@=f\n"
+    assert compare.list_assigned_names(text) == ["a", "b", "e"]
+
+
+def test_a_budget_counts_each_line_of_loops_and_functions_that_runs():
+    for code, lines in (
+        ("for i in range(3):\n    a = i\n    b = i", 6), ("def f():\n    return 1\nf(), f()", 2), ("a = 1", 0),
+        ("sum(i for i in range(5) if i % 2)", 2), ("f = lambda: 1\nf(), f(), f()", 3),
+        ("i = 0\nwhile i < 4:\n    i += 1", 4), ("[i for i in range(5)]", 5),
+    ):  # fmt: skip
+        budget = Budget(100)
+        exec(compile_with_budget(code), {SPEND: budget.spend})
+        assert budget.lines == budget.limit == 100 - lines, code
+    budget = Budget(3)
+    assert budget.spend(3)
+    with pytest.raises(Stopped):
+        budget.spend(1)
+
+
+def test_several_results_may_come_in_whatever_can_be_unpacked_and_one_array_is_one_result():
+    a = np.ones((2, 3))
+    for several in ((a, a), [a, a], iter([a, a]), {"x": a, "y": a}.values(), np.stack([a, a])):
+        assert len(list_results(several, [(2, 3), (2, 3)])) == 2
+    assert len(list_results(a, [(3, 2), (3, 2)])) == len(list_results((a, a), [(2, 3)])) == 1
+    assert make_result_record(np.zeros(2**17 + 1)).keys() == {"type", "dtype", "shape"}
+    assert make_result_record(3) | {"data": 3} == {"type": "array", "dtype": "float64", "shape": (), "data": 3}
+    assert list_changed_names({"a": a}, {"a": a + 1e-12, "b": a}) == ["b"]
+    with_nan, whole = np.array([np.nan]), np.array([3])
+    assert is_exactly_equal(with_nan, with_nan.copy()) and is_exactly_equal(whole, whole.copy())
+    assert not is_exactly_equal(a, a + 1e-12)
+
+
+def test_calls_of_a_class_are_intercepted_under_all_its_names_in_the_module():
+    class Layer:
+        def __init__(self, size, bias=True):
+            self.size = size
+
+    module, seen = SimpleNamespace(Layer=Layer, Dense=Layer, other=int), []
+
+    def handle(original, bound):
+        seen.append(bound.arguments)
+        return original(*bound.args, **bound.kwargs)
+
+    with pytest.raises(ZeroDivisionError), intercept_calls(module, "Layer", handle):
+        assert module.Dense(3, bias=False).size == 3 and module.Layer(4).size == 4 and module.other is int
+        raise ZeroDivisionError
+    assert seen == [{"size": 3, "bias": False}, {"size": 4}] and module.Layer is module.Dense is Layer
+
+
+def test_results_come_from_the_tool_if_they_double_with_its_gradients_or_there_is_an_error():
+    tool = SimpleNamespace(doubled=lambda module, draw: nullcontext(), then=lambda draw: {"a": 2.0, "b": 4.0})
+    one = SimpleNamespace(tool=tool, gives=("a", "b"), may_change=(), copy_arguments_by_name=lambda draw: {})
+    for results, is_so in (((2.0, 4.0), True), ((2.0, 2.0), False), ((1.0, 4.0), False), (None, True)):
+        draw = SimpleNamespace(a=1.0, b=2.0)
+        assert is_computed_with_required_tool(one, None, lambda results=results: results or 1 / 0, draw) == is_so
 
 
 # A result, what comes in its place, and what is asked about its shape.
 SHAPES = """
 da1 | a.T | Transposed?
+layer_norm_dx | a.T | Transposed?
+layer_norm_dx | a.swapaxes(1, 2) | Transposed?
+dlogits | a.ravel() | dlogits should have logits' shape (11, 10); yours is (110,).
 da1 | a[:, :, None] | There is one axis of length 1 too many or too few
 da1 | a[:, :-1] | after each of your lines
 da1 | a.sum(axis=1) | which axes do you sum over?
@@ -247,6 +519,7 @@ def test_two_results_that_hold_one_anothers_numbers_are_told_so_in_either_order(
     for name, other in ((names[0], names[1]), (names[1], names[0])):
         found = judged(exercise, 0, lambda g, n=name, o=other: right(exercise, g) | {n: getattr(g, o)})
         assert found.name == f"{other} in the place of {name}" and f"{name}: these numbers are {other}" in found.text
+        assert f"You also return them as {other}, and there they are right. What is {name} computed from" in found.text
         assert marking.is_known_mark(exercise, found.name)
 
 
@@ -441,6 +714,34 @@ def test_a_file_without_its_function_is_told_so(tmp_path):
     (path := tmp_path / "dz1.py").write_text("dz1 = 3.0\n")
     found = marking.read_verdict(BY_NAME["dz1"], runner.make_report(BY_NAME["dz1"], path, 0))
     assert found.name == "no function" and "no longer has a function `dz1`" in found.text
+
+
+def test_a_sum_that_is_kept_only_from_a_call_of_the_same_sizes_is_told(tmp_path):
+    path = write(tmp_path, "dz1", "dz1 = da1 * (z1 > 0) + (last[-1] == da1.shape); last.append(da1.shape)")
+    path.write_text(path.read_text(encoding="utf-8").replace("def dz1", "last = [()]\n\n\ndef dz1"), encoding="utf-8")
+    found = marking.read_verdict(BY_NAME["dz1"], runner.make_report(BY_NAME["dz1"], path, 5))
+    assert found.name == "remembers an earlier call", found.text
+
+
+def test_a_file_that_is_not_utf8_is_told_so_also_in_a_comment(tmp_path):
+    (path := tmp_path / "dz1.py").write_bytes(f"# d\xe9riv\xe9e\n{filled('dz1', RIGHT['dz1'])}".encode("latin-1"))
+    found = marking.read_verdict(BY_NAME["dz1"], runner.make_report(BY_NAME["dz1"], path, 5))
+    assert found.error == "SyntaxError" and "It is not saved as UTF-8" in found.text
+
+
+# What learners write, and what is said of it, every day.
+SAID_OF_FILES = """
+dz1 | dz1 = da1.sort() | dz1 is None: `.sort()` changes its array in place and returns None.
+dz1 | dz = da1 * (z1 > 0) | dz1 is still three dots, but your code assigns to `dz`.
+logits | logits = a1 @ W2 + b2, | Does a line end with a comma?
+loss | loss = (-np.log(p[np.arange(len(y)), y]).mean(), p) | Which of its values is loss?
+"""
+
+
+@pytest.mark.parametrize(("name", "body", "words"), [*rows(SAID_OF_FILES)])
+def test_what_is_said_of_a_file(name, body, words, tmp_path):
+    report = runner.make_report(BY_NAME[name], write(tmp_path, name, body), 5)
+    assert words in (found := marking.read_verdict(BY_NAME[name], report)).text, found
 
 
 @UNIX
