@@ -40,6 +40,7 @@ from marker.trial import (
     make_result_record,
     run_trial,
 )
+from marker.verdict import Verdict
 from practice_answers import ALSO_RIGHT, BY_OTHER_MEANS, MARKS, RIGHT, WHOLE, blocks_of, filled, write
 from support.errors import UserError
 
@@ -271,6 +272,7 @@ def test_what_is_said_of_what_comes_in_the_place_of_a_result():
         for word in words:
             assert (word.removeprefix("~") in found.text) != word.startswith("~"), found.text
         assert found.whole == ("turns it" in found.text)  # then nothing more is searched for
+        assert (found.name == "not whole numbers") == (name == "next_word")
 
 
 def test_of_too_few_results_none_is_said_to_be_none_unless_it_is():
@@ -348,6 +350,7 @@ def known(results, mistakes, draws):
                        wrong_results_with_mistake=lambda mistake, draw: mistake.compute(draw))  # fmt: skip
     found = compare.judge_known_mistake(answer, 0, "a")
     assert found is None or found.drawn
+    assert found is None or "You also return" not in found.text or results[0]["a"] == results[0]["b"]
     return found and found.name
 
 
@@ -364,12 +367,12 @@ def test_the_known_mistake_that_is_named_explains_the_most_and_nothing_against_i
     assert known(zeros, {"x": lambda g: {"a": g.x}}, draws) is None
     assert known(zeros, {"zero": lambda g: {"a": 0.0}}, draws) == "zero"
     swapped = [{"a": g.b, "b": g.a} for g in draws]
-    assert known(swapped, {}, draws) == "b in the place of a"
+    assert known(swapped, {}, draws) == known(swapped, {"a is b": lambda g: {"a": g.b}}, draws) == "b in the place of a"
     assert known([{"a": g.b, "b": g.b} for g in draws], {}, draws) == "b in the place of a"
 
 
 def size_factor(factors, references=(1.0, 2.0, 3.0), takes=(), n_further=0):
-    sizes = [{"B": 3, "width": 5, "_n": 7}, {"B": 4, "width": 9, "_n": 8}, {"B": 7, "width": 11, "_n": 2, "T": 3}]
+    sizes = [{"B": 3, "width": 5, "_n": 7, "T": 3}, {"B": 4, "width": 9, "_n": 8}, {"B": 7, "width": 11, "_n": 2}]
     draws = [SimpleNamespace(**size, a=np.array([a, -a])) for size, a in zip(sizes, references, strict=True)]
     results = [
         {} if k is None else {"a": k * g.a if np.ndim(k) < 2 else k} for k, g in zip(factors, draws, strict=True)
@@ -405,6 +408,19 @@ def test_whole_numbers_in_a_file_are_those_that_may_be_sizes():
     assert compare.find_whole_numbers(text) == {11, 21, 8, 9}
     text = "a = 1\n  b += 2\nif c == 3: pass\nd[0] = 4\ne@=f\n"
     assert compare.list_assigned_names(text) == ["a", "b", "e"]
+
+
+def test_a_number_is_a_size_of_the_trial_before_if_the_right_answer_does_not_have_it():
+    answer = answer_of([], [SimpleNamespace(B=4, T=7), SimpleNamespace(B=5, T=9)], answer="a = b / 7")
+    for typed, t, name, is_it in (
+        ("a = b / 4", 1, "not right", True), ("a = b / 4", 1, "error", True), ("a = b / 4", 1, "wrong shape", True),
+        ("a = b / 4", 1, "the sign", False), ("a = b / 4", 0, "not right", False), ("a = b / 5", 1, "error", False),
+        ("a = b / 7", 1, "not right", False),
+    ):  # fmt: skip
+        before = Verdict(False, name, "Wrong.")
+        found = compare.refine_for_hardcoded_size(answer._replace(typed=typed), before, t)
+        assert (found.name == "a size written as a number" and found.text.startswith("Wrong.\nThe result for")) == is_it
+        assert is_it or found == before
 
 
 def test_a_budget_counts_each_line_of_loops_and_functions_that_runs():
