@@ -199,7 +199,10 @@ def test_an_example_that_shows_a_mistake_has_as_few_numbers_as_it_takes():
 
         text = said_of(of_gradients, of_loss, params, batches)
         assert "A single example already shows it, " in text and words in text, text
-        assert 'for entry [2] of params["w"]' in text
+        mine, slope = re.search(
+            r'for entry \[2\] of params\["w"\], .* says (\S+), but the slope is (\S+)\.$', text
+        ).groups()
+        assert float(mine) - float(slope) == pytest.approx(1, abs=1e-3)
         if least < 5:
             shown = re.search(r"0 except for (.*?): for", text)[1].split(", ")
             assert len(shown) == least
@@ -209,6 +212,14 @@ def test_an_example_that_shows_a_mistake_has_as_few_numbers_as_it_takes():
 
 def test_a_loss_that_is_not_a_number_by_accident_is_not_said_to_be_random():
     assert np.isnan(derivatives.compute_checked_loss(lambda *_: np.nan, PARAMS, BATCHES[0]))
+
+
+def test_a_factor_is_one_of_several_entries_and_the_same_for_all():
+    for pairs, factor in (
+        ([], 1.0), ([(2.0, 1.0)], None), ([(2.0, 1.0), (6.0, 3.0)], 2.0), ([(2.0, 1.0), (7.0, 3.0)], None),
+        ([(-2.0, 1.0), (2.0, -1.0)], -2.0), ([(2.0, 0.0), (2.0, 0.0)], None), ([(0.966, 1.0), (0.972, 1.0)], None),
+    ):  # fmt: skip
+        assert derivatives.find_factor([derivatives.Mismatch(0, *pair) for pair in pairs]) == factor
 
 
 def test_two_numbers_have_as_many_digits_as_it_takes():
@@ -260,6 +271,14 @@ LOSSES = {
     "a sum": (
         lambda *given: len(given[1]) * loss(*given),
         "`loss` is 131.2; with the same texts twice, it is 262.4",
+    ),
+    "a sum, as an array without axes": (
+        lambda *given: np.array(len(given[1]) * loss(*given)),
+        "`loss` is 131.2; with the same texts twice, it is 262.4",
+    ),
+    "by chance, as an array without axes": (
+        lambda *given: np.array(chance(*given)),
+        r"Two calls of `loss` with the same params and the same batch give (\S+) and (?!\1)\S+\.",
     ),
 }
 

@@ -5,11 +5,12 @@ import io
 import json
 import re
 import signal
+import subprocess
 import sys
 import threading
 import time
 import zlib
-from contextlib import nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from functools import lru_cache, partial
 from pathlib import Path
@@ -715,6 +716,83 @@ def test_a_file_that_was_stopped_is_told_its_innermost_line_and_the_limit_that_i
     assert found.name == "cannot be marked" and "does a loop in its file never end?" in found.text
 
 
+def run_in_fake_process(monkeypatch, result, status, polls=3, **options):
+    """Return the `Report` on a process that leaves this result after so many polls, and the texts on its progress."""
+    told = []
+
+    @contextmanager
+    def start(arguments, folder, learner_path, hidden_folders, *others):
+        path = Path(arguments[-2])
+        given = [
+            "-m",
+            "marker.runner",
+            str(exercise.folder.path),
+            "dz1",
+            str(Path("dz1.py").resolve()),
+            "5",
+            str(path),
+            "8",
+        ]
+        assert arguments == given and path.parent == Path(folder) and learner_path == "dz1.py"
+        assert list(hidden_folders) == options.get("hidden_folders", []) and others == (exercise.folder.path,)
+        path.write_text(result)
+        path.with_suffix(".told").write_text("It searches. " * 20)
+        process = SimpleNamespace(returncode=status, wait=wait, poll=lambda: next(left))
+        left = iter([None] * polls + [status] * 3)
+        yield process
+
+    def wait(seconds):
+        clock[0] += 1
+        raise subprocess.TimeoutExpired("python", seconds)
+
+    clock, exercise = [100.0], BY_NAME["dz1"]
+    monkeypatch.setattr(runner, "learner_process", start)
+    monkeypatch.setattr(runner.time, "monotonic", lambda: clock[0])
+    return runner.run_in_subprocess(exercise, "dz1.py", 5, 8, told.append, **options), told
+
+
+def test_the_process_of_a_file_is_waited_for_while_it_says_what_it_does(monkeypatch):
+    """It has four times its seconds, and half a minute to start and to end."""
+    report = '{"unmarked": "1"}\n'
+    assert run_in_fake_process(monkeypatch, report, 0) == (Report(unmarked="1"), [("It searches. " * 20)[:70]] * 3)
+    assert run_in_fake_process(monkeypatch, "", -9, polls=62)[0] == Report(died=-9)
+    assert run_in_fake_process(monkeypatch, "", -9, polls=70)[0] == Report(seconds=32)
+    assert run_in_fake_process(monkeypatch, report, -9, polls=70)[0] == Report(unmarked="1")
+
+
+def test_a_signal_in_the_sandbox_has_its_number(monkeypatch):
+    """There the status is that of a shell: 128, and the number."""
+    for folders, status, died in (([], 137, 137), (["class"], 137, -9), (["class"], 3, 3), (["class"], 128, 128)):
+        assert run_in_fake_process(monkeypatch, "", status, hidden_folders=folders)[0] == Report(died=died)
+
+
+def test_after_a_report_the_end_of_the_time_adds_nothing(tmp_path, monkeypatch):
+    statuses, ended, path = [], threading.Event(), tmp_path / "result.json"
+    monkeypatch.setattr(
+        runner, "os", SimpleNamespace(_exit=lambda status: statuses.append(status) or ended.set() or 1 / 0)
+    )
+    monkeypatch.setattr(threading, "excepthook", lambda *_: None)
+    began = time.process_time()
+    with open(path, "w", encoding="utf-8") as file, runner.time_limit(0.05, file):
+        file.write("a report\n")
+        file.flush()
+        while not ended.is_set() and time.process_time() - began < 3:
+            pass
+    assert statuses == [0] and path.read_text(encoding="utf-8") == "a report\n"
+
+
+def test_of_what_a_file_prints_the_beginning_is_kept():
+    output = runner.LimitedOutput()
+    for text in ("a" * 1999, "bc", "d"):
+        output.write(text)
+    assert output.getvalue() == "a" * 1999 + "b"
+
+
+def test_a_learners_own_lines_are_those_of_code():
+    text = 'a = 1  \n\n"""A title.\n\nTwo lines."""\n    b = 2\n# To have this marked: now\nDIAGNOSIS = "c"\n# ours\n'
+    assert runner.list_code_lines(text) == ["a = 1", "    b = 2", "# ours"]
+
+
 def test_what_cannot_be_judged_is_no_result_and_inputs_that_fail_are_no_mistake(tmp_path, monkeypatch):
     exercise = BY_NAME["dz1"]
     path = write(tmp_path, "dz1")
@@ -878,6 +956,7 @@ def test_the_wall_clock_is_stopped_by_the_first_report(tmp_path, monkeypatch):
 
     def make_report(exercise, path, seed, write_report, write_progress):
         assert clock == [runner.CLOCK * 8]
+        write_progress("It searches")
         write_report(Report(unmarked="1"))
         reports.append([*clock])
         return Report(unmarked="2")
@@ -889,6 +968,7 @@ def test_the_wall_clock_is_stopped_by_the_first_report(tmp_path, monkeypatch):
     path = tmp_path / "result.json"
     monkeypatch.setattr(sys, "argv", ["", str(BY_NAME["dz1"].folder.path), "dz1", "dz1.py", "0", str(path), "8"])
     runner.main()
+    assert path.with_suffix(".told").read_text(encoding="utf-8") == "It searches"
     assert reports == [[]] and runner.read_report(path, "dz1.py", 8, 0) == Report(unmarked="2")
 
 
