@@ -103,6 +103,7 @@ GRADIENTS = {
     "a constant": (times(lambda n: n / 10), "is 0.4 times .* as if you divide by 10, however many examples"),
     "a constant 2": (times(lambda n: n / 2), "is 2 times .* as if you divide by 2, however many examples"),
     "by 1.0005": (times(lambda n: 1.0005), "is 1.0005 times the derivative"),
+    "zeros": (times(lambda n: 0), rf"is not the derivative of your `loss` with respect to {ALL}\."),
     "of seven": (times(lambda n: 3 if n == 7 else 1), r"With 7 examples, .* is 3 times .*\(with 4 examples: right\)"),
     "of four": (times(lambda n: 3 if n == 4 else 1), r"With 4 examples, .* is 3 times .*\(with 7 examples: right\)"),
     "asked": (times(lambda n: 0.1), "is 0.1 times .*Is there also a mean over the ten scores"),
@@ -162,6 +163,7 @@ def test_what_is_wrong_with_gradients_is_said(name):
         check()
     text = str(error.value)
     assert "{" not in text and "  " not in text and not text.endswith("None") and "Right: ." not in text
+    assert ("the same numbers" in text) == (name == "those of before")
     check_numbers(text, of_gradients)
 
 
@@ -220,6 +222,10 @@ def test_a_factor_is_one_of_several_entries_and_the_same_for_all():
         ([(-2.0, 1.0), (2.0, -1.0)], -2.0), ([(2.0, 0.0), (2.0, 0.0)], None), ([(0.966, 1.0), (0.972, 1.0)], None),
     ):  # fmt: skip
         assert derivatives.find_factor([derivatives.Mismatch(0, *pair) for pair in pairs]) == factor
+
+
+def test_where_the_loss_is_infinite_nothing_is_known_of_its_gradients():
+    assert len(judge(but(W=lambda W, *_: W * np.nan), lambda *_: np.inf)) == 3
 
 
 def test_two_numbers_have_as_many_digits_as_it_takes():

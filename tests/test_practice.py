@@ -34,6 +34,7 @@ from marker.finders import repair, sometimes
 from marker.function import Notes, is_computed_with_required_tool
 from marker.kind import Attempt, Outcome, Report
 from marker.trial import (
+    TrialResult,
     find_right_result_names,
     is_exactly_equal,
     list_changed_names,
@@ -441,7 +442,8 @@ def test_a_budget_counts_each_line_of_loops_and_functions_that_runs():
 
 def test_several_results_may_come_in_whatever_can_be_unpacked_and_one_array_is_one_result():
     a = np.ones((2, 3))
-    for several in ((a, a), [a, a], iter([a, a]), {"x": a, "y": a}.values(), np.stack([a, a])):
+    (objects := np.empty(2, object))[:] = a, 3
+    for several in ((a, a), [a, a], iter([a, a]), {"x": a, "y": a}.values(), np.stack([a, a]), objects):
         assert len(list_results(several, [(2, 3), (2, 3)])) == 2
     assert len(list_results(a, [(3, 2), (3, 2)])) == len(list_results((a, a), [(2, 3)])) == 1
     assert make_result_record(np.zeros(2**17 + 1)).keys() == {"type", "dtype", "shape"}
@@ -450,6 +452,42 @@ def test_several_results_may_come_in_whatever_can_be_unpacked_and_one_array_is_o
     with_nan, whole = np.array([np.nan]), np.array([3])
     assert is_exactly_equal(with_nan, with_nan.copy()) and is_exactly_equal(whole, whole.copy())
     assert not is_exactly_equal(a, a + 1e-12)
+
+
+def test_a_result_is_right_by_its_numbers_and_its_type_if_no_input_was_changed():
+    one = SimpleNamespace(gives=("a", "n"))
+    draw = SimpleNamespace(a=np.array([1.0, 2.0]), n=np.array([3, 4]))
+    a, n = draw.a, draw.n
+    for results, names in (
+        ([a, n], {"a", "n"}), ([a.astype(">f8"), n.astype(np.int32)], {"a", "n"}), ([a.astype(np.float32), n], {"n"}),
+        ([a, n.astype(float)], {"a"}), ([a + 1e-3, n], {"n"}), ([a.tolist(), n], {"n"}), ([a], set()),
+    ):  # fmt: skip
+        assert find_right_result_names(one, draw, TrialResult(results)) == names
+    assert find_right_result_names(one, draw, TrialResult([a, n], ["x"])) == set()
+    assert find_right_result_names(one, draw, TrialResult([a + 1e-3, n]), rounding=0.1) == {"a", "n"}
+
+
+def test_unusual_inputs_are_tried_only_after_the_others_were_right():
+    exercise = next(one for one in WRITTEN if one.further and not one.needs_torch and len(one.gives) == 1)
+    draws = exercise.draw_trials(5)
+    rights = [exercise.copy_arguments_by_name(g) for g in draws]
+
+    def count_trials(*wrong):
+        def function(*given):
+            asked.append(1)
+            i = len(asked) - 1
+            result = getattr(draws[min(i, len(draws) - 1)], exercise.gives[0])
+            return 0 * np.asarray(result) + 77.7 if i in wrong else result
+
+        asked, notes = [], Notes()
+        module = SimpleNamespace(**{exercise.function.name: function})
+        with suppress(Exception):  # the checks after right results call it again
+            exercise.kind.fill_notes(Attempt(exercise, 5, module, "", None), notes)
+        return len(notes.trials)
+
+    n_first = 2 * len(exercise.inputs)
+    assert len(rights) > n_first
+    assert count_trials() == count_trials(n_first) == len(draws) and count_trials(0) == count_trials(1) == n_first
 
 
 def test_calls_of_a_class_are_intercepted_under_all_its_names_in_the_module():
@@ -766,19 +804,35 @@ def test_a_signal_in_the_sandbox_has_its_number(monkeypatch):
         assert run_in_fake_process(monkeypatch, "", status, hidden_folders=folders)[0] == Report(died=died)
 
 
-def test_after_a_report_the_end_of_the_time_adds_nothing(tmp_path, monkeypatch):
-    statuses, ended, path = [], threading.Event(), tmp_path / "result.json"
-    monkeypatch.setattr(
-        runner, "os", SimpleNamespace(_exit=lambda status: statuses.append(status) or ended.set() or 1 / 0)
-    )
-    monkeypatch.setattr(threading, "excepthook", lambda *_: None)
-    began = time.process_time()
-    with open(path, "w", encoding="utf-8") as file, runner.time_limit(0.05, file):
-        file.write("a report\n")
+@pytest.mark.parametrize(("before", "status"), [("", 1), ("a report\n", 0)])
+def test_a_thread_ends_the_process_once_its_time_is_up_and_keeps_the_report(before, status, tmp_path, monkeypatch):
+    """Here each wait takes a second of computing, and the thread runs when it is told to."""
+    now, watches, path = [50.0], [], tmp_path / "result.json"
+
+    def wait(seconds):
+        now[0] += 1
+        assert now[0] < 99
+        return stop.is_set()
+
+    def end(status):
+        raise Ended(status, now[0], path.read_text(encoding="utf-8"))
+
+    stop = threading.Event()
+    fake = SimpleNamespace(set=stop.set, wait=wait)
+    thread = lambda target, daemon: SimpleNamespace(start=lambda: watches.append((target, daemon)))  # noqa: E731
+    monkeypatch.setattr(runner, "threading", SimpleNamespace(Event=lambda: fake, Thread=thread))
+    monkeypatch.setattr(runner, "time", SimpleNamespace(process_time=lambda: now[0]))
+    monkeypatch.setattr(runner, "os", SimpleNamespace(_exit=end))
+    monkeypatch.setattr(runner, "faulthandler", SimpleNamespace(dump_traceback=lambda file: None))
+    with open(path, "w", encoding="utf-8") as file, runner.time_limit(5, file):
+        file.write(before)
         file.flush()
-        while not ended.is_set() and time.process_time() - began < 3:
-            pass
-    assert statuses == [0] and path.read_text(encoding="utf-8") == "a report\n"
+        ((watch, is_daemon),) = watches
+        with pytest.raises(Ended) as ended:
+            watch()
+    assert ended.value.args == (status, 56.0, before or "Timeout\n") and is_daemon
+    watch()  # the file has ended before
+    assert stop.is_set()
 
 
 def test_of_what_a_file_prints_the_beginning_is_kept():
@@ -946,30 +1000,35 @@ def test_code_that_computes_too_long_is_ended_and_its_lines_are_told(tmp_path, m
     assert re.match(rf'Timeout\n(?s:.*)File "{re.escape(__file__)}", line \d+ in test_code', path.read_text())
 
 
-def test_the_wall_clock_is_stopped_by_the_first_report(tmp_path, monkeypatch):
-    """What follows is a search for more to say, which has a limit of its own."""
-    clock, reports = [], []
-    fake = SimpleNamespace(
-        dump_traceback_later=lambda seconds, **how: clock.append(seconds),
-        cancel_dump_traceback_later=clock.clear,
-    )
+@pytest.mark.parametrize(("name", "limits"), [("dz1", [(8,)]), ("torch_gradient", [])])
+def test_the_wall_clock_is_stopped_by_the_first_report(name, limits, tmp_path, monkeypatch):
+    """What follows is a search for more to say, which has a limit of its own. PyTorch gets as much memory as it asks
+    for, and nothing of the file runs before the process is watched."""
+    clock, reports, begun, path = [], [], [], tmp_path / "result.json"
 
-    def make_report(exercise, path, seed, write_report, write_progress):
-        assert clock == [runner.CLOCK * 8]
+    def start_clock(seconds, exit, file):
+        assert exit and file.name == str(path)
+        clock.append(seconds)
+
+    def make_report(exercise, learner_path, seed, write_report, write_progress):
+        assert clock == [runner.CLOCK * 8] and begun == [(), *limits, (8.0, str(path))]
+        assert (exercise.name, learner_path, seed) == (name, "a.py", 3)
         write_progress("It searches")
         write_report(Report(unmarked="1"))
         reports.append([*clock])
+        assert runner.read_report(path, "a.py", 8, 0) == Report(unmarked="1")
         return Report(unmarked="2")
 
-    for name, value in {"faulthandler": fake, "make_report": make_report}.items():
-        monkeypatch.setattr(runner, name, value)
-    for name in ("continue_in_supervised_child", "limit_memory"):
-        monkeypatch.setattr(runner, name, lambda *_: None)
-    path = tmp_path / "result.json"
-    monkeypatch.setattr(sys, "argv", ["", str(BY_NAME["dz1"].folder.path), "dz1", "dz1.py", "0", str(path), "8"])
+    fake = SimpleNamespace(dump_traceback_later=start_clock, cancel_dump_traceback_later=clock.clear)
+    for part, value in {"faulthandler": fake, "make_report": make_report}.items():
+        monkeypatch.setattr(runner, part, value)
+    for part in ("continue_in_supervised_child", "limit_memory"):
+        monkeypatch.setattr(runner, part, lambda *given: begun.append(given))
+    monkeypatch.setattr(runner, "time_limit", lambda seconds, file: nullcontext(begun.append((seconds, file.name))))
+    monkeypatch.setattr(sys, "argv", ["", str(BY_NAME[name].folder.path), name, "a.py", "3", str(path), "8"])
     runner.main()
     assert path.with_suffix(".told").read_text(encoding="utf-8") == "It searches"
-    assert reports == [[]] and runner.read_report(path, "dz1.py", 8, 0) == Report(unmarked="2")
+    assert reports == [[]] and runner.read_report(path, "a.py", 8, 0) == Report(unmarked="2")
 
 
 @UNIX
