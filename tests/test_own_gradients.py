@@ -94,6 +94,10 @@ GRADIENTS = {
         r'params\["b"\] has the shape \(2,\), but its gradient has the shape \(1, 2\)',
     ),
     "not finite": (but(c=lambda c, *_: c / 0.0), r'The gradient of params\["c"\] contains inf or nan, although'),
+    "not finite, and one more": (
+        lambda *given: {**gradients(*given), "W": gradients(*given)["W"] / 0.0, "more": np.ones(1)},
+        r'The gradient of params\["W"\] contains inf or nan',
+    ),
     "one not finite": (but(c=lambda c, *_: c * [1, np.nan]), r'The gradient of params\["c"\] contains inf or nan'),
     "params changed": (write_into_params, r'`gradients` changes params\["W"\]\.'),
     "the sign": (times(lambda n: -1), rf"4 examples, `gradients` is -1 times .* to {ALL}. .* Is the sign right"),
@@ -231,7 +235,7 @@ def test_where_the_loss_is_infinite_nothing_is_known_of_its_gradients():
 def test_two_numbers_have_as_many_digits_as_it_takes():
     assert derivatives.format_distinct_pair(1.0, 2 / 3) == ["1", "0.6667"]
     assert derivatives.format_distinct_pair(1.000001, 1.000002) == ["1.000001", "1.000002"]
-    assert derivatives.format_distinct_pair(0.25, 0.25) == ["0.25", "0.25"]
+    assert derivatives.format_distinct_pair(1 / 3, 1 / 3) == ["0.3333", "0.3333"]
 
 
 def check_numbers(text, of_gradients):

@@ -23,9 +23,9 @@ from mutants import planted
 from conftest import ROOT, UNIX, first_of_each, rows, schedule
 from desk.work import Work
 from exercises.catalogue import BY_NAME, EXERCISES, OURS
-from marker import check, compare, marking, runner
+from marker import check, compare, function, marking, runner
 from marker.budget import SPEND, Budget, Stopped, compile_with_budget
-from marker.calls import intercept_calls
+from marker.calls import intercept_calls, reroute
 from marker.equal import agree
 from marker.exercise import Exercise, apply_change
 from marker.factors import SizeProduct, find_size_product
@@ -167,6 +167,7 @@ def test_beside_infinity_the_other_entries_are_compared_to_rounding():
     b = np.array([np.inf, -np.inf, np.nan, 1000.0])
     off = np.array([0, 0, 0, 1e-7])
     assert agree(b + off, b) and not agree(b + 100 * off, b) and not agree(-b, b)
+    assert not agree([np.inf, 2e-12], [np.inf, 1e-12])
 
 
 def test_how_near_two_arrays_are_is_a_share_of_the_largest_entry():
@@ -252,6 +253,7 @@ def test_entries_that_are_all_0_are_said_to_be_so_beside_how_many_are_right():
     assert found.text.startswith(
         f"da1 has the right shape, and 0 of its {n} entries are right. Your entries are all 0."
     )
+    assert "times the true" not in found.text
 
 
 # A result (without one, of an exercise with several: all), what comes in its place, and what is said, or not (~).
@@ -367,10 +369,33 @@ def test_the_known_mistake_that_is_named_explains_the_most_and_nothing_against_i
     # What is 0 in the two trials that were run might be anything elsewhere.
     zeros = [{"a": 0.0, "b": g.b} for g in draws[:2]]
     assert known(zeros, {"x": lambda g: {"a": g.x}}, draws) is None
-    assert known(zeros, {"zero": lambda g: {"a": 0.0}}, draws) == "zero"
+    assert known(zeros, {"x": lambda g: {"a": g.x}, "zero": lambda g: {"a": 0.0}}, draws) == "zero"
+    assert known(double[:1], of_a, draws[:1]) == "twice"
     swapped = [{"a": g.b, "b": g.a} for g in draws]
-    assert known(swapped, {}, draws) == known(swapped, {"a is b": lambda g: {"a": g.b}}, draws) == "b in the place of a"
+    assert known(swapped, {}, draws) == known(swapped, {"other": lambda g: {"a": g.b}}, draws) == "b in the place of a"
     assert known([{"a": g.b, "b": g.b} for g in draws], {}, draws) == "b in the place of a"
+
+
+def test_a_shape_that_comes_with_a_known_mistake_is_said_beside_it():
+    draws = [SimpleNamespace(a=np.array([1.0, i]), b=2.0) for i in range(2)]
+    for compute, said in (
+        (lambda g: g.a.sum(), "a: wrong, it seems. a should have the shape (2,); yours is a single number.\nWhy?"),
+        (lambda g: 2 * g.a, "a: wrong, it seems.\nWhy?"),
+    ):
+        answer = answer_of([{"a": compute(g), "b": 2.0} for g in draws], draws, gives=("a", "b"),
+                           known_mistakes=[SimpleNamespace(name="wrong", question="Why?")],
+                           wrong_results_with_mistake=lambda _, g, compute=compute: {"a": compute(g)})  # fmt: skip
+        assert compare.judge_known_mistake(answer, 0, "a").text == said
+
+
+def test_the_shape_of_a_derivative_is_that_of_its_array():
+    for given, said in (
+        (("dW1", (3, 4), ()), "dW1 should have W1's shape (3, 4); yours is a single number."),
+        (("dlogits", (3,), (4,)), "dlogits should have logits' shape (3,); yours is (4,)."),
+        (("p", (3,), (4,)), "p should have the shape (3,); yours is (4,)."),
+        (("dx", (), (4,)), "dx should have a single number; yours is (4,)."),
+    ):
+        assert compare.describe_shapes(*given) == said
 
 
 def size_factor(factors, references=(1.0, 2.0, 3.0), takes=(), n_further=0):
@@ -447,6 +472,8 @@ def test_several_results_may_come_in_whatever_can_be_unpacked_and_one_array_is_o
         assert len(list_results(several, [(2, 3), (2, 3)])) == 2
     assert len(list_results(a, [(3, 2), (3, 2)])) == len(list_results((a, a), [(2, 3)])) == 1
     assert make_result_record(np.zeros(2**17 + 1)).keys() == {"type", "dtype", "shape"}
+    for other in (np.array([1j]), np.array(["a"])):
+        assert make_result_record(other).keys() == {"type", "dtype", "shape"}
     assert make_result_record(3) | {"data": 3} == {"type": "array", "dtype": "float64", "shape": (), "data": 3}
     assert list_changed_names({"a": a}, {"a": a + 1e-12, "b": a}) == ["b"]
     with_nan, whole = np.array([np.nan]), np.array([3])
@@ -488,6 +515,40 @@ def test_unusual_inputs_are_tried_only_after_the_others_were_right():
     n_first = 2 * len(exercise.inputs)
     assert len(rights) > n_first
     assert count_trials() == count_trials(n_first) == len(draws) and count_trials(0) == count_trials(1) == n_first
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "n_kept"), [("1.7 * g.dz1 + 0.3", "not right", 2), ("g.da1", "the mask forgotten", 1)]
+)
+def test_further_trials_are_run_before_a_mistake_is_named_and_what_is_known_is_kept(code, name, n_kept, monkeypatch):
+    monkeypatch.setattr(function, "FINDERS", {})
+    exercise = BY_NAME["dz1"]
+    draws = [*exercise.draw_trials(5), *exercise.draw_trials_of_next_seed(5)]
+    left, kept = iter(draws), []
+    module = SimpleNamespace(dz1=lambda *given: eval(code, {"g": next(left)}))
+    outcome = Outcome(Notes(), keep=kept.append, attempt=Attempt(exercise, 5, module, "", None))
+    exercise.kind.fill_notes(outcome.attempt, outcome.notes)
+    monkeypatch.setattr(function.typed, "list_typed_slips", lambda attempt: [])
+    assert exercise.kind.judge(exercise, 5, outcome).name == name
+    assert len(kept) == n_kept and {verdict.name for verdict in kept} == {name}
+    assert (
+        len(outcome.notes.trials) + len(outcome.notes.further) == len(draws) and not outcome.notes.further[0]["right"]
+    )
+
+
+def test_at_a_kink_only_what_is_beside_it_is_0():
+    draw = SimpleNamespace(kinks=("z",), z=np.array([1e-9, -1e-9, 1e-3, 1.0]), x=np.array([1e-9]))
+    at_kink = function.make_draw_at_kinks(draw)
+    assert at_kink.z.tolist() == [0, 0, 1e-3, 1] and at_kink.x is draw.x and draw.z[0] == 1e-9
+
+
+def test_a_call_is_rerouted_until_the_end():
+    owner = SimpleNamespace(add=lambda a, b: a + b)
+    add = owner.add
+    with pytest.raises(ZeroDivisionError), reroute(owner, "add", lambda *given, **named: (given, named)):
+        assert owner.add(1, b=2) == ((add, 1), {"b": 2})
+        raise ZeroDivisionError
+    assert owner.add is add
 
 
 def test_calls_of_a_class_are_intercepted_under_all_its_names_in_the_module():
