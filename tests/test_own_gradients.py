@@ -110,6 +110,11 @@ GRADIENTS = {
     "zeros": (times(lambda n: 0), rf"is not the derivative of your `loss` with respect to {ALL}\."),
     "of seven": (times(lambda n: 3 if n == 7 else 1), r"With 7 examples, .* is 3 times .*\(with 4 examples: right\)"),
     "of four": (times(lambda n: 3 if n == 4 else 1), r"With 4 examples, .* is 3 times .*\(with 7 examples: right\)"),
+    "of four, and an entry": (
+        lambda params, x, y: times(lambda n: 3 if n == 4 else 1)(params, x, y)
+        | ({} if len(x) == 4 else but(W=lambda W, *_: W + (np.arange(6).reshape(3, 2) == 3))(params, x, y)),
+        rf"is not the derivative of your `loss` with respect to {ALL}\. With 4 examples",
+    ),
     "asked": (times(lambda n: 0.1), "is 0.1 times .*Is there also a mean over the ten scores"),
     "of pixels": (times(lambda n: 1 / 3), "is 0.333 times .*There are 0.333 examples for each of the pixels"),
     "exchanged": (

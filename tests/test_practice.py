@@ -256,6 +256,30 @@ def test_entries_that_are_all_0_are_said_to_be_so_beside_how_many_are_right():
     assert "times the true" not in found.text
 
 
+def test_an_argument_that_is_returned_is_named():
+    found = judged(BY_NAME["dz1"], 5, lambda g: {"dz1": g.z1})
+    assert (found.passed, found.name, found.drawn) == (False, "z1 returned", True)
+    assert found.text == "dz1: you return z1 itself, unchanged. How do you get dz1 from it?"
+
+
+def test_a_factor_of_all_entries_is_said_and_what_it_is_made_of_with_the_sizes():
+    g = BY_NAME["dz1"].draw(5)[0]
+    found = judged(BY_NAME["dz1"], 5, lambda g: {"dz1": 1.7 * g.dz1})
+    assert " Every entry is 1.7 times the true one. (Here " in found.text and "; that is" not in found.text
+    found = judged(BY_NAME["dz1"], 5, lambda g: {"dz1": (g.B * g.H) ** 0.5 * g.dz1})
+    factor = f"{(g.B * g.H) ** 0.5:.6g}"
+    said = f" Every entry is {factor} times the true one; that is sqrt(B) * sqrt(H). (Here B is {g.B}, H is {g.H}.)"
+    assert said in found.text, found.text
+    found = judged(BY_NAME["dz1"], 5, lambda g: {"dz1": 1.7 * g.dz1 + 0.01})
+    assert "times the true one" not in found.text
+
+
+def test_a_number_that_is_close_is_said_to_be():
+    found = judged(BY_NAME["loss"], 5, lambda g: {"loss": np.float64(g.loss * (1 + 2e-7))})
+    assert found.name == "close, and not equal" and "It is close: no entry is off by more than 2e-07" in found.text
+    assert not found.passed
+
+
 # A result (without one, of an exercise with several: all), what comes in its place, and what is said, or not (~).
 INSTEAD = """
 dz1 | None | Does `dz1` end with a `return`?
