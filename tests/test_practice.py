@@ -422,6 +422,27 @@ def test_the_shape_of_a_derivative_is_that_of_its_array():
         assert compare.describe_shapes(*given) == said
 
 
+def said_of_numbers(result, right, units):
+    """What is said of one wrong result, of which no mistake is known. units: {a size: what it counts}."""
+    draw = SimpleNamespace(a=np.array(right), N=3)
+    answer = answer_of([{"a": np.array(result)}], [draw], takes=(), units_by_size=units)
+    return compare.judge_unknown_mistake(answer, 0, "a").text
+
+
+def test_how_near_an_entry_is_depends_on_the_largest():
+    text = said_of_numbers([1e6, 2e6 + 1e-4, 3e6 + 5], [1e6, 2e6, 3e6], {})
+    assert text.startswith("a has the right shape, and 2 of its 3 entries are right. It is close: ")
+    assert "by more than 2e-06 of the largest entry" in text and "is a[2]: yours is 3000005, but" in text
+    text = said_of_numbers([1e-6, 2e-6, 3.5e-6], [1e-6, 2e-6, 3e-6], {})
+    assert text.startswith("a has the right shape, and 2 of its 3 entries are right.\nThe entry")
+
+
+def test_a_factor_is_said_after_how_many_entries_are_right_with_the_sizes_if_they_are_known():
+    begin = "a has the right shape, and 0 of its 3 entries are right. Every entry is 1.5 times the true one."
+    for units, here in (({"N": "rows"}, " (Here N is 3.)"), ({}, "")):
+        assert said_of_numbers([1.5, 3, 6], [1.0, 2, 4], units).startswith(f"{begin}{here}\nThe entry")
+
+
 def size_factor(factors, references=(1.0, 2.0, 3.0), takes=(), n_further=0):
     sizes = [{"B": 3, "width": 5, "_n": 7, "T": 3}, {"B": 4, "width": 9, "_n": 8}, {"B": 7, "width": 11, "_n": 2}]
     draws = [SimpleNamespace(**size, a=np.array([a, -a])) for size, a in zip(sizes, references, strict=True)]
