@@ -994,7 +994,8 @@ def test_a_stub_has_dots_for_each_result_in_place_of_the_answer():
 
 
 def test_a_stub_has_the_lines_that_a_comment_or_handed_out_says():
-    dots = "    # w = ...\n    # z = ...  # this takes several lines\n    w = 2\n    # a remark\n    z = x\n    return z, w\n"
+    dots = "    # w = ...\n    # z = ...  # this takes several lines\n"
+    dots += "    w = 2\n    # a remark\n    z = x\n    return z, w\n"
     assert split(dots) == (
         "    w = ...\n    z = ...  # this takes several lines\n    return z, w\n",
         "w = 2\n# a remark\nz = x",
