@@ -850,6 +850,7 @@ one more | m = m + 1
 right by chance | m * 1
 twice | 2 * m
     Once or twice?
+    > m = 2 * a
 the first entry left out | :-1 -> 1:
         & a.shape -> 3 & 3[1] -> 3 + 1
     > k = a[:, 1:]
@@ -869,7 +870,7 @@ def test_mistakes_are_read_with_their_changes_questions_and_lines(tmp_path):
         ("twice", "2 * m", "Once or twice?"),
         ("the first entry left out", ":-1 -> 1: & a.shape -> 3 & 3[1] -> 3 + 1", "And which?"),
     ]
-    assert exercise.written == [("the first entry left out", "k = a[:, 1:]\n    m = 3")]
+    assert exercise.written == [("twice", "m = 2 * a"), ("the first entry left out", "k = a[:, 1:]\n    m = 3")]
     first = exercise.known_mistakes[0]
     assert first.question == "This is right for weights. Is a bias a weight?" and first.beside == "Is a bias a weight?"
     assert exercise.change_formula(exercise.mistakes[-1][1]) == "m = a[:, 1:].sum(axis=1) / (3 + 1 - 1)"
@@ -1045,6 +1046,7 @@ TERMS = [
     ("    x   a row   from 0", [["x", "a row, from 0"]]),
     ("    x for lack of room", [["x", "for lack of room"]]),
     ("    x for lack   of room", [["x", "for lack, of room"]]),
+    ("    x for lack   room", [["x", "for lack, room"]]),
     ("    x   left   y (B)   right", [["x", "left"], ["y (B)", "right"]]),
     ("    x   left   k   right", [["x", "left, k, right"]]),
     ("    x   left   y   and   right", [["x", "left, y, and, right"]]),
@@ -1078,3 +1080,57 @@ x (Q)
     assert parse_shapes(text, ("x", "y", "w", "v", "u")) == {
         "x": ("B", "H"), "y": ("B", "H"), "w": ("10",), "v": ("B", "3"),
     }  # fmt: skip
+
+
+OF_A_KIND = f'''"""A kind of one's own."""
+
+
+def whatever(x):
+    ...
+
+
+# ---- what follows is not handed out ----
+from marker.equal import BESIDE, ROUNDING as OF_ROUNDING
+from marker.kind import Kind
+
+
+class Own(Kind):
+    says = {{"DEPTH": 3, "WIDTH": 2}}
+
+
+KIND = Own()
+DEPTH = 7
+
+{FILE[FILE.index("HINTS") : FILE.index("MISTAKES")]}'''
+
+
+def test_a_kind_and_a_folder_may_have_settings_of_their_own(tmp_path):
+    """What a file imports is no setting, though it is in capitals."""
+    (tmp_path / "order.py").write_text('SAYS = {"WIDTH": 5, "HEIGHT": 6}\nCOUNTS = {"B": "boxes", "K": "keys"}\n')
+    exercise = read_exercise(tmp_path, OF_A_KIND + '\nCOUNTS = {"K": "kings"}\n', "whatever")
+    assert (exercise.depth, exercise.width, exercise.height) == (7, 2, 6) and type(exercise.kind).__name__ == "Own"
+    assert exercise.units_by_size == {"B": "boxes", "K": "kings"} and not hasattr(exercise, "beside")
+    assert exercise.stub == OF_A_KIND[: OF_A_KIND.index("\n\n\n# ----")] + "\n" and not exercise.is_program
+    exercise.kind.module = "exercises.own"
+    vars(exercise).pop("is_program")
+    assert exercise.is_program
+    with pytest.raises(AttributeError, match=r"^'Exercise' object has no attribute 'nothing'$"):
+        _ = exercise.nothing
+    with pytest.raises(ValueError, match=r"^there is no function above the line$"):
+        read_exercise(tmp_path, OF_A_KIND.replace("def whatever(x)", "class Whatever"), "whatever")
+
+
+def test_the_answer_may_have_a_second_form_that_the_mistakes_change(tmp_path):
+    second = "\n\ndef in_numpy(a):\n    m = a[:, :-1].mean(axis=1)\n    return m\n"
+    exercise = read_exercise(tmp_path, FILE + second, "mean_of_row")
+    assert (exercise.answer, exercise.formula) == (
+        "m = a[:, :-1].sum(axis=1) / (a.shape[1] - 1)", "m = a[:, :-1].mean(axis=1)",
+    )  # fmt: skip
+    assert exercise.change_formula("mean -> max") == "m = a[:, :-1].max(axis=1)"
+    assert [*check.iter_signature_mismatches(exercise)] == []
+    exercise = read_exercise(tmp_path, FILE + second.replace("return m", "return -m"), "mean_of_row")
+    (text,) = check.iter_signature_mismatches(exercise)
+    assert text == "`in_numpy` ends with `return -m`, and `mean_of_row` with `return m`"
+    # Its arguments may be others.
+    exercise = read_exercise(tmp_path, FILE + second.replace("(a)", "(a, b)"), "mean_of_row")
+    assert [*check.iter_signature_mismatches(exercise)] == []
