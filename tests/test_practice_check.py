@@ -70,7 +70,7 @@ EDITS = [
     (
         "the last entry, too |",
         "the last entry, too | a.mean(axis=1)\n    Ask.\nthe same again |",
-        "is called 'the last",
+        "the mistake 'the same again' is called 'the last entry, too' (seed 0)\nmean_of_row.py: 1 to look at",
     ),
     (".sum(axis=1) /", ".sum(axis=-1) /", "nothing to look at"),
     ("def mean_of_row", "class mean_of_row", "there is no function above the line"),
@@ -458,7 +458,9 @@ def test_an_edit_with_a_reason_is_harmless(tmp_path):
 def test_this_projects_own_are_checked_by_their_path(capsys):
     assert not practice.main(["check", str(ROOT / "exercises" / "chapter1" / "da1.py")])
     said, last = capsys.readouterr().out.splitlines()
-    assert last == "da1.py: nothing to look at" and said.startswith("The marker also finds these with an edit")
+    start, _, names = said.partition(": ")
+    assert last == "da1.py: nothing to look at" and start.startswith("The marker also finds these with an edit")
+    assert set(names.split(", ")) <= {name for name, *_ in BY_NAME["da1"].mistakes}
 
 
 @pytest.mark.parametrize(
@@ -572,15 +574,27 @@ def test_what_check_does_not_try_with_pytorch_is_said(tmp_path, capsys, monkeypa
 
 
 def test_the_line_of_inputs_that_are_not_drawn_in_time_is_said(tmp_path):
-    """Here the loop ends soon afterwards."""
-    path = write(tmp_path, "import Simple", "import Simple")
-    loop = (
-        "    from time import process_time as now; end = now() + 0.1\n    while now() < end: rng.normal()\n    a = rng"
-    )
-    path.write_text(FILE.replace("    a = rng", loop))
-    said = check.describe_draw_error(Catalogue(tmp_path).read_exercise("mean_of_row"), 0, seconds=0.02)
-    line = "mean_of_row.py, line 19, `while now() < end: rng.normal()`"
+    """Here the loop ends once that is said."""
+    loop = "    while not ended: rng.normal()\n    a = rng"
+    text = FILE.replace("    a = rng", loop).replace("\n\ndef rows", "\nended = []\n\n\ndef rows")
+    exercise = read_exercise(tmp_path, text, "mean_of_row")
+    try:
+        said = check.describe_draw_error(exercise, 0, seconds=0.02)
+    finally:
+        exercise.inputs[0].__globals__["ended"].append("now")
+    line = "mean_of_row.py, line 20, `while not ended: rng.normal()`"
     assert said == f"{line}: the inputs are not drawn within 0.02 s. Does a loop never end?"
+
+
+def test_an_error_in_a_file_that_others_import_is_said_with_its_line(tmp_path):
+    shutil.copytree(ROOT / "tests" / "statistics", folder := tmp_path / "statistics")
+    inputs = (folder / "_inputs.py").read_text(encoding="utf-8")
+    (folder / "_inputs.py").write_text(inputs.replace("    return n + 6, p", "    return n / 0, p"))
+    said = check.describe_draw_error(Catalogue(folder).read_exercise("correlation"), 0)
+    line = 1 + inputs.splitlines().index("    return n + 6, p  # more samples than columns")
+    assert said.startswith(
+        f"_inputs.py, line {line}, `return n / 0, p  # more samples than columns`: ZeroDivisionError: "
+    )
 
 
 # How arrays are drawn for the stub `z, da (B, H)`, or another shape, and what is said of their sizes.
@@ -812,6 +826,19 @@ def test_an_edit_is_harmless_if_it_changes_nothing_whatever_is_given(tmp_path):
     assert inputs.find_equality_reason(code_of(failing)) == ""
 
 
+def test_an_edit_that_nobody_makes_by_accident_is_not_tried(tmp_path):
+    """A function that is left out is another mistake. The number of a line is the one in the answer."""
+    body = "k = len(a)\n    m = np.where(a.max() > 50, 0, 1) * np.array(a).mean(axis=1)"
+    text = FILE.replace("m = a[:, :-1].sum(axis=1) / (a.shape[1] - 1)", body)
+    text = text.replace("m=a[:, :-1].mean(axis=1)", "m=a.mean(axis=1)")
+    survivors = [*check.iter_survivors(read_exercise(tmp_path, text, "mean_of_row"), 0, n_draws=1)]
+    assert {(survivor.line, survivor.draws) for survivor in survivors} == {(2, 1)}
+    reasons = {(survivor.before, survivor.after): survivor.reason for survivor in survivors}
+    assert reasons["a.max() > 50", "a.max() == 50"] == "" == reasons["0", "2"]
+    assert reasons["np.array(a).mean(axis=1)", "np.array(a).mean(axis=-1)"] == "it is the same whatever is given"
+    assert all("array" in after for before, after in reasons if "array" in before)
+
+
 def test_survivors_are_counted_by_their_reason():
     survivors = [check.Survivor(1, "a", "b", reason, 50) for reason in ("so", "", "so")]
     assert check.count_reasons(survivors) == {"so": 2, "none": 1}
@@ -919,10 +946,11 @@ ARGUMENTS = lambda draw: {"more": 1, "da": draw.da.copy(), "z": draw.z.copy()}
 def test_each_function_makes_two_trials_of_different_sizes(tmp_path):
     """Those in FURTHER come last, and a result that is drawn stays as it is."""
     exercise = read_exercise(tmp_path, WITH_LOSS + DRAWN)
-    trials = exercise.draw_trials(4)
-    assert len(trials) == 6 and [trial.dz == "given" for trial in trials if isinstance(trial.dz, str)] == [True, True]
-    for first, second in (trials[:2], trials[2:4], trials[4:]):
-        assert first.B != second.B and first.H != second.H and first.six == second.six == 6
+    for seed in range(3):
+        trials = exercise.draw_trials(seed)
+        assert [isinstance(trial.dz, str) for trial in trials] == [False, False, False, False, True, True]
+        for first, second in (trials[:2], trials[2:4], trials[4:]):
+            assert first.B != second.B and first.H != second.H and first.six == second.six == 6
     for draw in trials[:4]:
         assert np.allclose(draw.dz, draw.da / (1 + np.exp(-draw.z))) and [*draw.losses] == ["z"]
         assert draw.losses["z"](0 * draw.z) == pytest.approx(np.log(2) * draw.da.sum())

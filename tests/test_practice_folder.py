@@ -422,6 +422,15 @@ def test_an_exercise_can_run_where_what_it_needs_is_installed(monkeypatch):
         assert can_run(SimpleNamespace(needs_torch=True)) == bool(installed)
 
 
+def test_wrong_factors_have_the_first_size_of_a_folder():
+    rows_of_factors = SUBJECT.by_name["weighted_mean"].factor_mistake_rows
+    factors = {name: factor for name, factor, _ in rows_of_factors}
+    assert factors == {
+        "the sign": "-1", "times n": "n", "averaged once more": "1 / n", "a factor 2": "2", "a factor 1/2": "1 / 2",
+    }  # fmt: skip
+    assert "equal to the number of samples." in rows_of_factors[1][2]
+
+
 def test_a_size_is_explained_by_the_argument_that_has_it():
     hints = SUBJECT.by_name["weighted_mean"].size_hints
     assert hints["n"] == "n is the number of samples: len(x)."
