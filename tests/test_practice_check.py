@@ -799,6 +799,7 @@ def test_arbitrary_inputs_are_like_those_that_are_drawn(tmp_path):
     for name in ("size", "m", "is_on", "none"):
         assert (seen[name] == values[name]).all(), name
     assert (seen["a"] < 0).any() and (seen["a"] == 0).any() and np.abs(seen["a"]).max() > 1000
+    assert (np.abs(seen["a"][seen["a"] != 0]) < 0.05).mean() > 0.1  # some are all small
     assert (seen["positive"] > 0).all() and seen["positive"].max() > 1000
     assert set(seen["whole"].ravel().tolist()) == {3, 4, 5, 6}
     assert 0 < seen["share"].min() < 0.2 and 0.8 < seen["share"].max() < 1
@@ -1146,6 +1147,16 @@ def test_a_kind_and_a_folder_may_have_settings_of_their_own(tmp_path):
         _ = exercise.nothing
     with pytest.raises(ValueError, match=r"^there is no function above the line$"):
         read_exercise(tmp_path, OF_A_KIND.replace("def whatever(x)", "class Whatever"), "whatever")
+
+
+@pytest.mark.parametrize(
+    ("right_file", "said"), [("", ["`answer` takes y, and `whatever` takes x"]), ("make_right_file = str", [])]
+)
+def test_an_answer_has_the_arguments_of_the_stub_unless_it_is_a_whole_file(right_file, said, tmp_path):
+    own = f"iter_problems = lambda *_: []\n    {right_file}\n    says ="
+    answer = "\n\ndef answer(y):\n    k = 1\n    ...\n"
+    exercise = read_exercise(tmp_path, OF_A_KIND.replace("says =", own) + answer, "whatever")
+    assert [*check.iter_problems(exercise)] == said
 
 
 def test_the_answer_may_have_a_second_form_that_the_mistakes_change(tmp_path):
