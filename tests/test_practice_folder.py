@@ -405,6 +405,8 @@ def test_what_a_folder_imports_is_gone_afterwards(parts):
         assert sys.path == [*before, str(parts.path)]
         __import__("_shared")
         __import__("colorsys")
+        with importing(parts.path):
+            pass
         assert "_shared" in sys.modules
     assert sys.path == before and "_shared" not in sys.modules and "colorsys" in sys.modules
     (parts.path / "__init__.py").write_text("")
