@@ -555,6 +555,8 @@ def read_exercise(folder, text, name="softplus"):
 def test_check_without_a_file_or_with_one_of_another_folder_is_one_line(tmp_path):
     with pytest.raises(UserError, match=r"^check needs the file of an exercise"):
         practice.main(["--exercises", str(tmp_path), "check"])
+    with pytest.raises(UserError, match=r"none.py: there is no such file$"):
+        practice.main(["check", str(tmp_path / "none.py")])
     (path := tmp_path / "mean_of_row.py").write_text(FILE)
     with pytest.raises(UserError, match=f"mean_of_row.py: it is not in {ROOT / 'exercises'}: name its folder"):
         practice.main(["check", str(path)])
@@ -592,9 +594,15 @@ def test_an_error_in_a_file_that_others_import_is_said_with_its_line(tmp_path):
     (folder / "_inputs.py").write_text(inputs.replace("    return n + 6, p", "    return n / 0, p"))
     said = check.describe_draw_error(Catalogue(folder).read_exercise("correlation"), 0)
     line = 1 + inputs.splitlines().index("    return n + 6, p  # more samples than columns")
-    assert said.startswith(
-        f"_inputs.py, line {line}, `return n / 0, p  # more samples than columns`: ZeroDivisionError: "
-    )
+    error = f"_inputs.py, line {line}, `return n / 0, p  # more samples than columns`: ZeroDivisionError: "
+    assert said.startswith(error)
+    # So it is if the exercise is in a subfolder, or is read without its folder.
+    (folder / "sub").mkdir()
+    shutil.move(folder / "correlation.py", folder / "sub" / "correlation.py")
+    (folder / "order.py").write_text('ORDER = (("One", "sub", "correlation"),)\n')
+    assert check.describe_draw_error(Catalogue(folder).read_exercise("correlation"), 0).startswith(error)
+    path = write(tmp_path, "    a = rng", "    a = 1 / 0\n    a = rng")
+    assert check.describe_draw_error(Exercise(path), 0).startswith("mean_of_row.py, line 18, `a = 1 / 0`: Zero")
 
 
 # How arrays are drawn for the stub `z, da (B, H)`, or another shape, and what is said of their sizes.

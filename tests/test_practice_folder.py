@@ -424,6 +424,12 @@ def test_an_exercise_can_run_where_what_it_needs_is_installed(monkeypatch):
         assert can_run(SimpleNamespace(needs_torch=True)) == bool(installed)
 
 
+def test_nothing_is_said_of_sizes_that_are_drawn_as_they_should_be():
+    """A number is no array, and `degree`, which is the same in all draws, is the length of no axis."""
+    for exercise in SUBJECT.exercises:
+        assert [*check.iter_size_problems(exercise, 0)] == [], exercise.name
+
+
 def test_wrong_factors_have_the_first_size_of_a_folder():
     rows_of_factors = SUBJECT.by_name["weighted_mean"].factor_mistake_rows
     factors = {name: factor for name, factor, _ in rows_of_factors}
