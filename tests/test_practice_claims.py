@@ -655,6 +655,7 @@ Words.
 
 | error | message | statement | said |
 | --- | --- | --- | --- |
+| OSError | | | Another. |
 | TypeError | `a\|b` | | `x` and `y` |
 | KeyError | | `^k` | |
 
@@ -687,7 +688,11 @@ def test_a_table_of_sentences_is_read_cell_by_cell(tmp_path):
     """An empty last cell repeats the one above, and backticks around a whole cell are not part of it."""
     (tmp_path / "said.md").write_text(TABLES)
     assert read_tables_by_heading(tmp_path / "said.md") == {
-        "Errors": [["TypeError", "a|b", "", "`x` and `y`"], ["KeyError", "", "^k", "`x` and `y`"]],
+        "Errors": [
+            ["OSError", "", "", "Another."],
+            ["TypeError", "a|b", "", "`x` and `y`"],
+            ["KeyError", "", "^k", "`x` and `y`"],
+        ],
         "More": [["far: too", "So."], ["near", "So."]],
         "Operands": [["y", "What is y?"]],
         "Names": [["v", "old_v", "So."]],
@@ -696,7 +701,7 @@ def test_a_table_of_sentences_is_read_cell_by_cell(tmp_path):
     words, own = Words.from_folder(tmp_path), Words.from_folder()
     assert words.marks == {"far", "near"} and words.operands == {"y": "What is y?"}
     # The rows of a folder come first: the first row that fits is said.
-    assert words.errors[0][0] == "TypeError" and words.errors[2:] == own.errors and len(own.errors) > 10
+    assert words.errors[0][0] == "OSError" and words.errors[3:] == own.errors and len(own.errors) > 10
     assert words.names == [["v", "old_v", "So."], *own.names] and len(own.names) > 1
     assert own.marks == set() and own.operands == {}
 

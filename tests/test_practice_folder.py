@@ -443,7 +443,9 @@ def test_a_size_is_explained_by_the_argument_that_has_it():
     hints = SUBJECT.by_name["weighted_mean"].size_hints
     assert hints["n"] == "n is the number of samples: len(x)."
     assert hints["p"] == "p is the number of columns: x.shape[1]."
-    exercise = SimpleNamespace(units_by_size={"q": "quarters"}, shapes={"x": ("n", "p")})
+    counts = {"q": "quarters", "n": "days"}
+    exercise = SimpleNamespace(units_by_size=counts, shapes={"y": ("p",), "x": ("p", "n"), "w": ("n",)})
     assert Exercise.size_hints.func(exercise) == {
-        "q": "q is the number of quarters: one of the numbers in an array's shape."
+        "q": "q is the number of quarters: one of the numbers in an array's shape.",
+        "n": "n is the number of days: x.shape[1].",
     }
