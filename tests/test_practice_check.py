@@ -17,7 +17,7 @@ from exercises.catalogue import BY_NAME, EXERCISES
 from marker import check, complaints
 from marker.budget import Budget, compile_with_budget
 from marker.catalogue import Catalogue
-from marker.exercise import Exercise, Tool, apply_change, draw_distinct_pair
+from marker.exercise import Exercise, Tool, apply_change, draw_distinct_pair, format_entries_with_8_digits
 from marker.statement import parse_blocks, parse_shapes, parse_term_rows, split_stub_and_answer
 from practice_answers import in_the_older_form, marked_here
 from support.errors import UserError
@@ -93,6 +93,7 @@ EDITS = [
     ),
     ("INPUTS = [rows]", "SHAPES = 3\nINPUTS = [rows]", "it says SHAPES, which the class Exercise"),
     ("INPUTS = [rows]", "TAKES = 3\nINPUTS = [rows]", "it says TAKES, which the class Exercise"),
+    ("INPUTS = [rows]", "HAS_ALL_SHAPES = 3\nINPUTS = [rows]", "it says HAS_ALL_SHAPES, which the class Exercise"),
     ("INPUTS = [rows]", "FILL_STUB = 3\nINPUTS = [rows]", "it says FILL_STUB, which the class Exercise"),
     ("from types", "from marker.equal import BESIDE\nfrom types", "nothing to look at"),
     ("a[:, :-1].mean(axis=1))", "a[:, :-1].max(axis=1))", "(seed 0): m["),
@@ -937,6 +938,10 @@ def test_mistakes_with_the_same_numbers_are_one_and_right_numbers_none(tmp_path)
     assert not any("None" in text for row in exercise.factor_mistake_rows for text in row)
 
 
+def test_entries_are_written_with_eight_digits():
+    assert format_entries_with_8_digits([[1, 2 / 3], [np.inf, 0]]) == "1.0000000e+00 6.6666667e-01 inf 0.0000000e+00"
+
+
 def test_a_change_replaces_text_or_is_appended():
     formula = "z = x + 1\ny = z * z"
     assert apply_change(formula, "z * z -> z", "y") == "z = x + 1\ny = z"
@@ -1183,6 +1188,15 @@ def test_an_answer_has_the_arguments_of_the_stub_unless_it_is_a_whole_file(right
     answer = "\n\ndef answer(y):\n    k = 1\n    ...\n"
     exercise = read_exercise(tmp_path, OF_A_KIND.replace("says =", own) + answer, "whatever")
     assert [*check.iter_problems(exercise)] == said
+
+
+@pytest.mark.parametrize("method", ["check", "check_needed_files"])
+def test_what_a_kind_misses_is_said(method, tmp_path):
+    own = f"def {method}(self, exercise): raise ValueError(f'{{exercise.name}}.svg is missing')\n    says ="
+    (tmp_path / "whatever.py").write_text(OF_A_KIND.replace("says =", own))
+    catalogue = Catalogue(tmp_path)
+    assert catalogue.exercises == ()
+    assert catalogue.broken == [f"{tmp_path.name}/whatever.py is left out: whatever.svg is missing"]
 
 
 def test_the_answer_may_have_a_second_form_that_the_mistakes_change(tmp_path):
