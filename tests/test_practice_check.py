@@ -621,6 +621,8 @@ SIZES_THAT_ARE_DRAWN = [
         "H, the length of axis 1 of z, is not returned by the function that",
     ),
     ("z, da (B, H)", "B, H = two", "(B, H)", "B=B, H=H + 1", "H, the length of axis 1 of z, is not returned"),
+    ("z, da (B, H)", "B, H = two", "(B, H)", "B=B, K=7", "H, the length of axis 1 of z, is not returned"),
+    ("z, da", "B, H = two", "(B, H, 6)", "B=B", ""),
     ("z, da (B, Y, X)", "B = two[0]", "(B, 5, 6)", "B=B", ""),  # the height and the width of an image
     ("z, da (B, Y, X)", "B, Y = two", "(B, Y, 6)", "B=B", ""),
     ("z, da (B, Y, X)", "B = two[0]", "(B, 5, 6)", "", "B, the length of axis 0 of z, is not returned"),
@@ -679,6 +681,7 @@ def test_a_result_is_compared_at_the_entry_that_is_furthest_off():
     assert explain(wrong, right) == "m[1, 1] is -2, and the function that draws the inputs has 1"
     assert explain(0.5, 0.25) == "m is 0.5, and the function that draws the inputs has 0.25"
     assert explain(np.array([np.inf, 1.0]), np.array([np.inf, 2.0])).startswith("m[1] is 1, and")
+    assert explain(np.array([1, np.nan]), np.array([1, 2.0])).startswith("m[1] is nan, and")
     assert explain(np.array([1e300, np.inf]), np.array([0, 1.0])).startswith("m[1] is inf, and")
     assert explain("text", 0.25) == "m should be a number; yours is of type str"
     assert explain([0.25], 0.25) == "m should be an array of numbers; yours is of type list"
@@ -925,6 +928,10 @@ def test_mistakes_are_read_with_their_changes_questions_and_lines(tmp_path):
     first = exercise.known_mistakes[0]
     assert first.question == "This is right for weights. Is a bias a weight?" and first.beside == "Is a bias a weight?"
     assert exercise.change_formula(exercise.mistakes[-1][1]) == "m = a[:, 1:].sum(axis=1) / (3 + 1 - 1)"
+    assert [*check.iter_misnamed_mistakes(exercise, 3)] == [
+        "the mistake 'right by chance' gives the right numbers (seed 3)",
+        "the mistake 'twice' is called 'doubled' (seed 3)",
+    ]
     (pair,) = (p for p in exercise.mistake_pairs if (p.first.name, p.second.name) == ("doubled", "one more"))
     assert pair.code == f"{exercise.answer}\nm = m * 2\nm = m + 1"
 
@@ -1067,7 +1074,7 @@ def test_a_stub_has_the_lines_that_a_comment_or_handed_out_says():
 
 # What makes no stub, and what is said of it.
 NO_STUBS = [
-    ("    z = ...\n    return z\n", "above the line there are dots: put the answer in their place"),
+    ("    w = x\n    z = ...\n    return z\n", "above the line there are dots: put the answer in their place"),
     ("    # w = ...\n    w = z = x\n    return z, w\n", "its dots set w, and it returns z, w"),
     ("    w = x\n    return z, k\n", "`f` returns z, k, and no line before sets z"),
     (
@@ -1113,6 +1120,7 @@ TERMS = [
     ("    f(x, y)   its result", [["f(x, y)", "its result"]]),
     ("    x   a row\n    z = 2 x   a column", []),
     ("    x   , a row", []),
+    ("     x   a row", []),
     ("    k for lack of room", []),
 ]
 
@@ -1174,6 +1182,8 @@ def test_a_kind_and_a_folder_may_have_settings_of_their_own(tmp_path):
     exercise.kind.module = "exercises.own"
     vars(exercise).pop("is_program")
     assert exercise.is_program
+    other_name = OF_A_KIND.replace("KIND = Own()", "OWN = Own()")
+    assert type(read_exercise(tmp_path, other_name, "whatever").kind).__name__ == "Own"
     with pytest.raises(AttributeError, match=r"^'Exercise' object has no attribute 'nothing'$"):
         _ = exercise.nothing
     with pytest.raises(ValueError, match=r"^there is no function above the line$"):

@@ -563,6 +563,7 @@ OF_ERRORS = [
     ("stop_with(ValueError('bad 7'))", "ValueError", "The second row."),
     ("stop_with(ValueError('good\\nand more'))", "ValueError", "Good (ValueError)"),
     ("stop_with(ValueError('x' * 400))", "ValueError", f"X{'x' * 299} (ValueError)"),
+    ("stop_with(UnboundLocalError('so it is'))", "UnboundLocalError", "So it is (UnboundLocalError)"),
     ("stop_with(ValueError())", "ValueError", "No message (ValueError)"),
     ("stop_with(ValueError('bad and slow'))", "ValueError", "The second row."),
     ("stop_with(TypeError('slow'))", "TypeError", "Slow (TypeError)"),
@@ -703,6 +704,7 @@ def test_a_table_of_sentences_is_read_cell_by_cell(tmp_path):
     # The rows of a folder come first: the first row that fits is said.
     assert words.errors[0][0] == "OSError" and words.errors[3:] == own.errors and len(own.errors) > 10
     assert words.names == [["v", "old_v", "So."], *own.names] and len(own.names) > 1
+    assert {len(row) for row in own.names} == {3} and {len(row) for row in own.errors} == {4}
     assert own.marks == set() and own.operands == {}
 
 
