@@ -653,6 +653,12 @@ INPUTS = [draw]
     assert len(problems) == bool(said) + ("axis 1 of z is not" in said and shapes == "z, da"), problems
 
 
+def test_a_size_that_differs_in_the_draws_of_one_function_is_no_constant(tmp_path):
+    draw = DRAWN + "\ndef draw_narrow(rng):\n    z, da = rng.normal(size=(2, int(rng.integers(3, 9)), 4))\n"
+    draw += "    return SimpleNamespace(B=len(z), H=4, z=z, da=da)\n\nINPUTS = [draw, draw_narrow]\n"
+    assert [*check.iter_size_problems(read_exercise(tmp_path, WITH_LOSS + draw), 0)] == []
+
+
 def test_each_size_that_is_wrong_is_said_and_a_result_is_no_size(tmp_path):
     """The result is a NumPy integer, as it should be."""
     draw = """
@@ -720,6 +726,8 @@ def test_a_slope_is_compared_in_some_entries_of_a_gradient_and_the_rest_is_count
     before = z.copy()
     assert check.find_slope_error_and_count(of_cubes(z, 3 * z**2), "dz", rng(0)) == ("", check.ENTRIES)
     assert check.find_slope_error_and_count(of_cubes(z[0], 3 * z[0] ** 2), "dz", rng(0)) == ("", 6)
+    falling = SimpleNamespace(z=z, dz=-3 * z**2, losses={"z": lambda z: -(z**3).sum()})
+    assert check.find_slope_error_and_count(falling, "dz", rng(0)) == ("", check.ENTRIES)
     assert (z == before).all()
     wrong = 3 * z**2
     wrong[4, 5] += 10
@@ -762,9 +770,14 @@ def test_a_mistake_that_goes_with_another_need_not_be_wrong_alone(tmp_path):
     text = FILE.replace("the last entry, too | a.mean(axis=1)", "and once | m * 1")
     exercise = read_exercise(tmp_path, text, "mean_of_row")
     assert [*check.iter_misnamed_mistakes(exercise, 0)] == []
-    (path := tmp_path / "mean_of_row.py").write_text(text.replace("and once", "once"))
-    (problem,) = check.iter_misnamed_mistakes(Catalogue(tmp_path).read_exercise("mean_of_row"), 7)
-    assert path.exists() and problem == "the mistake 'once' gives the right numbers (seed 7)"
+    (problem,) = check.iter_misnamed_mistakes(
+        read_exercise(tmp_path, text.replace("and once", "once"), "mean_of_row"), 7
+    )
+    assert problem == "the mistake 'once' gives the right numbers (seed 7)"
+    of_seed_7 = f"| m * (1 + (a[0, 0] == {exercise.draw_trials(7)[0].a[0, 0]}))"
+    text = text.replace("and once", "once").replace("| m * 1", of_seed_7)
+    (problem,) = check.iter_misnamed_mistakes(read_exercise(tmp_path, text, "mean_of_row"), 7)
+    assert problem == "the mistake 'once' gives the right numbers (seed 8)"
 
 
 def test_a_mistake_that_an_edit_locates_is_listed(tmp_path):
@@ -774,6 +787,16 @@ def test_a_mistake_that_an_edit_locates_is_listed(tmp_path):
     text = text.replace("the last entry, too | a.mean(axis=1)", mistakes)
     exercise = read_exercise(tmp_path, text, "mean_of_row")
     assert [*check.iter_mistakes_found_by_edits(exercise, 0)] == ["a sum"]
+
+
+def test_a_mistake_that_one_edit_repairs_in_one_result_alone_is_not_listed():
+    exercise = without_its_mistakes(BY_NAME["dW2_db2"], BY_NAME["dW2_db2"].answer)
+    exercise.mistakes = [
+        ("in one", "a1.T @ dlogits -> a1.T @ dlogits * 2", "Ask."),
+        ("in both", "dlogits -> -dlogits", "Ask."),
+    ]
+    vars(exercise).pop("known_mistakes", None)
+    assert [*check.iter_mistakes_found_by_edits(exercise, 0)] == ["in one"]
 
 
 def test_code_is_shortened_to_one_line():
@@ -857,11 +880,14 @@ def test_an_edit_that_nobody_makes_by_accident_is_not_tried(tmp_path):
     body = "k = len(a)\n    m = np.where(a.max() > 50, 0, 1) * np.array(a).mean(axis=1)"
     text = FILE.replace("m = a[:, :-1].sum(axis=1) / (a.shape[1] - 1)", body)
     text = text.replace("m=a[:, :-1].mean(axis=1)", "m=a.mean(axis=1)")
-    survivors = [*check.iter_survivors(read_exercise(tmp_path, text, "mean_of_row"), 0, n_draws=1)]
+    exercise = read_exercise(tmp_path, text, "mean_of_row")
+    survivors = [*check.iter_survivors(exercise, 0, n_draws=1)]
     assert {(survivor.line, survivor.draws) for survivor in survivors} == {(2, 1)}
     reasons = {(survivor.before, survivor.after): survivor.reason for survivor in survivors}
     assert len(reasons) == len(survivors)
-    assert reasons["a.max() > 50", "a.max() == 50"] == "" == reasons["0", "2"]
+    assert reasons["a.max() > 50", "a.max() == 50"] == "" == reasons["0", "2"] == reasons["50", "2"]
+    in_three_draws = [(survivor.before, survivor.after) for survivor in check.iter_survivors(exercise, 0, n_draws=3)]
+    assert ("50", "49") in in_three_draws and ("50", "2") not in in_three_draws
     assert reasons["np.array(a).mean(axis=1)", "np.array(a).mean(axis=-1)"] == "it is the same whatever is given"
     assert all("array" in after for before, after in reasons if "array" in before)
 
@@ -938,10 +964,14 @@ def test_mistakes_are_read_with_their_changes_questions_and_lines(tmp_path):
 
 def test_mistakes_with_the_same_numbers_are_one_and_right_numbers_none(tmp_path):
     """Then come wrong factors. Without sizes of the folder, none of them has a size."""
-    exercise = read_exercise(tmp_path, FILE + MORE_MISTAKES, "mean_of_row")
+    first, second = read_exercise(tmp_path, FILE, "mean_of_row").draw_trials(0)
+    in_one_trial = "".join(f"for {g.N} rows | m * (1 + (len(a) == {g.N}))\n    Ask.\n" for g in (first, second))
+    text = FILE + MORE_MISTAKES.replace("doubled |", f"{in_one_trial}doubled |")
+    exercise = read_exercise(tmp_path, text, "mean_of_row")
     names = [mistake.name for mistake in exercise.distinct_mistakes]
-    assert names[:3] == ["doubled", "one more", "the first entry left out"] and len(names) == len(set(names))
-    assert names[3:] == [name for name, *_ in exercise.factor_mistake_rows if name != "a factor 2"]
+    assert names[:2] == [f"for {first.N} rows", f"for {second.N} rows"] and len(names) == len(set(names))
+    assert names[2:5] == ["doubled", "one more", "the first entry left out"]
+    assert names[5:] == [name for name, *_ in exercise.factor_mistake_rows if name != "a factor 2"]
     assert not any("None" in text for row in exercise.factor_mistake_rows for text in row)
 
 
@@ -1082,6 +1112,7 @@ NO_STUBS = [
         "line 8: `return z` is a second `return`: `f` should",
     ),
     ("    for z in x:\n        if z:\n            return 1\n    return z\n", "line 8: `return 1` is a second `return`"),
+    ("    z = x\n    return z, f\n", "`f` returns f, and no line before sets f"),
     ("    z = x\n    return z, 1\n", "the last line of `f` should return its results by name, each set in a line"),
     ("    z = x\n", "the last line of `f` should return its results by name, each set in a line"),
     ("    return x\n", "`f` has no answer between its docstring and `return`"),
@@ -1109,7 +1140,7 @@ TERMS = [
     ("    x (B, H)   a row", [["x (B, H)", "a row"]]),
     ("    x    (B, H)   a row", [["x (B, H)", "a row"]]),
     ("    x, y (B, H)", [["x, y (B, H)", ""]]),
-    ("    x   one line\n         and another", [["x", "one line and another"]]),
+    ("    y   first\n    x   one line\n         and another", [["y", "first"], ["x", "one line and another"]]),
     ("    x   a row   from 0", [["x", "a row, from 0"]]),
     ("    x for lack of room", [["x", "for lack of room"]]),
     ("    x for lack   of room", [["x", "for lack, of room"]]),

@@ -552,6 +552,7 @@ OF_ERRORS = [
     ("k = tanh(2)", "NameError", "There is no `tanh` here. Do you mean `np.tanh`?"),
     ("k = False_", "NameError", "There is no `False_` here."),  # which NumPy has
     ("k = OLD_v", "NameError", "There is no `OLD_v` here. Do you mean `old_v`?"),
+    ("k = wide", "NameError", "There is no `wide` here. Do you mean `WIDE`?"),
     ("k = prinf(2)", "NameError", "There is no `prinf` here."),  # what Python has itself is not what was meant
     ("k = mathe", "NameError", "There is no `mathe` here."),  # nor is a module
     ("k = quite_another", "NameError", "There is no `quite_another` here."),
@@ -576,7 +577,7 @@ OF_ERRORS = [
     ("stop_with(UserError('it says so.'))", "Exception", "It says so."),
 ]
 FUNCTION_WITH_ERROR = """
-import math
+import math; WIDE = 2
 from marker.verdict import Wrong
 from support.errors import UserError
 class Own(ValueError): pass

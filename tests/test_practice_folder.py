@@ -10,6 +10,7 @@ import practice
 from conftest import ROOT, rows, schedule
 from desk.classroom import is_stub
 from desk.work import Work
+from exercises.catalogue import OURS
 from marker import check, marking, runner
 from marker.catalogue import Catalogue, can_run, importing
 from marker.exercise import Exercise
@@ -367,6 +368,7 @@ def test_next_searches_from_the_part_of_what_has_passed_or_after_what_is_skipped
 def test_an_exercise_is_found_by_its_number_or_its_name(parts, tmp_path):
     for text, name in {"1": "b", "6": "f", "03": "c", "A": "a", "my_subject/E.py": "e", "d.PY": "d"}.items():
         assert parts.get_exercise(text).name == name
+    assert OURS.get_exercise("my_practice/dw1_DB1.py").name == "dW1_db1"
     for text in ("0", "7", "-1", "00001", "nothing"):
         with pytest.raises(UserError, match=f"^there is no exercise {text}: `python practice.py list` shows"):
             parts.get_exercise(text)
