@@ -971,6 +971,8 @@ def test_mistakes_with_the_same_numbers_are_one_and_right_numbers_none(tmp_path)
     names = [mistake.name for mistake in exercise.distinct_mistakes]
     assert names[:2] == [f"for {first.N} rows", f"for {second.N} rows"] and len(names) == len(set(names))
     assert names[2:5] == ["doubled", "one more", "the first entry left out"]
+    factors = [name for name, *_ in exercise.factor_mistake_rows]
+    assert factors == ["the sign", "a factor 2", "a factor 1/2"]
     assert names[5:] == [name for name, *_ in exercise.factor_mistake_rows if name != "a factor 2"]
     assert not any("None" in text for row in exercise.factor_mistake_rows for text in row)
 
