@@ -475,6 +475,7 @@ MISFITS = [
     ("a @ b", (3,), (3, 4), ""),
     ("a @ b", (5, 2, 3), (3, 4), ""),
     ("a @ b", (5, 2, 3), (1, 3, 4), ""),
+    ("a @ b", (5, 2, 3), (5, 3, 4), ""),
     ("a @ b", (2, 3), (), ""),  # a number has no shape: Python says what is wrong
     ("a // b", (2, 3), (4, 5), ""),
     ("a @ b", (2, 3), (4, 3), f"In a @ b, the shapes are (2, 3) @ (4, 3). {INNER}3 is not 4."),

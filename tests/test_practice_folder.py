@@ -355,6 +355,9 @@ def test_exercises_come_in_the_order_of_their_parts_and_unnamed_ones_at_the_end_
     assert line.startswith("subject/two/gone.py is left out: FileNotFoundError: ") and str(parts.path) not in line
     assert parts.describe_number(parts.by_name["d"]) == "Exercise 4 (Second, 2 of 3)"
     assert parts.find_part(parts.by_name["a"]) == ("First", parts.exercises[:2])
+    # A name that is listed for one subfolder says nothing of another.
+    shutil.copy(parts.path / "one" / "b.py", parts.path / "two" / "b.py")
+    assert names_of(Catalogue(parts.path).by_part["Third: another folder"]) == "f b"
     assert parts.number(parts.by_name["b"]) == 1 and names_of([parts.read_exercise("f")]) == "f"
 
 
