@@ -604,6 +604,10 @@ def test_an_error_in_a_file_that_others_import_is_said_with_its_line(tmp_path):
     shutil.move(folder / "correlation.py", folder / "sub" / "correlation.py")
     (folder / "order.py").write_text('ORDER = (("One", "sub", "correlation"),)\n')
     assert check.describe_draw_error(Catalogue(folder).read_exercise("correlation"), 0).startswith(error)
+    (tmp_path / "_shape.py").write_text("\n\ndef shape(n):\n    return n / 0\n")
+    text = FILE.replace("from types", "from _shape import shape\nfrom types").replace("    a = rng", "    a = shape(N)")
+    said = check.describe_draw_error(read_exercise(tmp_path, text, "mean_of_row"), 0)
+    assert said == "_shape.py, line 4, `return n / 0`: ZeroDivisionError: division by zero"
     path = write(tmp_path, "    a = rng", "    a = 1 / 0\n    a = rng")
     assert check.describe_draw_error(Exercise(path), 0).startswith("mean_of_row.py, line 18, `a = 1 / 0`: Zero")
 

@@ -223,6 +223,7 @@ def test_a_folder_that_is_none_is_one_line(tmp_path):
 def test_a_folder_with_exercises_that_order_does_not_name_is_said(tmp_path):
     (tmp_path / "more").mkdir()
     shutil.copy(STATISTICS / "two_dice.py", tmp_path / "more" / "two_dice.py")
+    (tmp_path / "more" / "notes.py").write_text("1\n")
     (tmp_path / "order.py").write_text('ORDER = (("One", "one", ""),)\n')
     (tmp_path / "one").mkdir()
     catalogue = Catalogue(tmp_path)
