@@ -860,14 +860,14 @@ def test_arbitrary_inputs_are_like_those_that_are_drawn(tmp_path):
     }  # fmt: skip
     drawn = SimpleNamespace(**copy.deepcopy(values))
     rng = np.random.default_rng(0)
-    others = [vars(check.draw_arbitrary(drawn, exercise, rng)) for _ in range(200)]
+    others = [vars(check.draw_arbitrary(drawn, exercise, rng)) for _ in range(300)]
     assert all(np.array_equal(value, getattr(drawn, name)) for name, value in values.items())
     seen = {name: np.stack([np.asarray(other[name]) for other in others]) for name in values}
     assert all(array.dtype == np.asarray(values[name]).dtype for name, array in seen.items())
     for name in ("size", "m", "is_on", "none"):
         assert (seen[name] == values[name]).all(), name
     assert (seen["a"] < 0).any() and (seen["a"] == 0).any() and np.abs(seen["a"]).max() > 1000
-    assert (np.abs(seen["a"][seen["a"] != 0]) < 0.05).mean() > 0.1  # some are all small
+    assert (np.abs(seen["a"][seen["a"] != 0]) < 0.05).mean() > 0.06  # in a sixth of the draws all are small
     assert (seen["positive"] > 0).all() and seen["positive"].max() > 1000
     assert set(seen["whole"].ravel().tolist()) == {3, 4, 5, 6}
     assert 0 < seen["share"].min() < 0.2 and 0.8 < seen["share"].max() < 1
@@ -889,8 +889,8 @@ def test_an_edit_is_harmless_if_it_changes_nothing_whatever_is_given(tmp_path):
     )
     for body in ("dz = da / (1 + np.exp(-z)) + (z > 99)", "dz = da / (1 + np.exp(z))", "dz = nq", "dz = da, z"):
         assert inputs.find_equality_reason(code_of(body)) == "", body
-    # An answer that fails for most of these inputs says nothing of an edit.
-    failing = "dz = da / (1 + np.exp(-z)) if abs(z).max() < 0.1 else nq"
+    # An answer that fails for these inputs says nothing of an edit.
+    failing = "dz = da / (1 + np.exp(-z)) if len(z) > 99 else nq"
     inputs = check.ArbitraryInputs(exercise, check.parse_counting_lines(exercise.fill_stub(failing)), draws)
     assert inputs.find_equality_reason(code_of(failing)) == ""
 
