@@ -14,13 +14,17 @@ from test_practice import everything_written
 
 from conftest import rows, schedule
 from exercises.catalogue import BY_NAME, EXERCISES
-from marker import marking, runner
+from marker import complaints, marking, runner
 from marker.budget import SPEND, Budget, Stopped, make_hidden_name
 from marker.equal import agree, sizes
 from marker.exercise import apply_change
 from marker.finders import depart, repair, values
 from marker.finders.edits import apply_edit_temporarily
+from marker.kind import Attempt, Kind, Outcome
+from marker.program import Grade, Program
 from marker.trial import TrialResult, find_right_result_names, load_learner_module, run_trial
+from marker.verdict import Sentences, Verdict, is_error_name, is_vague, make_failing_verdict
+from marker.words import Words, join_texts, read_tables_by_heading
 from practice_answers import RIGHT, blocks_of, filled, not_searched
 
 # What was said of these answers was not so. Below each, what may be said of it, and what (~) may not.
@@ -797,3 +801,301 @@ def test_the_claims_of_all_verdicts_are_so(name, part, tmp_path, monkeypatch):
     for body in [*wrong_answers(BY_NAME[name])][part::4]:
         with monkeypatch.context() as patched:
             confirmed(name, body, tmp_path, patched, seed=5)
+
+
+# A line, its arrays and their shapes, and what is said of it ("" if they fit).
+INNER = "In a matrix product, the inner numbers must be equal: "
+ENTRIES = (
+    "For an operation entry by entry, the shapes are compared starting from the last axis: two lengths must be equal, "
+    "or one of them must be 1."
+)
+TURNED = " (.T reverses all axes; .swapaxes(-1, -2) swaps only the last two.)"
+PRODUCT = " (`*` multiplies entry by entry; the matrix product is `@`.)"
+AN_AXIS = " would fit: keepdims=True in a sum or max keeps that axis, and [..., None] adds it."
+MISFITS = [
+    ("a @ b", (2, 3), (3, 4), ""),
+    ("a @ b", (2, 3), (3,), ""),
+    ("a @ b", (3,), (3, 4), ""),
+    ("a @ b", (5, 2, 3), (3, 4), ""),
+    ("a @ b", (5, 2, 3), (1, 3, 4), ""),
+    ("a @ b", (5, 2, 3), (5, 3, 4), ""),
+    ("a @ b", (2, 3), (), ""),  # a number has no shape: Python says what is wrong
+    ("a // b", (2, 3), (4, 5), ""),
+    ("a @ b", (2, 3), (4, 3), f"In a @ b, the shapes are (2, 3) @ (4, 3). {INNER}3 is not 4."),
+    ("a @ b", (2, 3), (4,), f"In a @ b, the shapes are (2, 3) @ (4,). {INNER}3 is not 4."),
+    ("a @ b", (2, 3), (5, 4, 6), f"In a @ b, the shapes are (2, 3) @ (5, 4, 6). {INNER}3 is not 4."),
+    (
+        "a @ b", (2, 3), (2, 3),
+        f"In a @ b, the shapes are (2, 3) @ (2, 3). {INNER}3 is not 2. (`@` is the matrix product; `*` multiplies "
+        "entry by entry.)",
+    ),
+    (
+        "a @ b", (5, 2, 3), (4, 3, 2),
+        "In a @ b, the shapes are (5, 2, 3) @ (4, 3, 2). The axes before the last two must agree: @ multiplies "
+        "matrices pair by pair along them.",
+    ),
+    ("a.T @ b", (2, 3), (3, 4), f"In a.T @ b, the shapes are (3, 2) @ (3, 4). {INNER}2 is not 3."),
+    ("a.T @ b", (4, 2, 3), (4, 2, 5), f"In a.T @ b, the shapes are (3, 2, 4) @ (4, 2, 5). {INNER}4 is not 2.{TURNED}"),
+    ("a @ b.T", (4, 2, 3), (4, 5, 3), f"In a @ b.T, the shapes are (4, 2, 3) @ (3, 5, 4). {INNER}3 is not 5.{TURNED}"),
+    ("a * b", (2, 3), (3,), ""),
+    ("a * b", (2, 3), (2, 1), ""),
+    ("a * b", (2, 3), (4, 5), f"In a * b, the shapes are (2, 3) * (4, 5). {ENTRIES}"),
+    ("a * b", (2, 3), (2, 4), f"In a * b, the shapes are (2, 3) * (2, 4). {ENTRIES}{PRODUCT}"),
+    ("a * b", (2, 3), (4, 3), f"In a * b, the shapes are (2, 3) * (4, 3). {ENTRIES}{PRODUCT}"),
+    ("a * b", (2, 3), (3, 5), f"In a * b, the shapes are (2, 3) * (3, 5). {ENTRIES}{PRODUCT}"),
+    ("a + b", (2, 3), (2, 4), f"In a + b, the shapes are (2, 3) + (2, 4). {ENTRIES}"),
+    ("a * b", (5, 2, 3), (5, 2, 4), f"In a * b, the shapes are (5, 2, 3) * (5, 2, 4). {ENTRIES}"),
+    ("a - b", (2, 3), (2,), f"In a - b, the shapes are (2, 3) - (2,). {ENTRIES} (2, 1){AN_AXIS}"),
+    ("a / b", (2,), (2, 3), f"In a / b, the shapes are (2,) / (2, 3). {ENTRIES} (2, 1){AN_AXIS}"),
+    ("a ** b", (2, 3), (4,), f"In a ** b, the shapes are (2, 3) ** (4,). {ENTRIES}"),
+    ("a += b", (2, 3), (4,), f"In a += b, the shapes are (2, 3) + (4,). {ENTRIES}"),
+    ("k = a >= b", (2, 3), (4,), f"In a >= b, the shapes are (2, 3) >= (4,). {ENTRIES}"),
+    ("k = 2 * (a  -  b)", (2, 3), (4,), f"In a - b, the shapes are (2, 3) - (4,). {ENTRIES}"),
+    ("k = (a - y) * b", (2, 3), (4,), f"In (a - y) * b, the shapes are (2, 3) * (4,). {ENTRIES}"),
+    ("k = b * (a -\n    y)", (2, 3), (4,), f"In b * (a - y), the shapes are (4,) * (2, 3). {ENTRIES}"),
+    ("k = a - c", (2, 3), (4,), f"In a - c, the shapes are (2, 3) - (2,). {ENTRIES} What is c?"),
+    ("k = c - a", (2, 3), (4,), f"In c - a, the shapes are (2,) - (2, 3). {ENTRIES} What is c?"),
+    ("k = a + nonsense; a + b", (2, 3), (4,), f"In a + b, the shapes are (2, 3) + (4,). {ENTRIES}"),
+    (f"k = (a{' + 0' * 15}) - b", (2, 3), (4,), f"The shapes are (2, 3) - (4,). {ENTRIES}"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "a", "b", "said"), MISFITS)
+def test_what_is_said_of_shapes_that_do_not_fit(line, a, b, said):
+    """Of the line with the error alone, not of the one before or after it."""
+    variables = {"a": np.ones(a), "b": np.ones(b), "c": np.ones(2), "y": 1.0}
+    source = f"c + a.T.T.T\n{line}\nc @ b.T @ c"
+    found = complaints.explain_misfit_in_line(source, 2, variables, {"c": "What is c?"})
+    assert (found or "")[:1].upper() + (found or "")[1:] == said
+    assert (variables["a"] == 1).all() and variables["a"].shape == a
+
+
+# An error in a line of a file, and all that is said of it.
+WITH_NAMES = Words(
+    [
+        ["ValueError", "bad (\\d+)", "^k", r"It is \1."],
+        ["ValueError", "bad", "", "The second row."],
+        ["PyTorch", "slow", "", "Of PyTorch."],
+    ],
+    [["v", "old_v", "So far it is old_v."], ["u", "old_u", "Not here."], ["w", "", "It is nowhere."]],
+    {},
+    set(),
+)
+HINTS = {"B": "B is the number of images.", "exp": "exp is a hint."}
+OF_ERRORS = [
+    ("v = 0.9 * v", "UnboundLocalError", "`v` has no value yet. So far it is old_v."),
+    ("x = 1; v += 1", "UnboundLocalError", "`v` has no value yet. So far it is old_v."),
+    ("k = v; v = 1", "UnboundLocalError", "`v` has no value yet. So far it is old_v."),
+    ("k = v\n    v = 1", "UnboundLocalError", "variable 'v' ... (UnboundLocalError)"),
+    ("u = u + 1", "UnboundLocalError", "variable 'u' ... (UnboundLocalError)"),
+    ("k = v", "NameError", "There is no `v` here. So far it is old_v."),
+    ("k = u", "NameError", "There is no `u` here."),
+    ("k = w", "NameError", "There is no `w` here. It is nowhere."),
+    ("k = B * 2", "NameError", "There is no `B` here. B is the number of images."),
+    ("k = exp(2)", "NameError", "There is no `exp` here. exp is a hint."),
+    ("k = tanh(2)", "NameError", "There is no `tanh` here. Do you mean `np.tanh`?"),
+    ("k = False_", "NameError", "There is no `False_` here."),  # which NumPy has
+    ("k = OLD_v", "NameError", "There is no `OLD_v` here. Do you mean `old_v`?"),
+    ("k = wide", "NameError", "There is no `wide` here. Do you mean `WIDE`?"),
+    ("k = prinf(2)", "NameError", "There is no `prinf` here."),  # what Python has itself is not what was meant
+    ("k = mathe", "NameError", "There is no `mathe` here."),  # nor is a module
+    ("k = quite_another", "NameError", "There is no `quite_another` here."),
+    ("out[0] += 1", "NameError", "There is no `out` yet. First make an array, then fill in its entries."),
+    ("out[0] = 1", "NameError", "There is no `out` yet. First make an array, then fill in its entries."),
+    ("out[0] == 1", "NameError", "There is no `out` here."),
+    ("DIAGNOSIS = mean", "NameError", 'Put it in quotes: "mean".'),
+    ("k = stop_with(ValueError('bad 7'))", "ValueError", "It is 7."),
+    ("stop_with(ValueError('bad 7'))", "ValueError", "The second row."),
+    ("stop_with(ValueError('good\\nand more'))", "ValueError", "Good (ValueError)"),
+    ("stop_with(ValueError('x' * 400))", "ValueError", f"X{'x' * 299} (ValueError)"),
+    ("stop_with(UnboundLocalError('so it is'))", "UnboundLocalError", "So it is (UnboundLocalError)"),
+    ("stop_with(ValueError())", "ValueError", "No message (ValueError)"),
+    ("stop_with(ValueError('bad and slow'))", "ValueError", "The second row."),
+    ("stop_with(TypeError('slow'))", "TypeError", "Slow (TypeError)"),
+    ("torch = 1; stop_with(TypeError('slow'))", "TypeError", "Of PyTorch."),
+    ("stop_with(Own('so it is'))", "ValueError", "It raises Own: so it is"),
+    ("stop_with(Own('bad 7'))", "ValueError", "The second row."),
+    ("stop_with(Silent())", "Exception", "It raises Silent: no message"),
+    ("def g(): pass\n    g(1)", "TypeError", "g() takes 0 positional arguments but 1 was given (TypeError)"),
+    ("stop_with(Wrong('returns None', 'it says so.'))", "", "It says so."),
+    ("stop_with(UserError('it says so.'))", "Exception", "It says so."),
+]
+FUNCTION_WITH_ERROR = """
+import math; WIDE = 2
+from marker.verdict import Wrong
+from support.errors import UserError
+class Own(ValueError): pass
+class Silent(Exception):
+    def __str__(self): return 1 / 0
+def f(old_v):
+    {}
+"""
+
+
+@pytest.mark.parametrize(("line", "error", "said"), OF_ERRORS)
+def test_what_is_said_of_an_error(line, error, said, tmp_path):
+    path = str(tmp_path / "answer.py")
+    source = FUNCTION_WITH_ERROR.format(line)
+    (tmp_path / "answer.py").write_text(source, encoding="utf-8-sig")
+    names = {"stop_with": stop_with}  # in another file
+    exec(compile(source, path, "exec"), names)
+    with pytest.raises(Exception) as caught:
+        names["f"](1)
+    verdict = complaints.make_error_verdict(caught.value, path, WITH_NAMES, HINTS)
+    place, _, text = verdict.text.partition("\n")
+    last_line = line.split("\n")[-1].strip() if "def g" in line else line.split("\n")[0]
+    assert place == f"Line {9 + ('def g' in line)}: {last_line}"
+    start, dots, end = said.partition(" ... ")  # Python's own words
+    assert text == said or (dots and start in text and text.endswith(end))
+    assert verdict.error == error and not verdict.passed
+    assert verdict.name == ("returns None" if "Wrong(" in line else "error")
+
+
+def stop_with(error):
+    raise error
+
+
+def test_of_an_error_that_no_line_of_the_file_has_raised_only_the_error_is_explained():
+    """So it is with a file that Python cannot read, of which the line is known anyway."""
+    assert complaints.explain_error_in_file(ValueError("bad 7"), "answer.py", WITH_NAMES) == "The second row."
+    assert complaints.explain_error_in_file(NameError("raised by hand"), "answer.py").startswith("There is no `")
+    words = WITH_NAMES._replace(errors=[["unreadable SyntaxError", "never closed", r"^k = \(2", "Count them."]])
+    with pytest.raises(SyntaxError) as caught:
+        compile("n = 1\n  \nif n:\n    k = (2\n", "answer.py", "exec")
+    said = complaints.explain_error_in_file(caught.value, "answer.py", words)
+    assert said == "Line 4: k = (2\nPython cannot read this line: '(' was never closed. Count them."
+    assert complaints.explain_error_in_file(caught.value, "another.py", words).endswith("(SyntaxError)")
+
+
+def test_a_verdict_has_the_part_of_its_mark_that_is_shown():
+    sentences = Sentences([("vague", "Said of {what}.")], [("vague: at length", "Much is said of {what}.")])
+    verdict = sentences.verdict("vague: at length", what="it")
+    assert verdict == Verdict(False, "vague", "Much is said of it.") and not verdict.drawn
+    assert sentences.verdict("vague", drawn=True, what="it").drawn and sentences.marks == {"vague"}
+    error = sentences.make_exception("vague: at length", what="it")
+    assert (error.mark, str(error)) == ("vague", "Much is said of it.")
+
+
+def test_only_known_marks_reach_a_table():
+    assert make_failing_verdict("not finite", 7) == Verdict(False, "not finite", "7")
+    assert make_failing_verdict("of a folder", "It is so.", {"of a folder"}).summary == "of a folder"
+    other = make_failing_verdict("Robert'); DROP TABLE", "It is so.", {"of a folder"})
+    assert (other.passed, other.name, other.text, other.summary) == (False, "error", "It is so.", "error: Exception")
+    assert Verdict(True, "with imports", "").summary == "passed, with imports"
+    assert is_error_name("KeyError") and is_error_name("AxisError")  # NumPy's, of which said.md says something
+    assert not is_error_name("print") and not is_error_name("OwnError")
+
+
+def test_a_verdict_is_vague_unless_it_names_the_remedy():
+    assert is_vague(Verdict(False, "wrong shape", "")) and is_vague(Verdict(False, "changes its input", ""))
+    assert not is_vague(Verdict(False, "wrong shape", "", whole=True)) and not is_vague(Verdict(False, "a sign", ""))
+
+
+TABLES = r"""# Title
+
+| not | read |
+
+## Errors
+
+Words.
+
+| error | message | statement | said |
+| --- | --- | --- | --- |
+| OSError | | | Another. |
+| TypeError | `a\|b` | | `x` and `y` |
+| KeyError | | `^k` | |
+
+## Without a table
+
+Words.
+
+## More
+
+| mark | said |
+| --- | --- |
+| far: too | So. |
+| near | |
+
+## Operands
+
+| name | said |
+| --- | --- |
+| `y` | What is y? |
+
+## Names
+
+| name | beside | said |
+| --- | --- | --- |
+| v | old_v | So. |
+"""
+
+
+def test_a_table_of_sentences_is_read_cell_by_cell(tmp_path):
+    """An empty last cell repeats the one above, and backticks around a whole cell are not part of it."""
+    (tmp_path / "said.md").write_text(TABLES)
+    assert read_tables_by_heading(tmp_path / "said.md") == {
+        "Errors": [
+            ["OSError", "", "", "Another."],
+            ["TypeError", "a|b", "", "`x` and `y`"],
+            ["KeyError", "", "^k", "`x` and `y`"],
+        ],
+        "More": [["far: too", "So."], ["near", "So."]],
+        "Operands": [["y", "What is y?"]],
+        "Names": [["v", "old_v", "So."]],
+    }
+    assert read_tables_by_heading(tmp_path / "none.md") == {}
+    words, own = Words.from_folder(tmp_path), Words.from_folder()
+    assert words.marks == {"far", "near"} and words.operands == {"y": "What is y?"}
+    # The rows of a folder come first: the first row that fits is said.
+    assert words.errors[0][0] == "OSError" and words.errors[3:] == own.errors and len(own.errors) > 10
+    assert words.names == [["v", "old_v", "So."], *own.names] and len(own.names) > 1
+    assert {len(row) for row in own.names} == {3} and {len(row) for row in own.errors} == {4}
+    assert own.marks == set() and own.operands == {}
+
+
+def test_texts_are_joined():
+    assert join_texts([]) == "" and join_texts(["one"]) == "one" and join_texts(["one", "two"]) == "one and two"
+    assert join_texts(["one", "two"], "or") == "one or two" and join_texts(["two", "its"], "more") == "two and its more"
+
+
+def test_a_whole_program_is_judged_by_its_examination():
+    calls = []
+
+    def examine(*arguments):
+        calls.append(arguments)
+        return Grade(True, "passed", "It learns.")
+
+    kind = Program(examine, "exercises.own", ask=lambda *arguments: calls.append(arguments), gives={"loss": "a number"})
+    notes = kind.Notes()
+    kind.fill_notes(Attempt("exercise", 7, "module", "source", "on_progress"), notes)
+    assert kind.judge(None, 7, Outcome(notes)) == Verdict(True, "passed", "It learns.")
+    assert kind.can_be_checked_by_calls(None) and not Program(examine).can_be_checked_by_calls(None)
+    kind.check_by_calls("exercise", "functions", 9)
+    assert calls == [("module", 7, "on_progress"), ("functions", 9)] and kind.gives == {"loss": "a number"}
+    error = Verdict(False, "error", "", error="KeyError")
+    assert kind.judge(None, 7, Outcome(notes, error=error)) is error
+    for passed, mark, name in ((True, "not finite", "not finite"), (False, "passed", "error"), (False, "x", "error")):
+        verdict = kind.judge(None, 7, Outcome(kind.Notes(passed, mark, "So.")))
+        assert (verdict.passed, verdict.name, verdict.text) == (False, name, "So.")
+
+
+def test_the_right_file_of_a_program_has_the_answer_in_place_of_the_functions():
+    stub = '"""Title."""\n\nimport math\n\n\ndef first(x):\n    ...\n\n\ndef second(x):\n    ...\n'
+    exercise = SimpleNamespace(stub=stub, answer="def first(x):\n    return r'\\1'")
+    right = Program(None).make_right_file(exercise)
+    assert right == '"""Title."""\n\nimport math\n\n\ndef first(x):\n    return r\'\\1\'\n'
+
+
+def test_a_kind_of_exercise_has_defaults():
+    kind = Kind()
+    exercise = SimpleNamespace(answer="a = 1\nb = 2", why="So.", stub="stub", fill_stub="filled: {}".format)
+    assert kind.list_solution_paragraphs(exercise) == ["    a = 1\n    b = 2", "So."]
+    assert kind.make_right_file(exercise) == "filled: a = 1\nb = 2"
+    assert not kind.can_be_checked_by_calls(exercise) and kind.count_printed_lines(exercise) == 0
+    assert kind.format_title("Title", needs_torch=True) == "Title"
+    marks = {"stub": "not written", "filled: a = 1\nb = 2": "with imports"}
+    assert [*kind.iter_problems(exercise, lambda text: Verdict(False, marks[text], ""))] == []
+    wrong = kind.iter_problems(exercise, lambda text: Verdict(True, "passed", "It\nis so."))
+    assert [*wrong] == ["the stub should get the mark 'not written', but gets 'passed': It is so."]
+    wrong = kind.iter_problems(exercise, lambda text: Verdict(False, "not written", "Nothing."))
+    assert [*wrong] == ["the answer should get the mark 'passed', but gets 'not written': Nothing."]
