@@ -160,6 +160,20 @@ def draw_images_of_the_same_digits_elsewhere(file, rng):
     return params
 
 
+def train_until_it_is_good(file, rng):
+    params = first_weights(rng)
+    while distance(params, IMAGES, LABELS) > 0.1:
+        params = descend(file, params, (IMAGES[:9], LABELS[:9]))
+    return params
+
+
+def draw_one_from_a_seed_of_its_own(file, rng):
+    params = first_weights(rng) | {"V": np.random.default_rng(7).normal(size=20)}
+    for batch in batches_of(rng):
+        params = descend(file, params, batch)
+    return params
+
+
 def never_call(file, rng):
     return first_weights(rng)
 
@@ -261,6 +275,7 @@ TRAININGS = [
     (train_well, check_again, ""),
     (train_well, blank.check_arrays_move_downhill, ""),
     (train_well, check_others, ""),
+    (train_until_it_is_good, check_again, ""),  # with its signs turned round it would never end
     (never_call, check_again, "But `train` never calls `gradients`"),
     (keep_weights, check_again, "the second run started with the weights that the first had learned"),
     (keep_velocity, check_again, "Both training runs started with the same arrays, but their first steps differ"),
@@ -271,6 +286,7 @@ TRAININGS = [
         check_others,
         'gave the same first params["V"], params["W"]|params["W"], params["V"]',
     ),
+    (draw_one_from_a_seed_of_its_own, check_others, ""),
     (use_gradients_of_its_own, check_again, "the arrays change in the same way"),
     (
         return_what_it_knows,
@@ -526,6 +542,8 @@ DIAGNOSES = [
     (blank.diagnose_few_steps, [5, 4, 3, 0.31, 0.29], (), None),  # low enough
     (blank.diagnose_divergence, [5, 1, 2.3], (), ("diverged", {"least": 1})),
     (blank.diagnose_divergence, [5, 1, 2], (), None),
+    (blank.diagnose_divergence, [5, 5], (), None),
+    (blank.diagnose_divergence, [5, 5.1], (), ("diverged", {"least": 5})),
 ]
 
 
