@@ -312,6 +312,7 @@ def test_what_write_returns_has_to_be_names_that_begin_so():
         (("m" * 12, "sch"), None, ""),
         (("m" * 13, "sch"), "write returns other letters", "A name has at most 12 letters"),
         (("mAy", "sch"), "write returns other letters", "A name has at most 12 letters, a to z"),
+        (("m" * 99, "sch"), "write returns other letters", f'"m", `write` returns "{"m" * 40}". A name has'),
         (("nay", "sch"), "write forgets the beginning", "each of these letters comes right after the given letter"),
         (("may", "rbg"), "write forgets the beginning", "each of these letters comes right before the given letter"),
         (("may", "rci"), "write forgets the beginning", r"It should continue the given letters\.$"),
@@ -358,7 +359,9 @@ def test_it_is_run_on_all_names(tmp_path, monkeypatch, capfd):
     said = capfd.readouterr().out.splitlines()
     assert said[:2] == ["It trains on 500 names.", "a line"] and len(said) == 13
     assert re.fullmatch(r"You claim 2\.\d\d per letter. On 100 new names it is [3-9]\.\d\d\.", said[2]), said
-    assert path.with_suffix(".npz").exists()
+    params = blank.unpack_params(None, path.with_suffix(".npz").read_bytes())
+    test_loss = writer.compute_loss(writer.WriterCalls(load_learner_module(path)), params, few.test_tokens)
+    assert f"it is {test_loss:.2f}." in said[2]
     (tmp_path / "own_gpt.py").write_text("1 / 0\n")
     assert practice.main(["--folder", str(tmp_path), "run", "own_gpt"]) == 2
     assert "1 / 0" in capfd.readouterr().err
@@ -646,8 +649,28 @@ def test_only_what_write_has_chosen_is_counted_and_an_end_is_chosen_too(monkeypa
         assert row.nonzero()[0].tolist() == [*range(len(prompt), min(len(name) + 1, 12))]
 
 
+@pytest.mark.parametrize(("n_known", "is_right"), [(100, False), (75, True), (49, True)])
+def test_names_of_the_training_may_be_written_as_often_as_their_probabilities_say(n_known, is_right):
+    """After an a comes b, c, d or e; ab is known twice, and ac once. So 3 of 4 names are known, of "ab" all."""
+    p = np.zeros((12, 27))
+    p[0, 1] = 1
+    p[1, [2, 3, 4, 5]] = 0.5, 0.25, 0.125, 0.125
+    p[2:, 0] = 1
+    with np.errstate(all="ignore"):
+        log_p = np.log(p)
+    calls = writer.WriterCalls(make_file(logits=lambda params, texts: np.repeat(log_p[None], len(texts), axis=0)))
+    prompts = [*[""] * 100, *["a"] * 100, *["ab"] * 100]
+    known = encode_names(["ab", "ac", "ab"])
+    names = [*(["ab"] * n_known + ["ad"] * (100 - n_known)) * 2, *["ab"] * 100]
+    found = make_evidence(calls, params={}, examples=(known,), prompts=prompts)
+    words = "Of 300 names that `write` returned, 300 are among those .* there should be about 250"
+    with nullcontext() if is_right else pytest.raises(Wrong, match=words):
+        writer.check_known_names(found, names)
+
+
 def test_the_logarithm_of_a_probability_of_0_is_a_number():
-    logits = np.zeros((1, 12, 27))
+    logits = np.full((1, 12, 27), 2000.0)  # exp of which is not
+    logits[0, 1] = -2000
     logits[0, 0, :25] = -np.inf
     log_p = writer.compute_log_probs(writer.WriterCalls(make_file(logits=lambda *_: logits)), {}, np.ones((1, 12), int))
     assert (log_p[0, 0, :25] == -1000).all() and log_p[0, 0, 25:] == pytest.approx(-np.log(2))
