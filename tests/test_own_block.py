@@ -300,6 +300,28 @@ def test_a_norm_behind_the_sum_may_have_its_gammas_and_a_sum_is_missed_where_the
         judge(block.check_residuals, lambda params, x: x @ params["W"] + params["gamma"], first_weights)
 
 
+def test_without_an_activation_a_block_may_have_gammas_and_betas_in_both_norms():
+    """Then all the dimensions that a linear block may have are there."""
+
+    def first_weights(C, h, rng):
+        return [rng.normal(size=(C, C)), *rng.normal(size=(2, C)), rng.normal(size=(C, C)), *rng.normal(size=(2, C))]
+
+    def norm(x):
+        return (x - x.mean(axis=-1, keepdims=True)) / x.std(axis=-1, keepdims=True)
+
+    def forward(params, x, activation):
+        A, gamma1, beta1, W, gamma2, beta2 = params
+        u = x + (gamma1 * norm(x) + beta1) @ A
+        return u + activation((gamma2 * norm(u) + beta2) @ W)
+
+    def backward(params, x, dy):
+        return dy, [np.ones(a.shape) for a in params]
+
+    for activation, words in ((lambda z: z, "`forward` is linear except for norms"), (np.tanh, "")):
+        with pytest.raises(Wrong, match=words) if words else nullcontext():
+            judge(block.check_activation, partial(forward, activation=activation), first_weights, backward)
+
+
 def test_of_weights_that_are_the_same_for_another_generator_only_those_are_named_that_look_drawn():
     def with_seed(seed):
         def first_weights(C, h, rng):
@@ -340,9 +362,10 @@ def test_heads_may_choose_the_same_now_and_then():
     """Each of two chooses one of the positions 0 and 1. Numbers may be small, and channels that no head fills are 0."""
 
     def first_weights(C, h, rng):
-        return {"W": rng.normal(size=(C, 2)), "h": h}
+        return {"W": rng.normal(size=(C, 2)), "h": h, "one": 1.0}
 
     def forward(params, x, n_heads, is_mixed):
+        n_heads *= int(params["one"] == 1)  # a constant, which is not made large
         scores = x @ params["W"][:, :n_heads]
         y = 1e-6 * params["h"] * x
         for t in range(x.shape[1]):
@@ -355,7 +378,7 @@ def test_heads_may_choose_the_same_now_and_then():
         return y
 
     def backward(params, x, dy):
-        return dy, {"W": np.ones_like(params["W"]), "h": None}
+        return dy, {"W": np.ones_like(params["W"]), "h": None, "one": None}
 
     for n_heads, is_mixed, words in (
         (2, False, ""),

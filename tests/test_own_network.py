@@ -137,6 +137,14 @@ def test_what_smooth_labels_add_to_a_bias_is_seen_in_the_batch_of_the_check():
         assert abs((0.9 * onehot + 0.01 - onehot).mean(axis=0)).max() > 1e-3
 
 
+def test_with_another_seed_other_images_are_held_out():
+    held_out = []
+    for seed in (0, 0, 1):
+        own.add_data(found := blank.Evidence(None, seed, None))
+        held_out.append(found.held_out)
+    assert np.array_equal(*held_out[:2]) and not np.array_equal(*held_out[1:])
+
+
 def test_the_images_of_the_small_batch_are_images_of_the_training_with_their_labels():
     own.add_data(found := make_evidence())
     images, labels = found.examples
@@ -784,6 +792,8 @@ GRADIENTS = [
      more(lambda right, params, images: 0.01 * CHANCE.normal(size=10))),
     (check_first_gradients, "For 257 images, `loss` is",
      {"loss": lambda file: lambda p, x, y: file.loss(p, x[:200], y[:200]) if len(x) == 257 else file.loss(p, x, y)}),
+    (check_first_gradients, "For 257 images, `loss` is",  # whether it is larger or smaller in another order
+     {"loss": lambda file: lambda p, x, y: 9 - file.loss(p, x[:200], y[:200]) if len(x) > 200 else file.loss(p, x, y)}),
     (check_first_gradients, 'with respect to params["b2"]. With 257 images,',
      more(lambda right, params, images: (len(images) > 200) * 0.3)),
     (check_first_gradients,
