@@ -101,8 +101,8 @@ def mean_so_far(params, x):
 
 
 def look_ahead(params, x):
-    """A `forward` in which position 2 sees position 3, and no number is above 0."""
-    y = mean_so_far(params, x) - 100
+    """A `forward` in which position 2 sees position 3, and no number is above 0. All see the last digits of all."""
+    y = mean_so_far(params, x) - 100 + 1e-9 * x.sum()
     if x.shape[1] > 3:
         y[:, 2, 7] += x[:, 3, 0]
     return y

@@ -531,11 +531,11 @@ def test_weights_whose_gradient_is_0_tell_a_decay():
         mark, said = own.diagnose_weight_decay(diagnostics) or (None, None)
         assert mark == ("decay too strong" if is_decay else None), (share, rest)
         assert not is_decay or rest or said == pytest.approx(abs(share))
-        trace.always_zero['["w"]'] = w > 0  # where no gradient is known, nothing is
-        assert own.diagnose_weight_decay(diagnostics) is None
         for others in ({}, {'["w"]': after[1:]}):  # it is gone, or has another shape
             diagnostics.last_arrays = others
             assert own.diagnose_weight_decay(diagnostics) is None
+        trace.always_zero['["w"]'], diagnostics.last_arrays = w > 0, {'["w"]': 0.1 * w}  # no entry has a gradient
+        assert own.diagnose_weight_decay(diagnostics) is None
 
 
 def test_a_claim_that_was_measured_on_other_images_too_is_no_claim_of_the_training():
@@ -600,18 +600,26 @@ def softmax_of_a_softmax(file):
     )
 
 
+def clipped_loss_of_large_pixels(file):
+    """A `loss` that is at most 28, and near it even where the pixels are 255 times too large."""
+    return lambda params, x, y: (
+        -np.log(1e-12 + file.softmax(file.forward(params, x * 255.0**2)[-1])[range(len(y)), y]).mean()
+    )
+
+
 STAYS, NONE = {"at": [0] * 6}, [0] * 5
 CAUSES = [
     ("The marker sees no mistake", {}),
     ("900 had the label of a different", {"n_mislabelled": 900, "n_known_examples": 2900}),
     ("The marker sees no mistake", {"n_mislabelled": 800, "n_known_examples": 2900}),
     ("does not pass pixels", {"n_scaled_batches": 1}),
-    ('All units of params["W1"] still have', {"last": {"W1": lambda W: 0 * W + 0.1}}),
+    ('All units of params["W1"] still have', {"last": {"W1": lambda W: 0 * W - 0.1}}),
     ('All units of params["W2"] still have', {"last": {"W2": lambda W: 0 * W + W[:1]}}),
     ("with images.astype(float) instead", {"loss": lambda file: lambda p, x, y: file.loss(p, x + np.uint8(200), y)}),
     ('The gradient of params["W1"] is 0', {"always_zero": {'["W1"]': np.ones((784, 32), bool)}}),
     ('With params["b1"] of 0', {"first": {"b1": lambda b: b + 300}}),
     ('With params["b1"] of 0 it would be 2.', {"first": {"b1": lambda b: b[np.newaxis] + 300}}),  # of shape (1, 32)
+    ("With images / 65025 it would be 2.", {"loss": clipped_loss_of_large_pixels}),
     ("With images / 255 it", {"loss": lambda file: lambda p, x, y: file.loss(p, x * 255.0, y)}),
     (
         'first loss is 1 ... With smaller params["W1"], params["W2"] it ... the largest is params["W1"], with a '
@@ -634,6 +642,8 @@ CAUSES = [
     ("The marker sees no mistake", STAYS | {"by": NONE} | {k: {"W2": lambda W: 0.1 * W} for k in ("first", "last")}),
     ('the largest is params["W2"]', {"first": {"W2": lambda W: 100 * W}}),
     ("1 of the loss of 1. ... is the same", {"loss": lambda file: lambda p, x, y: file.loss(p, x, y) + 1}),
+    # What differs from image to image is no decay.
+    ("Each of 5 inspected steps", {"loss": lambda file: lambda p, x, y: file.loss(p, x, y) + x.mean() / 20}),
     ("are 40 times as long as the first", {"by": (1, 1, 1, 1, 40)}),
     (
         'At first, the standard deviation of params["W1"] is 5',
@@ -722,6 +732,8 @@ DIFFERENT = [
     (own.check_reads_independently, "", {}),
     (own.check_pixels_do_not_overflow, "", {}),
     (own.check_pixels_do_not_overflow, "", {"read": lambda file: lambda p, x: 0 * x[:, 0] + 3}),
+    (own.check_pixels_do_not_overflow, "",  # what is white is of interest, and what is grey, too
+     {"read": lambda file: lambda p, x: (file.read(p, x) + 3 * (x != 255).all(axis=1)) % 10}),
     (own.check_pixels_do_not_overflow, "between pixels of 205 and 206", added(np.uint8(50))),
     (own.check_pixels_do_not_overflow, "every pixel below 255 is set to 0",
      {"read": lambda file: lambda p, x: file.read(p, (x == 255) * 2550)}),
@@ -842,6 +854,8 @@ def test_what_a_network_does_otherwise_is_said(consequence, words, how, learned)
 def test_arrays_that_are_gone_at_the_end_or_have_another_shape_are_not_among_those_that_learn(learned):
     paths = [f'["{name}"]' for name in ("b1", "W2", "b2", "gone")]
     found = but(learned, trained_paths=paths, params=learned.params | {"b1": learned.params["b1"][np.newaxis]})
+    first = learned.trace.snapshots[0].params | {"gone": np.ones(3)}
+    found.trace = make_trace(snapshots=[watched.Snapshot(first, found.mini_batch)])
     with pytest.raises(Wrong, match=r'^Only params\["W2"\], params\["b2"\] learn'):
         own.check_hidden_layer_trained(found)
 
@@ -875,7 +889,11 @@ REMARKS = [
 @pytest.mark.parametrize(("words", "how"), REMARKS)
 def test_what_is_no_mistake_is_remarked_on(words, how, learned):
     how = dict(how)
-    found = but(learned, remarks=[])
+    # A number is no array, and an array on which the loss does not depend may be anything.
+    found = but(
+        learned, remarks=[], params=learned.params | {"n": 2.0, "unused": np.ones(3)},
+        loss=lambda file: lambda params, x, y: file.loss(params, x, y) * params["n"],
+    )  # fmt: skip
     n = len(found.loss_table)
     found.predictions, found.loss_table = found.predictions.copy(), found.loss_table.copy()
     found.predictions[: how.pop("wrong", 0)] += 1

@@ -174,6 +174,13 @@ def draw_one_from_a_seed_of_its_own(file, rng):
     return params
 
 
+def become_nan(file, rng):
+    params = first_weights(rng)
+    for batch in batches_of(rng):
+        params = {k: np.nan * a for k, a in descend(file, params, batch).items()}
+    return params
+
+
 def never_call(file, rng):
     return first_weights(rng)
 
@@ -276,6 +283,7 @@ TRAININGS = [
     (train_well, blank.check_arrays_move_downhill, ""),
     (train_well, check_others, ""),
     (train_until_it_is_good, check_again, ""),  # with its signs turned round it would never end
+    (become_nan, check_again, ""),
     (never_call, check_again, "But `train` never calls `gradients`"),
     (keep_weights, check_again, "the second run started with the weights that the first had learned"),
     (keep_velocity, check_again, "Both training runs started with the same arrays, but their first steps differ"),
