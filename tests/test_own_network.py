@@ -443,6 +443,15 @@ def test_of_arrays_that_do_not_learn_or_whose_steps_are_not_known_nothing_is_sai
         blank.check_arrays_move_downhill(make_evidence(trace=trace, trained_paths=paths))
 
 
+def test_an_array_that_has_moved_only_after_a_recorded_call_has_moved():
+    w = np.arange(3.0)
+    trace = make_trace(first_params={"w": w}, params={"w": w})
+    for after, words in ((w, "all arrays stay the same"), (w + 1, "it returns the arrays from the first call")):
+        trace.snapshots[0].arrays_after = {'["w"]': after}
+        with pytest.raises(Wrong, match=words):
+            blank.check_arrays_move_downhill(make_evidence(trace=trace, trained_paths=['["w"]']))
+
+
 def test_weights_that_were_not_drawn_are_no_sign_that_rng_is_ignored():
     """Those of a table, or of a mixture, may begin as anything that a learner likes."""
     drawn = np.random.default_rng(0).normal(size=30)

@@ -596,6 +596,15 @@ def test_the_best_length_of_a_step_is_the_one_with_the_least_loss_of_its_own_bat
         assert blank.find_best_step_factor(own.ReaderCalls(make_file(loss=loss_of)), snapshot) == best
 
 
+def test_the_length_of_a_step_is_judged_for_the_first_eight_points_where_anything_moved(monkeypatch):
+    monkeypatch.setattr(blank, "find_best_step_factor", lambda calls, snapshot: snapshot.params["w"])
+    snapshots = [watched.Snapshot({"w": float(n)}, ()) for n in range(10)]
+    for n, snapshot in enumerate(snapshots):
+        snapshot.arrays_after = {'["w"]': np.array(n + (n != 2))}
+    seen = SimpleNamespace(trace=make_trace(snapshots=snapshots), calls=None)
+    assert blank.Diagnostics.list_best_step_factors(seen) == [0, 1, 3, 4, 5, 6, 7]
+
+
 def test_few_of_the_examples_are_less_than_a_third_and_not_none():
     for n, is_few in ((0, False), (1, True), (13, True), (14, False), (40, False)):
         trace = make_trace((IMAGES, LABELS), was_used=np.arange(40) < n)
