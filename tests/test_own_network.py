@@ -833,6 +833,8 @@ GRADIENTS = [
       "gradients": lambda file: lambda p, x, y: file.gradients(LEFT["params"], x, y)}),
     (check_first_gradients, "",
      {"gradients": lambda file: lambda p, x, y: file.gradients(p, x, y) | {"b1": None}}),
+    (check_first_gradients, 'The gradient of params["b2"] contains inf or nan',
+     more(lambda right, params, images: np.nan * right)),
     (check_first_gradients, '`gradients` changes params["b2"]',
      {"gradients": lambda file: write_into("b2")(file.gradients)}),
     (own.check_reads_least_loss, "`read` changes images in place",
@@ -1005,7 +1007,7 @@ def test_the_first_batch_of_a_training_is_looked_at_beside_that_of_the_check():
     mini = EXAMPLES[0][:2], EXAMPLES[1][:2]
     for images, labels, sizes in (
         (*EXAMPLES, [5]), (*mini, []), (EXAMPLES[0][0], EXAMPLES[1][:1], []), (EXAMPLES[0], EXAMPLES[1][:3], []),
-        (EXAMPLES[0][:0], EXAMPLES[1][:0], []),
+        (EXAMPLES[0][:0], EXAMPLES[1][:0], []), (EXAMPLES[0].reshape(-1, 28, 28), EXAMPLES[1], []),
     ):  # fmt: skip
         seen = []
         file = make_file(loss=lambda *_: 1.0, gradients=lambda params, *_: params)
@@ -1222,7 +1224,11 @@ def test_a_claim_that_is_a_little_off_may_be_luck_and_trainings_are_repeated_wit
     ):  # fmt: skip
         orders, seeds, later = [(*range(10),)], set(), iter(claims[1:])
 
-        def train(examples, seed, *_, orders=orders, seeds=seeds, later=later, **__):
+        def train(
+            examples, seed, *, on_progress, activity, watched_names, orders=orders, seeds=seeds, later=later, **_
+        ):
+            on_progress(activity)
+            assert watched_names == ("gradients", "read")
             if seed == [0, 2]:  # with random labels
                 return make_trace(params={}, claim=0.1)
             images, labels = examples
@@ -1232,7 +1238,11 @@ def test_a_claim_that_is_a_little_off_may_be_luck_and_trainings_are_repeated_wit
             return make_trace(params={"least": 2}, claim=next(later))
 
         with nullcontext() if is_right else pytest.raises(Wrong, match="You claim"):
-            own.check_claim(make_claim(claims[0], seconds, train))
+            found, told = make_claim(claims[0], seconds, train), []
+            found.on_progress = told.append
+            own.check_claim(found)
+        again = ["It trains again: was the claim luck?"] * n_trainings
+        assert told == ["It trains again, with random labels", *again]
         assert len(orders) == len({*orders}) == len(seeds) + 1 == n_trainings + 1
 
 
