@@ -269,6 +269,7 @@ def test_texts_do_not_see_each_other_and_no_call_sees_another():
     for forward, back, words in (
         (see_no_text_but_this, backward, ""),
         (round_a_little, backward, ""),
+        (lambda params, x: 1e9 * (x + 1e-13 * len(x)), backward, ""),  # of large numbers, the last digits
         (lambda params, x: x + len(x), backward, "The first of 3 texts gets a different y if it is processed alone"),
         (mix, backward, "The first of 3 texts gets a different y if it is processed alone"),
         (lambda params, x: x + NOISE.normal(size=x.shape), backward, "the same params and the same x differ"),
@@ -341,13 +342,13 @@ def test_weights_are_as_in_mid_training_whatever_they_are_at_first():
     for size, expected in ((5.0, 0.5), (0.5, 0.5), (0.01, 0.01)):
 
         def first_weights(C, h, rng, size=size):
-            return {"w": np.tile([-size, size], C // 2), "one": np.ones(1), "h": h}
+            return {"w": np.tile([-size, size], C // 2), "one": np.ones(1), "h": float(h)}
 
         calls = block.BlockCalls(
             make_file(
                 first_weights=first_weights,
                 forward=lambda params, x: x * params["w"],
-                backward=lambda params, x, dy: (dy * params["w"], {"w": (x * dy).sum((0, 1)), "one": None, "h": None}),
+                backward=lambda params, x, dy: (dy * params["w"], {"w": (x * dy).sum((0, 1)), "one": None, "h": 0.0}),
             )
         )
         x, dy = np.random.default_rng(0).normal(size=(2, 2, 3, 8))
