@@ -201,6 +201,7 @@ LOSSES = [
     (mean, lambda params, texts: table(params, texts) + table(params, texts).mean(), "together with 40 texts"),
     (mean, lambda params, texts: table(params, texts)[:, [*range(1, 12), 11]], "at position 0, too"),
     (lambda *_: 3.3, nan_in_one_place, r"`logits` contains nan, although `loss` is 3\.3\."),
+    (lambda *_: np.nan, nan_in_one_place, ""),  # which is named elsewhere
     (lambda *_: 3.1, lambda params, texts: table(params, texts) + 10, r"is [\d.]+\d\. Which positions"),
     (lambda *_: 3.1, probabilities, "adds up to 1. These are probabilities, but they should be scores"),
     (mean, end_ruled_out, "at position 1 of the texts change, `logits` changes at position 0. But"),
@@ -222,6 +223,25 @@ def test_logits_may_be_logarithms_of_probabilities():
     calls = with_table(mean, lambda params, texts: writer.log_softmax(table(params, texts)))
     writer.check_logits_ignore_batch_size(make_evidence(calls, params=params, held_out=texts))
     assert writer.is_bigram_model(make_evidence(calls, mini_batch=(texts[:20],)), params)
+
+
+def test_where_all_scores_are_0_at_first_it_is_seen_all_the_same_that_they_depend_on_the_answer():
+    calls = with_table(mean, lambda params, texts: table(params, texts)[:, [*range(1, 12), 11]])
+    texts = writer.split_texts(np.random.default_rng(0))[0][:40]
+    with pytest.raises(Wrong, match="at position 0, too"):
+        writer.check_loss_and_causality(calls, {"E": np.zeros((28, 27))}, texts, seed=0)
+
+
+def test_logits_of_minus_infinity_do_not_hide_that_others_depend_on_the_size_of_the_batch():
+    def logits(params, texts):
+        scores = table(params, texts) * (1 + 0.1 * (len(texts) == 101))
+        scores[:, 0, 0] = -np.inf
+        return scores
+
+    texts = writer.split_texts(np.random.default_rng(0))[0][:250]
+    params = {"E": np.random.default_rng(1).normal(size=(28, 27))}
+    with pytest.raises(Wrong, match="with 101 texts"):
+        writer.check_logits_ignore_batch_size(make_evidence(with_table(mean, logits), params=params, held_out=texts))
 
 
 def test_a_loss_that_is_inf_is_no_loss_of_other_words():
@@ -568,6 +588,7 @@ WRITES = [
     (writer.add_held_out_loss, "", {}),
     (writer.add_held_out_loss, "(These are 1,000 names. For 250 of them, the two agree.)",
      {"loss": changed("loss", at(1000, lambda right: right + 0.1))}),
+    (writer.add_held_out_loss, "", {"loss": changed("loss", at(1000, lambda right: right * np.inf))}),
     (writer.add_held_out_loss, "of your `logits`, the mean of -log p",
      {"loss": changed("loss", at(1000, lambda right: right - 0.1))}),
     (writer.check_writes_in_fresh_module, "", {}),
@@ -655,7 +676,8 @@ def test_names_of_the_training_may_be_written_as_often_as_their_probabilities_sa
     p = np.zeros((12, 27))
     p[0, 1] = 1
     p[1, [2, 3, 4, 5]] = 0.5, 0.25, 0.125, 0.125
-    p[2:, 0] = 1
+    p[2, 0] = 1
+    p[3:] = 1 / 27  # what follows an end does not count
     with np.errstate(all="ignore"):
         log_p = np.log(p)
     calls = writer.WriterCalls(make_file(logits=lambda params, texts: np.repeat(log_p[None], len(texts), axis=0)))
