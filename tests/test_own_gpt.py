@@ -657,17 +657,36 @@ def test_only_what_write_has_chosen_is_counted_and_an_end_is_chosen_too(monkeypa
 
     def keep(log_p, texts, mask):
         seen.append((texts, mask))
-        raise Wrong("seen", "Seen.")
+        return writer.SamplingStatistics(0.0, 1.0, 1.0)
 
     monkeypatch.setattr(writer, "check_known_names", lambda *_: None)
     monkeypatch.setattr(writer, "compute_log_probs", lambda *_: None)
     monkeypatch.setattr(writer, "compute_sampling_statistics", keep)
+    monkeypatch.setattr(writer, "check_letter_counts", Mock(side_effect=Wrong("seen", "Seen.")))
     with pytest.raises(Wrong, match="Seen"):
         writer.check_samples_match_logits(evidence)
-    ((texts, mask),) = seen
+    (texts, mask), *halves = seen
     assert decode_names(texts) == names and evidence.generated_names == names[:4]
     for name, prompt, row in zip(names, prompts, mask, strict=True):
         assert row.nonzero()[0].tolist() == [*range(len(prompt), min(len(name) + 1, 12))]
+    i, position = np.arange(82)[:, np.newaxis], np.arange(12)
+    expected = [i % 2 == 1, i % 8 > 3, i > 40, position % 2 == 1]
+    assert all(np.array_equal(half, mask & there) for (_, half), there in zip(halves, expected, strict=True))
+
+
+def test_of_two_calls_of_write_that_differ_both_results_are_shown(monkeypatch):
+    letters = iter("abcde")
+
+    def write(params, prompts, rng):
+        letter = next(letters)
+        return [prompt + letter for prompt in prompts]
+
+    found = make_evidence(writer.WriterCalls(make_file(write=write)), params={})
+    with pytest.raises(Wrong, match=r"give a, ma, scha and b, mb, schb\."):
+        writer.check_writes_by_rng(found)
+    monkeypatch.setattr(blank, "call_with_restored_params", lambda found, name, prompts, rng: write({}, prompts, rng))
+    with pytest.raises(Wrong, match=r"`write` gives e, me, sche instead of d, md, schd\."):
+        writer.check_writes_in_fresh_module(found)
 
 
 @pytest.mark.parametrize(("n_known", "is_right"), [(100, False), (75, True), (49, True)])
@@ -833,3 +852,41 @@ def test_why_its_loss_is_so_high_is_seen_in_its_training(words, how):
     assert text.startswith(
         "On 100 names that it has not learned from, the loss is 2.900 per letter. A table that counts which letter"
     )
+
+
+def test_why_a_loss_is_high_is_seen_in_100_new_names_and_100_of_those_that_were_used(monkeypatch):
+    seen = []
+    monkeypatch.setattr(writer, "Diagnostics", lambda found, batch, values, **shares: seen.append((*batch, shares)))
+    monkeypatch.setattr(writer, "iter_cause_errors", lambda *_: iter(["a cause"]))
+    texts = writer.split_texts(np.random.default_rng(0))[0][:500]
+    for was_used, n in ((np.arange(500) % 3 == 1, 2), (np.zeros(500, bool), 1)):
+        trace = make_trace((texts,), was_used=was_used)
+        found = make_evidence(trace=trace, examples=(texts,), held_out=texts[300:], held_out_loss=3.0, bigram_loss=2.5)
+        assert writer.make_high_loss_error(found) == "a cause"
+        expected = [texts[300:400], texts[was_used][:100]][:n]
+        assert all(np.array_equal(names, others) for (names, _), others in zip(seen, expected, strict=True))
+        assert all(shares == {"max_loss_ratio": 0.9, "flat_ratio": 0.99} for _, shares in seen)
+        seen.clear()
+
+
+def test_a_loss_that_rises_for_new_names_alone_has_not_diverged(monkeypatch):
+    """The network overfits."""
+    monkeypatch.setattr(writer, "is_bigram_model", lambda *_: False)
+    texts = np.zeros((9, 12), np.uint8)
+
+    def diagnostics(losses):
+        return make_file(
+            losses=losses, first_loss=losses[0], loss_before_last=losses[-2], last_loss=losses[-1], has_fallen=True,
+            flat_ratio=0.99, last_arrays={}, calls=writer.WriterCalls(make_file()), list_best_step_factors=lambda: [],
+            trace=make_trace((texts,), {}, was_used=np.ones(9, bool)), make_error=lambda mark, **_: mark,
+        )  # fmt: skip
+
+    for new, known, mark in (
+        ([3, 2, 2.9, 2.9], [3, 2, 1, 1], "no better than counting"),
+        ([3, 2.6, 2.6, 2.6], [3, 1, 2.5, 2.5], "diverged"),
+        ([3, 2.6, 2.6, 3.0], [3, 2, 1, 1], "no better than counting"),  # the weights before were no better, either
+    ):
+        errors = writer.iter_cause_errors(
+            make_evidence(bigram_loss=2.5, params={}), diagnostics(new), diagnostics(known)
+        )
+        assert next(errors) == mark
