@@ -75,6 +75,11 @@ def test_the_small_case_is_as_it_is_said(tmp_path):
     assert ((above - below) * dy).sum() / 2e-6 == pytest.approx(float(said[6]), rel=1e-3)
 
 
+def test_of_a_right_block_its_arrays_and_their_numbers_are_counted():
+    found = make_evidence(gradients={'["W"]': np.ones((2, 600)), '["b"]': np.ones(3)}, params={"h": 3})
+    assert block.format_success(found).endswith("with respect to x and to all 2 arrays of params, 1,203 numbers.")
+
+
 def test_what_is_off_by_less_than_a_hundredth_is_slight():
     for mine, slope, is_slight in (
         (1.009, 1, True), (0.991, 1, True), (1.02, 1, False), (-1, 1, False), (-1.009, -1, True), (-1.02, -1, False),

@@ -576,6 +576,8 @@ WRITES = [
     (writer.check_logits_ignore_batch_size, "", {}),
     (writer.check_logits_ignore_batch_size, "with 101 texts",
      {"logits": changed("logits", at(101, lambda right: 1.1 * right))}),
+    (writer.check_logits_ignore_batch_size, "with 101 texts",
+     {"logits": changed("logits", at(101, lambda right: right - 1))}),
     (writer.check_logits_ignore_batch_size, "with 7 texts",
      {"logits": changed("logits", at(7, lambda right: 1.1 * right))}),
     (writer.check_logits_ignore_batch_size, "with 250 texts",
@@ -850,7 +852,8 @@ def test_why_its_loss_is_so_high_is_seen_in_its_training(words, how):
     text = str(writer.make_high_loss_error(curve_of(**how))).replace("\n", " ")
     assert words in text, text
     assert text.startswith(
-        "On 100 names that it has not learned from, the loss is 2.900 per letter. A table that counts which letter"
+        "On 100 names that it has not learned from, the loss is 2.900 per letter. A table that counts which letter "
+        "follows which has 2.500."
     )
 
 
