@@ -40,6 +40,15 @@ EVERY_DAY = {
 }
 
 
+def test_of_a_right_network_its_loss_stands_beside_that_of_counting_and_beside_the_claim():
+    found = make_evidence(held_out=range(1000), held_out_loss=2.31, bigram_loss=2.52, trace=make_trace(claim=2.28))
+    found.generated_names = ["anna", "max"]
+    assert writer.format_success(found) == (
+        "On 1,000 names that it has never seen, its loss is 2.31 per letter; a table that counts which letter follows "
+        "which has 2.52. You claimed 2.28.\nIt writes: anna, max."
+    )
+
+
 def test_a_list_of_names_that_is_missing_is_no_mistake_of_the_learners(tmp_path, monkeypatch):
     monkeypatch.setattr(data, "load", Mock(side_effect=UserError("surnames.txt.gz is missing")))
     found = verdict(own_writers.BASE, tmp_path, 0)
@@ -382,6 +391,8 @@ def test_it_is_run_on_all_names(tmp_path, monkeypatch, capfd):
     params = blank.unpack_params(None, path.with_suffix(".npz").read_bytes())
     test_loss = writer.compute_loss(writer.WriterCalls(load_learner_module(path)), params, few.test_tokens)
     assert f"it is {test_loss:.2f}." in said[2]
+    rng = np.random.default_rng(0)
+    assert said[3:] == writer.WriterCalls(load_learner_module(path)).write(params, [""] * 10, rng)
     (tmp_path / "own_gpt.py").write_text("1 / 0\n")
     assert practice.main(["--folder", str(tmp_path), "run", "own_gpt"]) == 2
     assert "1 / 0" in capfd.readouterr().err

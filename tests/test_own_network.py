@@ -113,6 +113,13 @@ def test_a_training_that_ends_badly_by_chance_is_tried_again():
     assert found.params == 3  # of the fourth training, which is the last
 
 
+def test_of_a_right_network_its_accuracy_stands_beside_the_claim():
+    found = make_evidence(held_out=range(2500), accuracy=0.9316, trace=make_trace(claim=0.9))
+    assert own.format_success(found) == (
+        "On 2,500 digits that it has never seen, its accuracy is 0.932. You claimed 0.900."
+    )
+
+
 def test_the_seconds_of_the_statements_are_those_of_the_marker():
     for name in ("own_network", "own_gpt"):
         said = re.search(r"may take (\d+) seconds", BY_NAME[name].stub.replace("\n", " "))
@@ -691,6 +698,14 @@ CAUSES = [
 def test_why_it_reads_so_few_is_seen_in_its_training(words, how, learned):
     cause = str(next(own.iter_cause_errors(curve_of(learned, **how))))
     assert all(part in cause.replace("\n", " ") for part in words.split(" ... ")), cause
+
+
+@np.errstate(all="ignore")
+def test_of_a_softmax_of_a_softmax_the_largest_difference_of_two_losses_of_one_image_is_said(learned):
+    diagnostics = curve_of(learned, loss=softmax_of_a_softmax, by=NONE)
+    said = re.search(r"differ by at most (\S+)\. ", str(next(own.iter_cause_errors(diagnostics))).replace("\n", " "))
+    losses = diagnostics.calls.compute_losses(diagnostics.evidence.params, diagnostics.batch[0])
+    assert float(said[1]) == pytest.approx(max(max(row) - min(row) for row in losses), abs=1e-3)
 
 
 def without_b2(params):
