@@ -530,6 +530,8 @@ def test_a_backward_that_calls_a_function_once_for_each_number_of_params_is_name
         def backward(params, x, dy, n=n):
             for _ in range(n):
                 slope()
+            for _ in range(9):
+                re.escape("a")  # a function of another file
             return dy, params
 
         calls = block.BlockCalls(make_file(backward=backward, __file__=__file__))

@@ -700,14 +700,6 @@ def test_why_it_reads_so_few_is_seen_in_its_training(words, how, learned):
     assert all(part in cause.replace("\n", " ") for part in words.split(" ... ")), cause
 
 
-@np.errstate(all="ignore")
-def test_of_a_softmax_of_a_softmax_the_largest_difference_of_two_losses_of_one_image_is_said(learned):
-    diagnostics = curve_of(learned, loss=softmax_of_a_softmax, by=NONE)
-    said = re.search(r"differ by at most (\S+)\. ", str(next(own.iter_cause_errors(diagnostics))).replace("\n", " "))
-    losses = diagnostics.calls.compute_losses(diagnostics.evidence.params, diagnostics.batch[0])
-    assert float(said[1]) == pytest.approx(max(max(row) - min(row) for row in losses), abs=1e-3)
-
-
 def without_b2(params):
     return params | {"b2": 0 * params["b2"]}
 

@@ -456,7 +456,7 @@ def test_of_a_slow_loss_fewer_examples_are_taken():
     """Of the training's own batch 50, if one loss takes more than 0.05 s; of many 67 and not 257, if more than 0.02."""
     images, labels = np.zeros((300, 784), np.uint8), np.zeros(300, int)
     for seconds, n_of_batch, n_of_many in ((0.01, 80, 257), (0.03, 80, 67), (0.06, 50, 67)):
-        now, sizes = [0.0], []
+        now, sizes = [100.0], []
 
         def loss(params, images, labels, now=now, seconds=seconds):
             now[0] += seconds
