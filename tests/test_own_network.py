@@ -653,6 +653,7 @@ CAUSES = [
     ),
     ("first loss is inf; ... With smaller params ... it would be 2.", {"first": {"W1": lambda W: 1000 * W}}),
     ("Which params does it return", {"at": (0, 0.5, 1, 1, 1, -0.1)}),
+    ("Which params does it return", {"at": (0, 0.3, 0.3, 0.3, 0.3, -1)}),  # it had learned something
     ("It fell to 2. ... and then rose again", {"at": (0, 0, 0, 0, 0, -3), "by": NONE}),  # it had learned nothing
     ("It fell to 0. ... and then rose again", {"at": (0, 0.5, 1, 1, 1, 0.2), "by": NONE}),  # and still knows something
     ("The marker sees no mistake", {"first": {"W1": lambda W: 1e-9 * W}}),
