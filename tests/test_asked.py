@@ -3,11 +3,14 @@
 import io
 import json
 import re
+import subprocess
 import tempfile
+import threading
 from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import numpy as np
 import own_programs
@@ -24,6 +27,7 @@ from marker.program import Program
 from marker.trial import load_learner_module
 from marker.verdict import Verdict, Wrong
 from practice_answers import RIGHT, filled
+from support.errors import UserError
 
 # Each takes the place of the examination in its own process. What its functions do is asked for outside.
 FORGED = """
@@ -89,6 +93,14 @@ def test_a_message_is_a_nest_of_arrays_numbers_and_text():
         asked.read_message(io.BytesIO(len(head).to_bytes(8, "big") + (8).to_bytes(8, "big") + head + bytes(8)))
 
 
+def test_a_nest_comes_back_with_the_tuples_that_the_learners_file_has():
+    nest = [Pair(np.ones(2), 3.0), (1, 2), [3]]
+    for module, kind in ((SimpleNamespace(Pair=Pair), Pair), (SimpleNamespace(Pair=dict), tuple), (None, tuple)):
+        with np.load(io.BytesIO(nests.pack_into_bytes(nest))) as arrays:
+            found = nests.unpack(arrays, module)
+        assert type(found[0]) is kind and found[0][1] == 3 and found[1:] == [(1, 2), [3]]
+
+
 def test_a_nest_comes_back_as_the_kind_of_dict_that_the_learners_file_has():
     class Mine(dict):
         pass
@@ -97,6 +109,56 @@ def test_a_nest_comes_back_as_the_kind_of_dict_that_the_learners_file_has():
         with np.load(io.BytesIO(nests.pack_into_bytes(Mine(W=np.ones(2), n=3)))) as arrays:
             found = nests.unpack(arrays, module)
         assert type(found) is kind and [*found] == ["W", "n"] and found["n"] == 3
+
+
+class Pair(NamedTuple):
+    W: np.ndarray
+    b: float
+
+
+class Strict(dict):
+    """A dict that is not made from another one."""
+
+    def __init__(self, *, size):
+        self.size = size
+
+
+def test_each_array_of_a_nest_has_a_path_as_in_python_and_can_be_replaced_there():
+    strict = Strict(size=2)
+    strict["W"] = np.ones(2)
+    nest = {"p": Pair(np.zeros(2), 0.5), 3: [strict, None, 7], "names": np.array([None]), "text": "W"}
+    paths = ['["p"].W', '["p"].b', '[3][0]["W"]', "[3][1]", "[3][2]"]
+    assert [*nests.leaves_by_path(nest)] == [*nests.leaves_by_path(nests.leaves_by_path(nest))] == paths
+    floats = nests.copy_floats_by_path(nest)
+    assert [*floats] == paths[:3] and all(a.dtype == np.float64 for a in floats.values())
+    changed = nests.replace_leaves(nest, {k: a + 1 for k, a in floats.items()})
+    assert type(changed["p"]) is Pair and changed["p"].b == 1.5 and type(changed["p"].b) is float
+    assert type(changed[3][0]) is Strict and changed[3][0]["W"].tolist() == [2, 2] and changed[3][1:] == [None, 7]
+    for copied in (floats['["p"].W'], nests.replace_leaves(nest)["p"].W, changed["p"].W):
+        copied += 5
+    assert nest["p"].W.tolist() == [0, 0] and nest["p"].b == 0.5 and strict["W"].tolist() == [1, 1]
+
+
+def test_of_many_paths_five_are_named():
+    assert nests.format_paths([f"[{i}]" for i in range(5)]).endswith("params[3], params[4]")
+    assert nests.format_paths([f"[{i}]" for i in range(6)]).endswith("params[3], params[4] and 1 more")
+
+
+@pytest.mark.parametrize(
+    ("nest", "words"),
+    [
+        ({"W": [1, print]}, 'params["W"][1] is of type builtin_function_or_method'),
+        ([np.array([None])], "params[0] is an array of type object"),
+    ],
+)
+def test_what_of_a_nest_cannot_be_saved_is_named_by_its_path(nest, words):
+    with pytest.raises(nests.NotKept, match=re.escape(words)):
+        nests.pack_into_bytes(nest)
+
+
+def test_a_file_with_something_else_is_no_nest():
+    with pytest.raises(ValueError, match="this is no nest"):
+        nests.unpack({"how": np.array('{"code": 1}')})
 
 
 class Here:
@@ -145,6 +207,45 @@ def test_what_a_file_leaves_of_its_folder_is_no_failure_of_its_functions(monkeyp
     with asked.open_in_subprocess("dz1.py", 1) as functions:
         assert functions
     assert [path.read_text(encoding="utf-8") for path in tmp_path.iterdir()] == ["a note"]
+
+
+def test_a_call_that_is_ended_by_the_clock_took_too_long_and_any_other_end_is_none(monkeypatch):
+    clocks = []
+
+    class Clock(SimpleNamespace):
+        def __init__(self, seconds, ring):
+            super().__init__(seconds=seconds, ring=ring, finished=threading.Event(), started=False, canceled=False)
+            clocks.append(self)
+
+        def start(self):
+            self.started = True
+
+        def cancel(self):
+            self.canceled = True
+
+    @contextmanager
+    def start_process(arguments, *_, pipes):
+        assert pipes and arguments[-1] == ("0" if needs_torch else str(runner.MEMORY))
+        yield SimpleNamespace(kill="kill")
+
+    monkeypatch.setattr(asked.threading, "Timer", Clock)
+    monkeypatch.setattr(runner, "learner_process", start_process)
+    for error, is_late, needs_torch, expected in (
+        (EOFError, False, False, EOFError), (OSError, True, True, TimeoutError), (ValueError, True, False, ValueError),
+    ):  # fmt: skip
+        with pytest.raises(expected), asked.open_in_subprocess("dz1.py", 2, needs_torch=needs_torch):
+            if is_late:
+                clocks[-1].finished.set()
+            raise error
+        assert clocks[-1].started and clocks[-1].canceled
+        assert (clocks[-1].seconds, clocks[-1].ring) == (2 * runner.CLOCK, "kill")
+
+
+def test_of_values_without_an_end_a_hundred_are_taken():
+    module = SimpleNamespace(count=lambda: iter(int, 1))
+    assert asked.call_and_list_results(module, [], "count", [""], []) == [[0] * 100]
+    with pytest.raises(AttributeError):
+        asked.Functions(None, {})._count  # noqa: B018
 
 
 # Functions that a file may have, what is said of a call, and of one that ends well what it returns.
@@ -291,11 +392,89 @@ def test_who_is_wrong_for_the_inputs_of_that_question_alone_is_told_so(tmp_path,
     assert marking.confirm_pass(BY_NAME["dz1"], path, passed).text == "an edge"
 
 
+def confirmed(error, monkeypatch, second=None, **settings):
+    """The verdict on a file that reports a pass, if `error` comes of asking it. second: that of a second run."""
+
+    @contextmanager
+    def open_in_subprocess(path, seconds, hidden_folders, result_kinds, needs_torch):
+        assert (path, seconds, hidden_folders, result_kinds, needs_torch) == ("dz1.py", 3, ["class"], {}, False)
+        yield "functions"
+
+    def ask(exercise, functions, seed):
+        assert (exercise, functions) == (one, "functions")
+        seeds.append(seed)
+        if error:
+            raise error
+
+    def run_again(exercise, path, seed, seconds, on_progress, hidden_folders):
+        assert (exercise, path, [seed], seconds, hidden_folders) == (one, "dz1.py", seeds, 3, ["class"])
+        return second
+
+    seeds = []
+    how = {"can_be_checked_by_calls": lambda exercise: True, "is_quick": second is not None, "gives": {}, "seconds": 3}
+    kind = SimpleNamespace(**how | settings, check_by_calls=ask)
+    one = SimpleNamespace(kind=kind, needs_torch=False, folder=BY_NAME["dz1"].folder)
+    monkeypatch.setattr(marking, "open_in_subprocess", open_in_subprocess)
+    monkeypatch.setattr(runner, "run_in_subprocess", run_again)
+    return marking.confirm_pass(one, "dz1.py", Verdict(True, "passed", ""), hidden_folders=["class"])
+
+
+PASSES = Report({"passed": True, "name": "passed", "text": ""})
+
+
+def test_a_pass_stands_if_nothing_else_comes_of_asking_or_nobody_can_ask(monkeypatch):
+    assert confirmed(None, monkeypatch).passed
+    assert confirmed(Wrong("mark", ""), monkeypatch, can_be_checked_by_calls=lambda exercise: False).passed
+    with pytest.raises(UserError, match="no data"):
+        confirmed(UserError("no data"), monkeypatch)
+
+
+# What comes of asking a file that reports a pass, and of a second run if the exercise is quick; and what is said.
+AFTER_A_PASS = {
+    "other results": (Wrong("mark", "dz1 is 3."), None, "not as reported", "new examples. dz1 is 3. What does"),
+    "an error": (asked.Failed("`dz1` fails."), PASSES, "not as reported", "new examples. `dz1` fails. What does"),
+    "no answer": (EOFError(), None, "not as reported", "got no usable result"),
+    "no answer, then a pass": (EOFError(), PASSES, "not as reported", "got no usable result"),
+    "no answer, then an end": (EOFError(), Report(died=-9), "no result", "-9"),
+    "the time is up": (TimeoutError(), None, "does not end", "Stopped after 12 seconds"),
+}
+
+
+@pytest.mark.parametrize("name", AFTER_A_PASS)
+def test_what_comes_of_asking_a_file_that_reports_a_pass_is_said(name, monkeypatch):
+    error, second, mark, words = AFTER_A_PASS[name]
+    found = confirmed(error, monkeypatch, second)
+    assert (found.passed, found.name) == (False, mark) and words in found.text, found.text
+
+
+def test_a_file_is_run_with_its_limit_and_only_a_pass_is_asked_again(monkeypatch):
+    calls = []
+    monkeypatch.setattr(runner, "run_in_subprocess", lambda *given: calls.append(given) or reports.pop())
+    monkeypatch.setattr(marking, "confirm_pass", lambda *given: given[2]._replace(text="asked"))
+    dz1, with_torch = BY_NAME["dz1"], BY_NAME["torch_gradient"]
+    for exercise, seconds, limit in ((dz1, None, 8), (dz1, 2, 2), (with_torch, None, 60)):
+        reports = [Report({"passed": False, "name": "not right", "text": ""}), PASSES]
+        for text in ("asked", ""):
+            assert marking.mark(exercise, "a.py", 5, seconds, print, ["class"]).text == text
+            assert calls.pop() == (exercise, "a.py", 5, limit, print, ["class"])
+
+
+def test_only_true_is_true_in_what_a_file_reports():
+    for value in (True, False, 1):
+        fields = {"passed": False, "name": "not right", "text": 3, "drawn": value, "whole": value}
+        found = marking.read_verdict(BY_NAME["dz1"], Report(fields))
+        assert found.drawn is found.whole is (value is True) and found.text == "3"
+
+
 def test_no_word_of_a_file_reaches_a_teachers_table():
     for fields, name in (
         ({"name": "the sign"}, "the sign"),
         ({"name": "a condition, and the mask forgotten"}, "a condition, and the mask forgotten"),
         ({"name": "a factor 2, and the sign"}, "a factor 2, and the sign"),
+        ({"name": "error", "error": "ValueError"}, "error: ValueError"),
+        ({"name": "the sign, and Well done"}, "error: Exception"),
+        ({"name": "Well done, and the sign"}, "error: Exception"),
+        ({"name": "z1 returned"}, "z1 returned"),
         ({"name": "passed"}, "error: Exception"),
         ({"name": "passed, and passed"}, "error: Exception"),
         ({"name": "Well done"}, "error: Exception"),
@@ -307,6 +486,19 @@ def test_no_word_of_a_file_reaches_a_teachers_table():
     ):
         found = marking.read_verdict(BY_NAME["dz1"], Report({"passed": False, "text": ""} | fields))
         assert (found.passed, found.summary) == (False, name), fields
+
+
+def test_where_a_folders_own_code_names_what_it_finds_only_short_plain_text_is_a_mark():
+    folder = BY_NAME["dz1"].folder
+    for marks, finders, is_own in ((None, {}, True), ((), {"alone": 1}, True), (("mine",), {}, False)):
+        kind = SimpleNamespace(marks=marks)
+        one = SimpleNamespace(kind=kind, folder=folder._replace(finders=finders), mistakes=[], factor_mistake_rows=[],
+                              gives=("a",), takes=("b",), tool=None)  # fmt: skip
+        for name, is_known in (
+            ("its own words", is_own), ("mine", True), ("not right", True), (" Passed", False), ("two\nlines", False),
+            ("x" * 201, False), ("", False),
+        ):  # fmt: skip
+            assert marking.is_known_mark(one, name) == is_known, (name, marks)
 
 
 @pytest.mark.slow(one_in=2)
@@ -407,15 +599,42 @@ def test_where_there_is_no_bubblewrap_or_it_fails_that_is_said(anew, monkeypatch
         assert "setting up uid map: Permission denied" in sandbox.find_failure()
 
 
+def test_why_the_sandbox_does_not_work_is_the_last_line_that_it_writes(anew, monkeypatch):
+    monkeypatch.setattr(sandbox.shutil, "which", lambda name: "bwrap")
+    for how, why in (
+        ({"stderr": "a note\nno namespace\n", "returncode": 1}, "bubblewrap does not work here (no namespace)"),
+        ({"stderr": "\n", "returncode": 7}, "bubblewrap does not work here (7)"),
+        ({"stderr": "a note", "returncode": 0}, ""),
+        (None, "bubblewrap does not work here (TimeoutExpired)"),
+    ):
+        run = (lambda *_, how=how, **__: SimpleNamespace(**how)) if how else raise_timeout
+        monkeypatch.setattr(sandbox, "subprocess", SimpleNamespace(run=run, TimeoutExpired=subprocess.TimeoutExpired))
+        sandbox.find_failure.cache_clear()
+        assert sandbox.find_failure() == why
+
+
+def raise_timeout(command, timeout, **_):
+    raise subprocess.TimeoutExpired(command, timeout)
+
+
 def test_a_file_in_the_sandbox_sees_itself_and_no_other_hand_in(tmp_path, monkeypatch):
     monkeypatch.setattr(sandbox.shutil, "which", lambda name: "bwrap")
     hand_ins = sandbox.ROOT / "tests"  # as if a class was handed in there
-    command = sandbox.make_command_prefix(hand_ins / "deep" / "dz1.py", tmp_path, [hand_ins])
+    for name in ("shown", "elsewhere"):
+        (tmp_path / name).mkdir()
+    kept = hand_ins / "conftest.py", tmp_path / "elsewhere", sandbox.ROOT.parent
+    hidden = [hand_ins, sandbox.ROOT / "docs", *kept]
+    others = tmp_path / "shown", tmp_path / "missing"
+    command = sandbox.make_command_prefix(hand_ins / "deep" / "dz1.py", tmp_path, hidden, *others)
     pairs = [*pairwise(command)]
     assert "--unshare-all" in command and ("--ro-bind", str(sandbox.ROOT)) in pairs
     assert command.index(str(hand_ins)) > command.index(str(sandbox.ROOT)) and ("--tmpfs", str(hand_ins)) in pairs
     assert ("--ro-bind", str(hand_ins / "deep" / "dz1.py")) in pairs and ("--bind", str(tmp_path)) in pairs
     assert ("--ro-bind", str(sandbox.ROOT.parent)) not in pairs
+    assert ("--tmpfs", "/tmp") in pairs and ("--tmpfs", str(sandbox.ROOT / "docs")) in pairs
+    assert not any(("--tmpfs", str(path)) in pairs for path in kept)  # a file, outside, and what holds the project
+    assert ("--ro-bind", str(others[0])) in pairs and str(others[1]) not in command
+    assert all(command[i + 2] == command[i + 1] for i, word in enumerate(command) if word == "--ro-bind")
 
 
 @pytest.mark.slow(one_in=2)

@@ -1,6 +1,7 @@
 """A block from a blank file: right ones pass in any style, and of wrong ones it is said what is wrong."""
 
 import re
+import sys
 from contextlib import nullcontext
 from functools import partial
 
@@ -74,6 +75,11 @@ def test_the_small_case_is_as_it_is_said(tmp_path):
     assert ((above - below) * dy).sum() / 2e-6 == pytest.approx(float(said[6]), rel=1e-3)
 
 
+def test_of_a_right_block_its_arrays_and_their_numbers_are_counted():
+    found = make_evidence(gradients={'["W"]': np.ones((2, 600)), '["b"]': np.ones(3)}, params={"h": 3})
+    assert block.format_success(found).endswith("with respect to x and to all 2 arrays of params, 1,203 numbers.")
+
+
 def test_what_is_off_by_less_than_a_hundredth_is_slight():
     for mine, slope, is_slight in (
         (1.009, 1, True), (0.991, 1, True), (1.02, 1, False), (-1, 1, False), (-1.009, -1, True), (-1.02, -1, False),
@@ -100,8 +106,8 @@ def mean_so_far(params, x):
 
 
 def look_ahead(params, x):
-    """A `forward` in which position 2 sees position 3, and no number is above 0."""
-    y = mean_so_far(params, x) - 100
+    """A `forward` in which position 2 sees position 3, and no number is above 0. All see the last digits of all."""
+    y = mean_so_far(params, x) - 100 + 1e-9 * x.sum()
     if x.shape[1] > 3:
         y[:, 2, 7] += x[:, 3, 0]
     return y
@@ -178,6 +184,8 @@ PARTS = [
     (block.check_attention_sums, bump(32, of=33), "If all 33 positions of a text are equal, y at position 32"),
     (block.check_attention_sums, fail_at(7), "With 7 positions, your block fails: "),
     (block.check_attention_sums, lambda params, x: x[:, :9], "(2, 33, 12); it returns an array of shape (2, 9, 12)"),
+    (block.check_attention_sums, lambda params, x: x.tolist(), "(2, 1, 12); it returns of type list"),
+    (block.check_attention_sums, lambda params, x: x.round().astype(int), "it returns an array of shape (2, 1, 12)"),
 ]
 
 
@@ -189,6 +197,65 @@ PARTS = [
 def test_what_a_position_sees_is_said(check, forward, words):
     with pytest.raises(Wrong, match=re.escape(words)) if words else nullcontext():
         judge(check, forward)
+
+
+def test_what_backward_returns_are_two_results_of_any_number_type():
+    params, x = {"W": np.ones((2, 3)), "n": 3}, np.ones((2, 4, 3))
+    g = {"W": np.ones((2, 3)), "n": None}
+    for returned, words in (
+        ((x, g), None),
+        ([x.astype(int).tolist(), g], None),
+        (x, "your `backward` returns one, an array of shape (2, 4, 3)."),
+        (g, "your `backward` returns one, of type dict."),
+        ((x, g, 1), "your `backward` returns 3."),
+        ((x[:, 0], g), "dx should have the shape of x, (2, 4, 3); your dx is of shape (2, 3)."),
+        ((x, g["W"].tolist()), 'the form of params, with an array for each of params["W"].'),
+        ((x, {"W": np.ones((3, 2))}), 'params["W"] has the shape (2, 3), but its gradient has the shape (3, 2)'),
+        (None, "`backward` returns None"),
+    ):
+        calls = block.BlockCalls(make_file(backward=lambda *_, returned=returned: returned))
+        with pytest.raises(Wrong, match=re.escape(words)) if words else nullcontext():
+            dx, gradients = calls.backward(params, x, np.ones((2, 4, 3)))
+            assert dx.dtype == float and np.array_equal(dx, x) and gradients['["W"]'].tolist() == g["W"].tolist()
+
+
+def test_a_derivative_of_the_last_position_has_a_row_for_each_of_its_channels():
+    A, B = np.random.default_rng(0).normal(size=(2, 3, 3))
+    calls = block.BlockCalls(make_file(forward=lambda params, x: x @ A + x[:, :1] @ B))
+    for position, expected in ((0, B.T), (1, 0 * A), (2, A.T)):
+        found = block.compute_last_position_jacobian(calls, {}, np.ones((3, 3)), position)
+        assert found == pytest.approx(expected, abs=1e-8)
+
+
+def test_a_gradient_that_backward_does_not_return_counts_as_0():
+    file = make_file(forward=lambda params, x: x + params["b"], backward=lambda params, x, dy: (dy, {"c": np.ones(2)}))
+    x = np.ones((1, 2, 3))
+    local_loss, gradients = block.make_local_loss_and_gradients(
+        block.BlockCalls(file), {"b": np.ones(3), "c": np.ones(2)}, x, x
+    )
+    assert {k: g.tolist() for k, g in gradients.items()} == {
+        '["x"]': x.tolist(), '["params"]["b"]': [0, 0, 0], '["params"]["c"]': [1, 1],
+    }  # fmt: skip
+    errors = find_mismatches_by_path(local_loss, gradients, np.random.default_rng(0), thorough=True)
+    assert [*errors] == ['["params"]["b"]', '["params"]["c"]']
+
+
+def test_gradients_that_are_wrong_by_the_number_of_texts_are_told_so_of_the_first_batch_in_which_they_are():
+    rng = np.random.default_rng(0)
+    batches = [tuple(rng.normal(size=(2, n, 2, 4))) for n in (3, 2, 1)]
+    for is_wrong, words in (
+        (lambda x, h: len(x) - 1, "`backward` says 3 times .* That is the number of texts. Where do you use this"),
+        (lambda x, h: 1 / len(x) - 1, "`backward` says 0.333 times .* Does .* contain a mean over the texts"),
+        (lambda x, h: len(x) == 2, r"`backward` says 2 times the derivative .*\d\. Right: x\.$"),
+        (lambda x, h: (len(x) == 2) * np.arange(1, 5), "`backward` is not the derivative of your `forward` with .*"),
+    ):
+        calls, params, errors = squares(is_wrong), {"w": rng.normal(size=4), "h": 1}, []
+        for batch in batches:
+            errors.append(
+                find_mismatches_by_path(*block.make_local_loss_and_gradients(calls, params, *batch), rng, thorough=True)
+            )
+        error = block.make_gradient_error(calls, params, batches, errors, rng)
+        assert re.search(words, str(error).replace("\n", " ")) and 'with respect to params["w"]' in str(error), error
 
 
 def test_texts_do_not_see_each_other_and_no_call_sees_another():
@@ -207,6 +274,7 @@ def test_texts_do_not_see_each_other_and_no_call_sees_another():
     for forward, back, words in (
         (see_no_text_but_this, backward, ""),
         (round_a_little, backward, ""),
+        (lambda params, x: 1e9 * (x + 1e-13 * len(x)), backward, ""),  # of large numbers, the last digits
         (lambda params, x: x + len(x), backward, "The first of 3 texts gets a different y if it is processed alone"),
         (mix, backward, "The first of 3 texts gets a different y if it is processed alone"),
         (lambda params, x: x + NOISE.normal(size=x.shape), backward, "the same params and the same x differ"),
@@ -230,8 +298,34 @@ def test_a_norm_behind_the_sum_may_have_its_gammas_and_a_sum_is_missed_where_the
         return x / x.std(axis=-1, keepdims=True)
 
     judge(block.check_residuals, lambda params, x: norm(x + x @ params["W"]) * params["gamma"], first_weights)
+    # With weights of 0 it may divide by 0; and gammas may be in the same array as the weights.
+    with np.errstate(all="ignore"):
+        judge(block.check_residuals, lambda params, x: x @ params["W"] / params["W"].std(), first_weights)
+    judge(block.check_residuals, lambda params, x: x * params["all"][0], lambda C, h, rng: {"all": rng.normal(size=C)})
     with pytest.raises(Wrong, match=r'^If params\["W"\] are 0, y is the same whatever x is'):
         judge(block.check_residuals, lambda params, x: x @ params["W"] + params["gamma"], first_weights)
+
+
+def test_without_an_activation_a_block_may_have_gammas_and_betas_in_both_norms():
+    """Then all the dimensions that a linear block may have are there."""
+
+    def first_weights(C, h, rng):
+        return [rng.normal(size=(C, C)), *rng.normal(size=(2, C)), rng.normal(size=(C, C)), *rng.normal(size=(2, C))]
+
+    def norm(x):
+        return (x - x.mean(axis=-1, keepdims=True)) / x.std(axis=-1, keepdims=True)
+
+    def forward(params, x, activation):
+        A, gamma1, beta1, W, gamma2, beta2 = params
+        u = x + (gamma1 * norm(x) + beta1) @ A
+        return u + activation((gamma2 * norm(u) + beta2) @ W)
+
+    def backward(params, x, dy):
+        return dy, [np.ones(a.shape) for a in params]
+
+    for activation, words in ((lambda z: z, "`forward` is linear except for norms"), (np.tanh, "")):
+        with pytest.raises(Wrong, match=words) if words else nullcontext():
+            judge(block.check_activation, partial(forward, activation=activation), first_weights, backward)
 
 
 def test_of_weights_that_are_the_same_for_another_generator_only_those_are_named_that_look_drawn():
@@ -253,13 +347,13 @@ def test_weights_are_as_in_mid_training_whatever_they_are_at_first():
     for size, expected in ((5.0, 0.5), (0.5, 0.5), (0.01, 0.01)):
 
         def first_weights(C, h, rng, size=size):
-            return {"w": np.tile([-size, size], C // 2), "one": np.ones(1), "h": h}
+            return {"w": np.tile([-size, size], C // 2), "one": np.ones(1), "h": float(h)}
 
         calls = block.BlockCalls(
             make_file(
                 first_weights=first_weights,
                 forward=lambda params, x: x * params["w"],
-                backward=lambda params, x, dy: (dy * params["w"], {"w": (x * dy).sum((0, 1)), "one": None, "h": None}),
+                backward=lambda params, x, dy: (dy * params["w"], {"w": (x * dy).sum((0, 1)), "one": None, "h": 0.0}),
             )
         )
         x, dy = np.random.default_rng(0).normal(size=(2, 2, 3, 8))
@@ -274,9 +368,10 @@ def test_heads_may_choose_the_same_now_and_then():
     """Each of two chooses one of the positions 0 and 1. Numbers may be small, and channels that no head fills are 0."""
 
     def first_weights(C, h, rng):
-        return {"W": rng.normal(size=(C, 2)), "h": h}
+        return {"W": rng.normal(size=(C, 2)), "h": h, "one": 1.0}
 
     def forward(params, x, n_heads, is_mixed):
+        n_heads *= int(params["one"] == 1)  # a constant, which is not made large
         scores = x @ params["W"][:, :n_heads]
         y = 1e-6 * params["h"] * x
         for t in range(x.shape[1]):
@@ -289,7 +384,7 @@ def test_heads_may_choose_the_same_now_and_then():
         return y
 
     def backward(params, x, dy):
-        return dy, {"W": np.ones_like(params["W"]), "h": None}
+        return dy, {"W": np.ones_like(params["W"]), "h": None, "one": None}
 
     for n_heads, is_mixed, words in (
         (2, False, ""),
@@ -435,12 +530,19 @@ def test_a_backward_that_calls_a_function_once_for_each_number_of_params_is_name
         def backward(params, x, dy, n=n):
             for _ in range(n):
                 slope()
+            for _ in range(9):
+                re.escape("a")  # a function of another file
             return dy, params
 
         calls = block.BlockCalls(make_file(backward=backward, __file__=__file__))
         words = "`backward` calls `slope` 5 times, and params have 5 numbers"
+        before, profiler = sys.getprofile(), lambda *_: None
+        sys.setprofile(profiler)
         with nullcontext() if is_right else pytest.raises(Wrong, match=words):
             block.check_no_numerical_gradient(make_evidence(calls, params=params))
+        after = sys.getprofile()
+        sys.setprofile(before)
+        assert after is profiler
 
 
 def test_there_is_a_block_for_each_mark():

@@ -40,6 +40,15 @@ EVERY_DAY = {
 }
 
 
+def test_of_a_right_network_its_loss_stands_beside_that_of_counting_and_beside_the_claim():
+    found = make_evidence(held_out=range(1000), held_out_loss=2.31, bigram_loss=2.52, trace=make_trace(claim=2.28))
+    found.generated_names = ["anna", "max"]
+    assert writer.format_success(found) == (
+        "On 1,000 names that it has never seen, its loss is 2.31 per letter; a table that counts which letter follows "
+        "which has 2.52. You claimed 2.28.\nIt writes: anna, max."
+    )
+
+
 def test_a_list_of_names_that_is_missing_is_no_mistake_of_the_learners(tmp_path, monkeypatch):
     monkeypatch.setattr(data, "load", Mock(side_effect=UserError("surnames.txt.gz is missing")))
     found = verdict(own_writers.BASE, tmp_path, 0)
@@ -201,6 +210,7 @@ LOSSES = [
     (mean, lambda params, texts: table(params, texts) + table(params, texts).mean(), "together with 40 texts"),
     (mean, lambda params, texts: table(params, texts)[:, [*range(1, 12), 11]], "at position 0, too"),
     (lambda *_: 3.3, nan_in_one_place, r"`logits` contains nan, although `loss` is 3\.3\."),
+    (lambda *_: np.nan, nan_in_one_place, ""),  # which is named elsewhere
     (lambda *_: 3.1, lambda params, texts: table(params, texts) + 10, r"is [\d.]+\d\. Which positions"),
     (lambda *_: 3.1, probabilities, "adds up to 1. These are probabilities, but they should be scores"),
     (mean, end_ruled_out, "at position 1 of the texts change, `logits` changes at position 0. But"),
@@ -222,6 +232,25 @@ def test_logits_may_be_logarithms_of_probabilities():
     calls = with_table(mean, lambda params, texts: writer.log_softmax(table(params, texts)))
     writer.check_logits_ignore_batch_size(make_evidence(calls, params=params, held_out=texts))
     assert writer.is_bigram_model(make_evidence(calls, mini_batch=(texts[:20],)), params)
+
+
+def test_where_all_scores_are_0_at_first_it_is_seen_all_the_same_that_they_depend_on_the_answer():
+    calls = with_table(mean, lambda params, texts: table(params, texts)[:, [*range(1, 12), 11]])
+    texts = writer.split_texts(np.random.default_rng(0))[0][:40]
+    with pytest.raises(Wrong, match="at position 0, too"):
+        writer.check_loss_and_causality(calls, {"E": np.zeros((28, 27))}, texts, seed=0)
+
+
+def test_logits_of_minus_infinity_do_not_hide_that_others_depend_on_the_size_of_the_batch():
+    def logits(params, texts):
+        scores = table(params, texts) * (1 + 0.1 * (len(texts) == 101))
+        scores[:, 0, 0] = -np.inf
+        return scores
+
+    texts = writer.split_texts(np.random.default_rng(0))[0][:250]
+    params = {"E": np.random.default_rng(1).normal(size=(28, 27))}
+    with pytest.raises(Wrong, match="with 101 texts"):
+        writer.check_logits_ignore_batch_size(make_evidence(with_table(mean, logits), params=params, held_out=texts))
 
 
 def test_a_loss_that_is_inf_is_no_loss_of_other_words():
@@ -312,6 +341,7 @@ def test_what_write_returns_has_to_be_names_that_begin_so():
         (("m" * 12, "sch"), None, ""),
         (("m" * 13, "sch"), "write returns other letters", "A name has at most 12 letters"),
         (("mAy", "sch"), "write returns other letters", "A name has at most 12 letters, a to z"),
+        (("m" * 99, "sch"), "write returns other letters", f'"m", `write` returns "{"m" * 40}". A name has'),
         (("nay", "sch"), "write forgets the beginning", "each of these letters comes right after the given letter"),
         (("may", "rbg"), "write forgets the beginning", "each of these letters comes right before the given letter"),
         (("may", "rci"), "write forgets the beginning", r"It should continue the given letters\.$"),
@@ -358,7 +388,11 @@ def test_it_is_run_on_all_names(tmp_path, monkeypatch, capfd):
     said = capfd.readouterr().out.splitlines()
     assert said[:2] == ["It trains on 500 names.", "a line"] and len(said) == 13
     assert re.fullmatch(r"You claim 2\.\d\d per letter. On 100 new names it is [3-9]\.\d\d\.", said[2]), said
-    assert path.with_suffix(".npz").exists()
+    params = blank.unpack_params(None, path.with_suffix(".npz").read_bytes())
+    test_loss = writer.compute_loss(writer.WriterCalls(load_learner_module(path)), params, few.test_tokens)
+    assert f"it is {test_loss:.2f}." in said[2]
+    rng = np.random.default_rng(0)
+    assert said[3:] == writer.WriterCalls(load_learner_module(path)).write(params, [""] * 10, rng)
     (tmp_path / "own_gpt.py").write_text("1 / 0\n")
     assert practice.main(["--folder", str(tmp_path), "run", "own_gpt"]) == 2
     assert "1 / 0" in capfd.readouterr().err
@@ -553,6 +587,8 @@ WRITES = [
     (writer.check_logits_ignore_batch_size, "", {}),
     (writer.check_logits_ignore_batch_size, "with 101 texts",
      {"logits": changed("logits", at(101, lambda right: 1.1 * right))}),
+    (writer.check_logits_ignore_batch_size, "with 101 texts",
+     {"logits": changed("logits", at(101, lambda right: right - 1))}),
     (writer.check_logits_ignore_batch_size, "with 7 texts",
      {"logits": changed("logits", at(7, lambda right: 1.1 * right))}),
     (writer.check_logits_ignore_batch_size, "with 250 texts",
@@ -565,6 +601,7 @@ WRITES = [
     (writer.add_held_out_loss, "", {}),
     (writer.add_held_out_loss, "(These are 1,000 names. For 250 of them, the two agree.)",
      {"loss": changed("loss", at(1000, lambda right: right + 0.1))}),
+    (writer.add_held_out_loss, "", {"loss": changed("loss", at(1000, lambda right: right * np.inf))}),
     (writer.add_held_out_loss, "of your `logits`, the mean of -log p",
      {"loss": changed("loss", at(1000, lambda right: right - 0.1))}),
     (writer.check_writes_in_fresh_module, "", {}),
@@ -633,21 +670,61 @@ def test_only_what_write_has_chosen_is_counted_and_an_end_is_chosen_too(monkeypa
 
     def keep(log_p, texts, mask):
         seen.append((texts, mask))
-        raise Wrong("seen", "Seen.")
+        return writer.SamplingStatistics(0.0, 1.0, 1.0)
 
     monkeypatch.setattr(writer, "check_known_names", lambda *_: None)
     monkeypatch.setattr(writer, "compute_log_probs", lambda *_: None)
     monkeypatch.setattr(writer, "compute_sampling_statistics", keep)
+    monkeypatch.setattr(writer, "check_letter_counts", Mock(side_effect=Wrong("seen", "Seen.")))
     with pytest.raises(Wrong, match="Seen"):
         writer.check_samples_match_logits(evidence)
-    ((texts, mask),) = seen
+    (texts, mask), *halves = seen
     assert decode_names(texts) == names and evidence.generated_names == names[:4]
     for name, prompt, row in zip(names, prompts, mask, strict=True):
         assert row.nonzero()[0].tolist() == [*range(len(prompt), min(len(name) + 1, 12))]
+    i, position = np.arange(82)[:, np.newaxis], np.arange(12)
+    expected = [i % 2 == 1, i % 8 > 3, i > 40, position % 2 == 1]
+    assert all(np.array_equal(half, mask & there) for (_, half), there in zip(halves, expected, strict=True))
+
+
+def test_of_two_calls_of_write_that_differ_both_results_are_shown(monkeypatch):
+    letters = iter("abcde")
+
+    def write(params, prompts, rng):
+        letter = next(letters)
+        return [prompt + letter for prompt in prompts]
+
+    found = make_evidence(writer.WriterCalls(make_file(write=write)), params={})
+    with pytest.raises(Wrong, match=r"give a, ma, scha and b, mb, schb\."):
+        writer.check_writes_by_rng(found)
+    monkeypatch.setattr(blank, "call_with_restored_params", lambda found, name, prompts, rng: write({}, prompts, rng))
+    with pytest.raises(Wrong, match=r"`write` gives e, me, sche instead of d, md, schd\."):
+        writer.check_writes_in_fresh_module(found)
+
+
+@pytest.mark.parametrize(("n_known", "is_right"), [(100, False), (75, True), (49, True)])
+def test_names_of_the_training_may_be_written_as_often_as_their_probabilities_say(n_known, is_right):
+    """After an a comes b, c, d or e; ab is known twice, and ac once. So 3 of 4 names are known, of "ab" all."""
+    p = np.zeros((12, 27))
+    p[0, 1] = 1
+    p[1, [2, 3, 4, 5]] = 0.5, 0.25, 0.125, 0.125
+    p[2, 0] = 1
+    p[3:] = 1 / 27  # what follows an end does not count
+    with np.errstate(all="ignore"):
+        log_p = np.log(p)
+    calls = writer.WriterCalls(make_file(logits=lambda params, texts: np.repeat(log_p[None], len(texts), axis=0)))
+    prompts = [*[""] * 100, *["a"] * 100, *["ab"] * 100]
+    known = encode_names(["ab", "ac", "ab"])
+    names = [*(["ab"] * n_known + ["ad"] * (100 - n_known)) * 2, *["ab"] * 100]
+    found = make_evidence(calls, params={}, examples=(known,), prompts=prompts)
+    words = "Of 300 names that `write` returned, 300 are among those .* there should be about 250"
+    with nullcontext() if is_right else pytest.raises(Wrong, match=words):
+        writer.check_known_names(found, names)
 
 
 def test_the_logarithm_of_a_probability_of_0_is_a_number():
-    logits = np.zeros((1, 12, 27))
+    logits = np.full((1, 12, 27), 2000.0)  # exp of which is not
+    logits[0, 1] = -2000
     logits[0, 0, :25] = -np.inf
     log_p = writer.compute_log_probs(writer.WriterCalls(make_file(logits=lambda *_: logits)), {}, np.ones((1, 12), int))
     assert (log_p[0, 0, :25] == -1000).all() and log_p[0, 0, 25:] == pytest.approx(-np.log(2))
@@ -786,5 +863,44 @@ def test_why_its_loss_is_so_high_is_seen_in_its_training(words, how):
     text = str(writer.make_high_loss_error(curve_of(**how))).replace("\n", " ")
     assert words in text, text
     assert text.startswith(
-        "On 100 names that it has not learned from, the loss is 2.900 per letter. A table that counts which letter"
+        "On 100 names that it has not learned from, the loss is 2.900 per letter. A table that counts which letter "
+        "follows which has 2.500."
     )
+
+
+def test_why_a_loss_is_high_is_seen_in_100_new_names_and_100_of_those_that_were_used(monkeypatch):
+    seen = []
+    monkeypatch.setattr(writer, "Diagnostics", lambda found, batch, values, **shares: seen.append((*batch, shares)))
+    monkeypatch.setattr(writer, "iter_cause_errors", lambda *_: iter(["a cause"]))
+    texts = writer.split_texts(np.random.default_rng(0))[0][:500]
+    for was_used, n in ((np.arange(500) % 3 == 1, 2), (np.zeros(500, bool), 1)):
+        trace = make_trace((texts,), was_used=was_used)
+        found = make_evidence(trace=trace, examples=(texts,), held_out=texts[300:], held_out_loss=3.0, bigram_loss=2.5)
+        assert writer.make_high_loss_error(found) == "a cause"
+        expected = [texts[300:400], texts[was_used][:100]][:n]
+        assert all(np.array_equal(names, others) for (names, _), others in zip(seen, expected, strict=True))
+        assert all(shares == {"max_loss_ratio": 0.9, "flat_ratio": 0.99} for _, shares in seen)
+        seen.clear()
+
+
+def test_a_loss_that_rises_for_new_names_alone_has_not_diverged(monkeypatch):
+    """The network overfits."""
+    monkeypatch.setattr(writer, "is_bigram_model", lambda *_: False)
+    texts = np.zeros((9, 12), np.uint8)
+
+    def diagnostics(losses):
+        return make_file(
+            losses=losses, first_loss=losses[0], loss_before_last=losses[-2], last_loss=losses[-1], has_fallen=True,
+            flat_ratio=0.99, last_arrays={}, calls=writer.WriterCalls(make_file()), list_best_step_factors=lambda: [],
+            trace=make_trace((texts,), {}, was_used=np.ones(9, bool)), make_error=lambda mark, **_: mark,
+        )  # fmt: skip
+
+    for new, known, mark in (
+        ([3, 2, 2.9, 2.9], [3, 2, 1, 1], "no better than counting"),
+        ([3, 2.6, 2.6, 2.6], [3, 1, 2.5, 2.5], "diverged"),
+        ([3, 2.6, 2.6, 3.0], [3, 2, 1, 1], "no better than counting"),  # the weights before were no better, either
+    ):
+        errors = writer.iter_cause_errors(
+            make_evidence(bigram_loss=2.5, params={}), diagnostics(new), diagnostics(known)
+        )
+        assert next(errors) == mark

@@ -76,6 +76,11 @@ GRADIENTS = {
         lambda *given: {f"d{k}": g for k, g in gradients(*given).items() if k != "c"},
         rf"for each of {ALL}. It returns something of type dict, with 2 arrays",
     ),
+    "its own name, in another order": (
+        lambda *given: {"dc": gradients(*given)["c"], "W": gradients(*given)["W"], "b": gradients(*given)["b"]},
+        rf"for each of {ALL}. It returns something of type dict, with 3 arrays",
+    ),
+    "None, and a sign": (but(b=lambda *_: None, c=lambda c, *_: -c), r'is -1 times .* to params\["c"\]'),
     "one is missing": (
         lambda *given: {"W": gradients(*given)["W"], "b": gradients(*given)["b"]},
         r'The loss depends on params\["c"\], but `gradients` returns nothing for it',
@@ -89,17 +94,29 @@ GRADIENTS = {
         r'params\["b"\] has the shape \(2,\), but its gradient has the shape \(1, 2\)',
     ),
     "not finite": (but(c=lambda c, *_: c / 0.0), r'The gradient of params\["c"\] contains inf or nan, although'),
+    "not finite, and one more": (
+        lambda *given: {**gradients(*given), "W": gradients(*given)["W"] / 0.0, "more": np.ones(1)},
+        r'The gradient of params\["W"\] contains inf or nan',
+    ),
+    "one not finite": (but(c=lambda c, *_: c * [1, np.nan]), r'The gradient of params\["c"\] contains inf or nan'),
     "params changed": (write_into_params, r'`gradients` changes params\["W"\]\.'),
     "the sign": (times(lambda n: -1), rf"4 examples, `gradients` is -1 times .* to {ALL}. .* Is the sign right"),
     "a sum": (times(lambda n: n), rf"is 4 times .* {ALL} \(with 7 examples: 7 times\). .*\. Is one of the two a mean"),
     "a mean twice": (times(lambda n: 1 / n), "is 0.25 times .*with 7 examples: 0.143 times.*Do you divide by their nu"),
     "multiplied": (times(lambda n: n**2), "is 16 times .*with 7 examples: 49 times.*instead of dividing by it"),
     "a constant": (times(lambda n: n / 10), "is 0.4 times .* as if you divide by 10, however many examples"),
+    "a constant 2": (times(lambda n: n / 2), "is 2 times .* as if you divide by 2, however many examples"),
     "by 1.0005": (times(lambda n: 1.0005), "is 1.0005 times the derivative"),
+    "zeros": (times(lambda n: 0), rf"is not the derivative of your `loss` with respect to {ALL}\."),
     "of seven": (times(lambda n: 3 if n == 7 else 1), r"With 7 examples, .* is 3 times .*\(with 4 examples: right\)"),
     "of four": (times(lambda n: 3 if n == 4 else 1), r"With 4 examples, .* is 3 times .*\(with 7 examples: right\)"),
+    "of four, and an entry": (
+        lambda params, x, y: times(lambda n: 3 if n == 4 else 1)(params, x, y)
+        | ({} if len(x) == 4 else but(W=lambda W, *_: W + (np.arange(6).reshape(3, 2) == 3))(params, x, y)),
+        rf"is not the derivative of your `loss` with respect to {ALL}\. With 4 examples",
+    ),
     "asked": (times(lambda n: 0.1), "is 0.1 times .*Is there also a mean over the ten scores"),
-    "of pixels": (times(lambda n: 1 / 3), "There are 0.333 examples for each of the pixels"),
+    "of pixels": (times(lambda n: 1 / 3), "is 0.333 times .*There are 0.333 examples for each of the pixels"),
     "exchanged": (
         but(b=lambda b, *_: 2 * b, c=lambda c, *_: c / 2),
         r'respect to params\["b"\], params\["c"\]. .*Right: params\["W"\]. The gradients of params\["b"\] would be '
@@ -154,8 +171,76 @@ def test_what_is_wrong_with_gradients_is_said(name):
     with pytest.raises(Wrong, match=f"(?s){words}") as error:
         check()
     text = str(error.value)
-    assert "{" not in text and "  " not in text
+    assert "{" not in text and "  " not in text and not text.endswith("None") and "Right: ." not in text
+    assert ("the same numbers" in text) == (name == "those of before")
     check_numbers(text, of_gradients)
+
+
+def said_of(*given, **options):
+    """Return what is said of gradients that are wrong."""
+    with pytest.raises(Wrong) as error:
+        judge(*given, **options)
+    return str(error.value)
+
+
+def test_of_a_factor_that_is_no_count_nothing_is_asked():
+    text = said_of(times(lambda n: -n))
+    assert "is -4 times" in text and "(with 7 examples: -7 times)" in text and "number of" not in text
+    text = said_of(times(lambda n: 1.7))
+    assert "is 1.7 times" in text and not re.search(r"with 7|None|Is |Do |As if", text)
+
+
+def test_a_number_among_params_needs_no_gradient_and_is_left_out_of_the_order():
+    params = {"rate": 0.5} | PARAMS
+    assert judge(lambda *given: [*gradients(*given).values()], params=params).keys() == judge(gradients).keys()
+
+
+def test_an_example_that_shows_a_mistake_has_as_few_numbers_as_it_takes():
+    params = {"w": np.random.default_rng(1).normal(size=6)}
+    batches = [(np.random.default_rng(n).normal(size=(n, 6)),) for n in (4, 7)]
+
+    def of_loss(params, x):
+        return ((x @ params["w"]) ** 2).mean() / 2
+
+    for least, words in ((5, "of 5 numbers that are not 0"), (4, "0 except for"), (1, "0 except for")):
+
+        def of_gradients(params, x, least=least):
+            extra = (np.arange(6) == 2) * ((x != 0).sum(axis=1) >= least).all()
+            return {"w": ((x @ params["w"])[:, np.newaxis] * x).mean(axis=0) + extra}
+
+        text = said_of(of_gradients, of_loss, params, batches)
+        assert "A single example already shows it, " in text and words in text, text
+        mine, slope = re.search(
+            r'for entry \[2\] of params\["w"\], .* says (\S+), but the slope is (\S+)\.$', text
+        ).groups()
+        assert float(mine) - float(slope) == pytest.approx(1, abs=1e-3)
+        if least < 5:
+            shown = re.search(r"0 except for (.*?): for", text)[1].split(", ")
+            assert len(shown) == least
+            for number, _, i in (one.partition(" at ") for one in shown):
+                assert any(f"{x[int(i)]:.4g}" == number for x in batches[0][0])
+
+
+def test_a_loss_that_is_not_a_number_by_accident_is_not_said_to_be_random():
+    assert np.isnan(derivatives.compute_checked_loss(lambda *_: np.nan, PARAMS, BATCHES[0]))
+
+
+def test_a_factor_is_one_of_several_entries_and_the_same_for_all():
+    for pairs, factor in (
+        ([], 1.0), ([(2.0, 1.0)], None), ([(2.0, 1.0), (6.0, 3.0)], 2.0), ([(2.0, 1.0), (7.0, 3.0)], None),
+        ([(-2.0, 1.0), (2.0, -1.0)], -2.0), ([(2.0, 0.0), (2.0, 0.0)], None), ([(0.966, 1.0), (0.972, 1.0)], None),
+    ):  # fmt: skip
+        assert derivatives.find_factor([derivatives.Mismatch(0, *pair) for pair in pairs]) == factor
+
+
+def test_where_the_loss_is_infinite_nothing_is_known_of_its_gradients():
+    assert len(judge(but(W=lambda W, *_: W * np.nan), lambda *_: np.inf)) == 3
+
+
+def test_two_numbers_have_as_many_digits_as_it_takes():
+    assert derivatives.format_distinct_pair(1.0, 2 / 3) == ["1", "0.6667"]
+    assert derivatives.format_distinct_pair(1.000001, 1.000002) == ["1.000001", "1.000002"]
+    assert derivatives.format_distinct_pair(1 / 3, 1 / 3) == ["0.3333", "0.3333"]
 
 
 def check_numbers(text, of_gradients):
@@ -202,6 +287,14 @@ LOSSES = {
         lambda *given: len(given[1]) * loss(*given),
         "`loss` is 131.2; with the same texts twice, it is 262.4",
     ),
+    "a sum, as an array without axes": (
+        lambda *given: np.array(len(given[1]) * loss(*given)),
+        "`loss` is 131.2; with the same texts twice, it is 262.4",
+    ),
+    "by chance, as an array without axes": (
+        lambda *given: np.array(chance(*given)),
+        r"Two calls of `loss` with the same params and the same batch give (\S+) and (?!\1)\S+\.",
+    ),
 }
 
 
@@ -220,6 +313,10 @@ KINDS = {
     "whole numbers": (
         {"W": np.ones((3, 2), int)},
         r"`\[\"W\"\]` is of numbers of type int64|W.* is of numbers of type int64",
+    ),
+    "several of whole numbers": (
+        {"W": np.ones((3, 2), int), "b": np.ones(2, int)},
+        r'`params\["W"\]` is of numbers of type int64',
     ),
     "none": ({"W": None}, "`params` is of type dict"),
     "text": ("Wb", "is of type str|of numbers of type <U2"),
@@ -250,6 +347,12 @@ def test_with_seven_digits_less_is_known_and_what_is_wrong_is_seen_along_a_direc
     ):
         with pytest.raises(Wrong, match=f"(?s){words}"):
             judge(of_gradients, of_loss)
+
+
+def test_with_seven_digits_nothing_is_said_of_a_single_example():
+    wrong = but(W=lambda W, *_: W + 3 * (np.arange(6).reshape(3, 2) == 3))
+    text = said_of(wrong, rounded(loss))
+    assert text.endswith('Right: params["b"], params["c"].') and "along one direction" in text, text
 
 
 def test_beside_a_kink_nothing_is_said():

@@ -22,6 +22,7 @@ from exercises import blank, block, digits, network, own, watched, writer
 from exercises.catalogue import BY_NAME
 from exercises.words import TABLES
 from marker import derivatives, marking, nests, runner
+from marker.exercise import CUT
 from marker.trial import load_learner_module
 from marker.verdict import Wrong
 from marker.words import SAID as SENTENCES
@@ -107,6 +108,16 @@ def test_a_training_that_ends_badly_by_chance_is_tried_again():
     )
     assert found.params == 0.9 and checked == [(0.9, [()])]  # and the derivatives are checked there, at the end
     assert len(seeds) == 2 and seeds[0] != seeds[1]  # with the same random numbers it would end as badly
+    claims = iter(range(9))
+    blank.retrain_and_check_derivatives(found, lambda *_: None, lambda found, params: False)
+    assert found.params == 3  # of the fourth training, which is the last
+
+
+def test_of_a_right_network_its_accuracy_stands_beside_the_claim():
+    found = make_evidence(held_out=range(2500), accuracy=0.9316, trace=make_trace(claim=0.9))
+    assert own.format_success(found) == (
+        "On 2,500 digits that it has never seen, its accuracy is 0.932. You claimed 0.900."
+    )
 
 
 def test_the_seconds_of_the_statements_are_those_of_the_marker():
@@ -132,6 +143,14 @@ def test_what_smooth_labels_add_to_a_bias_is_seen_in_the_batch_of_the_check():
         onehot = np.eye(10)[found.mini_batch[1]]
         assert onehot.any(axis=0).all()
         assert abs((0.9 * onehot + 0.01 - onehot).mean(axis=0)).max() > 1e-3
+
+
+def test_with_another_seed_other_images_are_held_out():
+    held_out = []
+    for seed in (0, 0, 1):
+        own.add_data(found := blank.Evidence(None, seed, None))
+        held_out.append(found.held_out)
+    assert np.array_equal(*held_out[:2]) and not np.array_equal(*held_out[1:])
 
 
 def test_the_images_of_the_small_batch_are_images_of_the_training_with_their_labels():
@@ -197,6 +216,7 @@ def test_a_network_of_ones_own_is_trained_with_few_images_first_and_then_with_al
         "You claim 0.2500. On 8 new images, its accuracy is 0.5000.",
     ]
     assert bars == [pytest.approx(4.001)]
+    assert blank.unpack_params(None, trivial.with_suffix(".npz").read_bytes()) == [{"off": 4.0}]
     few = data.Images(*(array[:4000] for array in data.load()))
     clock = iter([10.0, 10.0])
     monkeypatch.setattr(data, "load", lambda: few)
@@ -393,11 +413,18 @@ def test_with_few_digits_a_decay_is_seen_along_the_weights():
 def test_who_goes_against_most_of_a_gradient_in_one_step_of_three_does_not_go_uphill():
     """Momentum may carry an array the other way at first."""
     w = np.arange(3.0)
-    for downhill, is_right in ((0.3, True), (0.1, False)):
-        moves = {'["w"]': [watched.Move(1.0, 1.0, downhill, is_multiple=False)] * 5}
-        trace = make_trace(first_params={"w": w}, params={"w": w + 1}, moves=moves)
-        with nullcontext() if is_right else pytest.raises(Wrong, match="which makes the loss grow"):
-            blank.check_arrays_move_downhill(make_evidence(trace=trace, trained_paths=[*moves]))
+    first, last = {"w": w, "v": w}, {"w": w + 1, "v": w + 1}  # of v no step is known
+    for moves, is_right in (
+        ([(1, 1, 0.3)] * 5, True), ([(1, 1, 0.1)] * 5, False),
+        ([(1, 1, 0.8), *[(1, 1, 0.1)] * 4], True), ([(1, 1, 0.4), *[(1, 1, 0.1)] * 4], False),
+        ([(1, 1, 0.8), *[(1, 1, 0.1)] * 4, *[(1, 1, 0.0)] * 9], True),  # only the first five count
+        ([(0, 1, 0.0), (0, 1, 0.0), (1, 1, 0.3)], True), ([(1, 0, 0.0), (1, 0, 0.0), (1, 1, 0.3)], True),
+    ):  # fmt: skip
+        moves = {'["w"]': [watched.Move(*move, is_multiple=False) for move in moves]}
+        trace = make_trace(first_params=first, params=last, moves=moves)
+        words = r'Each of the first steps moves params\["w"\] along the gradient, which makes the loss grow'
+        with nullcontext() if is_right else pytest.raises(Wrong, match=words):
+            blank.check_arrays_move_downhill(make_evidence(trace=trace, trained_paths=['["w"]', '["v"]']))
 
 
 def test_weights_are_replaced_that_are_a_multiple_of_the_gradient_after_the_first_step():
@@ -419,14 +446,27 @@ def test_of_several_arrays_those_that_are_replaced_are_named():
 
 def test_of_arrays_that_do_not_learn_or_whose_steps_are_not_known_nothing_is_said():
     w = np.arange(3.0)
-    for last, paths in ((w, []), (w + 1, ['["w"]'])):
-        trace = make_trace(first_params={"w": w}, params={"w": last})
+    for last, paths in ((w, []), (w + 1, ['["w"]']), (w + 1, ['["w"]', '["v"]'])):
+        trace = make_trace(first_params={"w": w, "v": w}, params={"w": last, "v": w})
         blank.check_arrays_move_downhill(make_evidence(trace=trace, trained_paths=paths))
+
+
+def test_an_array_that_has_moved_only_after_a_recorded_call_has_moved():
+    w = np.arange(3.0)
+    trace = make_trace(first_params={"w": w}, params={"w": w})
+    for after, words in ((w, "all arrays stay the same"), (w + 1, "it returns the arrays from the first call")):
+        trace.snapshots[0].arrays_after = {'["w"]': after}
+        with pytest.raises(Wrong, match=words):
+            blank.check_arrays_move_downhill(make_evidence(trace=trace, trained_paths=['["w"]']))
 
 
 def test_weights_that_were_not_drawn_are_no_sign_that_rng_is_ignored():
     """Those of a table, or of a mixture, may begin as anything that a learner likes."""
-    for w, is_right in ((np.tile([1.0, 0.0, -1.0], (12, 1)), True), (np.random.default_rng(0).normal(size=30), False)):
+    drawn = np.random.default_rng(0).normal(size=30)
+    for w, is_right in (
+        (np.tile([1.0, 0.0, -1.0], (12, 1)), True), (np.tile(np.arange(12.0), 3), True), (np.arange(9.0), True),
+        (drawn, False),
+    ):  # fmt: skip
         trace = make_trace(first_params={"w": w}, always_zero={'["w"]': w == 0})
         with nullcontext() if is_right else pytest.raises(Wrong, match="gave the same first"):
             blank.check_start_depends_on_rng(trace, trace)
@@ -504,19 +544,23 @@ def test_weights_whose_gradient_is_0_tell_a_decay():
         diagnostics = own.Diagnostics(
             make_evidence(calls, trace=trace, params={"w": after}), (w,), {"result": ""}, 1, 1
         )
-        diagnostics.make_error = lambda mark, **_: mark
-        assert own.diagnose_weight_decay(diagnostics) == ("decay too strong" if is_decay else None), (share, rest)
+        diagnostics.make_error = lambda mark, share, **_: (mark, share)
+        mark, said = own.diagnose_weight_decay(diagnostics) or (None, None)
+        assert mark == ("decay too strong" if is_decay else None), (share, rest)
+        assert not is_decay or rest or said == pytest.approx(abs(share))
         for others in ({}, {'["w"]': after[1:]}):  # it is gone, or has another shape
             diagnostics.last_arrays = others
             assert own.diagnose_weight_decay(diagnostics) is None
+        trace.always_zero['["w"]'], diagnostics.last_arrays = w > 0, {'["w"]': 0.1 * w}  # no entry has a gradient
+        assert own.diagnose_weight_decay(diagnostics) is None
 
 
 def test_a_claim_that_was_measured_on_other_images_too_is_no_claim_of_the_training():
     train = Mock(side_effect=ValueError)  # with random labels: nothing is known of it
     calls = make_file(loss=lambda *_: 0.3, train=train)
-    for known, is_right in (((90, 0), True), ((90, 90), False)):
+    for known, is_right in (((90, 0), True), ((80, 90), False)):
         reads = [(0.95, 100, n) for n in known]
-        trace = make_trace(first_params={}, claim=0.95, seconds=1, n_calls=9, read_results=reads)
+        trace = make_trace(first_params={}, claim=0.95 + 1e-12, seconds=1, n_calls=9, read_results=reads)
         found = make_evidence(calls, trace=trace, params={}, examples=EXAMPLES, held_out=EXAMPLES[0], accuracy=0.95)
         found.held_out_labels = EXAMPLES[1]
         with nullcontext() if is_right else pytest.raises(Wrong, match="90 of these were also passed"):
@@ -573,18 +617,26 @@ def softmax_of_a_softmax(file):
     )
 
 
+def clipped_loss_of_large_pixels(file):
+    """A `loss` that is at most 28, and near it even where the pixels are 255 times too large."""
+    return lambda params, x, y: (
+        -np.log(1e-12 + file.softmax(file.forward(params, x * 255.0**2)[-1])[range(len(y)), y]).mean()
+    )
+
+
 STAYS, NONE = {"at": [0] * 6}, [0] * 5
 CAUSES = [
     ("The marker sees no mistake", {}),
     ("900 had the label of a different", {"n_mislabelled": 900, "n_known_examples": 2900}),
     ("The marker sees no mistake", {"n_mislabelled": 800, "n_known_examples": 2900}),
     ("does not pass pixels", {"n_scaled_batches": 1}),
-    ('All units of params["W1"] still have', {"last": {"W1": lambda W: 0 * W + 0.1}}),
+    ('All units of params["W1"] still have', {"last": {"W1": lambda W: 0 * W - 0.1}}),
     ('All units of params["W2"] still have', {"last": {"W2": lambda W: 0 * W + W[:1]}}),
     ("with images.astype(float) instead", {"loss": lambda file: lambda p, x, y: file.loss(p, x + np.uint8(200), y)}),
     ('The gradient of params["W1"] is 0', {"always_zero": {'["W1"]': np.ones((784, 32), bool)}}),
     ('With params["b1"] of 0', {"first": {"b1": lambda b: b + 300}}),
     ('With params["b1"] of 0 it would be 2.', {"first": {"b1": lambda b: b[np.newaxis] + 300}}),  # of shape (1, 32)
+    ("With images / 65025 it would be 2.", {"loss": clipped_loss_of_large_pixels}),
     ("With images / 255 it", {"loss": lambda file: lambda p, x, y: file.loss(p, x * 255.0, y)}),
     (
         'first loss is 1 ... With smaller params["W1"], params["W2"] it ... the largest is params["W1"], with a '
@@ -601,7 +653,15 @@ CAUSES = [
     ),
     ("first loss is inf; ... With smaller params ... it would be 2.", {"first": {"W1": lambda W: 1000 * W}}),
     ("Which params does it return", {"at": (0, 0.5, 1, 1, 1, -0.1)}),
+    ("Which params does it return", {"at": (0, 0.3, 0.3, 0.3, 0.3, -1)}),  # it had learned something
+    ("It fell to 2. ... and then rose again", {"at": (0, 0, 0, 0, 0, -3), "by": NONE}),  # it had learned nothing
+    ("It fell to 0. ... and then rose again", {"at": (0, 0.5, 1, 1, 1, 0.2), "by": NONE}),  # and still knows something
+    ("The marker sees no mistake", {"first": {"W1": lambda W: 1e-9 * W}}),
+    ("The marker sees no mistake", STAYS | {"by": NONE} | {k: {"W2": lambda W: 0.1 * W} for k in ("first", "last")}),
+    ('the largest is params["W2"]', {"first": {"W2": lambda W: 100 * W}}),
     ("1 of the loss of 1. ... is the same", {"loss": lambda file: lambda p, x, y: file.loss(p, x, y) + 1}),
+    # What differs from image to image is no decay.
+    ("Each of 5 inspected steps", {"loss": lambda file: lambda p, x, y: file.loss(p, x, y) + x.mean() / 20}),
     ("are 40 times as long as the first", {"by": (1, 1, 1, 1, 40)}),
     (
         'At first, the standard deviation of params["W1"] is 5',
@@ -612,7 +672,7 @@ CAUSES = [
         STAYS | {k: {"W1": lambda W: 1e-9 * W, "W2": lambda W: 1e-7 * W} for k in ("first", "last")},
     ),
     ("5 of 5 inspected steps went too far", STAYS | {"by": [1000] * 5}),
-    ('training, params["b1"]: inf or nan', STAYS | {"last": {"b1": lambda b: b * np.nan}}),
+    ('training, params["b1"]: inf or nan', STAYS | {"last": {"b1": lambda b: np.where(np.arange(32) < 9, np.nan, b)}}),
     ("only 150 of its 600 images", {"was_used": np.arange(600) < 150}),
     ("The marker sees no mistake", {"was_used": np.arange(600) < 250}),
     ("It fell to 0. ... and then rose again", {"at": (0, 0.5, 1, 0.5, -0.1, -0.1), "by": NONE}),
@@ -689,6 +749,9 @@ DIFFERENT = [
     (own.check_reads_least_loss, "loss`. What do the two", {"read": lambda file: lambda p, x: 9 - file.read(p, x)}),
     (own.check_reads_independently, "", {}),
     (own.check_pixels_do_not_overflow, "", {}),
+    (own.check_pixels_do_not_overflow, "", {"read": lambda file: lambda p, x: 0 * x[:, 0] + 3}),
+    (own.check_pixels_do_not_overflow, "",  # what is white is of interest, and what is grey, too
+     {"read": lambda file: lambda p, x: (file.read(p, x) + 3 * (x != 255).all(axis=1)) % 10}),
     (own.check_pixels_do_not_overflow, "between pixels of 205 and 206", added(np.uint8(50))),
     (own.check_pixels_do_not_overflow, "every pixel below 255 is set to 0",
      {"read": lambda file: lambda p, x: file.read(p, (x == 255) * 2550)}),
@@ -750,6 +813,7 @@ def write_into(array):
 
 GRADIENTS = [
     (check_first_gradients, "", {}),
+    (check_first_gradients, "", {"loss": lambda file: lambda p, x, y: file.loss(p, x, y) - 9}),  # a loss below 0
     (check_first_gradients, "`loss` is the same, whatever the labels are",
      {"loss": lambda file: lambda p, x, y: file.loss(p, x, 0 * y)}),
     (check_first_gradients, "For one image alone, `loss` is the same, whatever the label is",
@@ -758,6 +822,8 @@ GRADIENTS = [
      more(lambda right, params, images: 0.01 * CHANCE.normal(size=10))),
     (check_first_gradients, "For 257 images, `loss` is",
      {"loss": lambda file: lambda p, x, y: file.loss(p, x[:200], y[:200]) if len(x) == 257 else file.loss(p, x, y)}),
+    (check_first_gradients, "For 257 images, `loss` is",  # whether it is larger or smaller in another order
+     {"loss": lambda file: lambda p, x, y: 9 - file.loss(p, x[:200], y[:200]) if len(x) > 200 else file.loss(p, x, y)}),
     (check_first_gradients, 'with respect to params["b2"]. With 257 images,',
      more(lambda right, params, images: (len(images) > 200) * 0.3)),
     (check_first_gradients,
@@ -769,11 +835,15 @@ GRADIENTS = [
      {"loss": lambda file: write_into("b2")(file.loss)}),
     (check_first_gradients, "`loss` changes images in place", {"loss": lambda file: write_into("images")(file.loss)}),
     (check_first_gradients, "`loss` changes labels in place", {"loss": lambda file: write_into("labels")(file.loss)}),
+    (check_first_gradients, "`gradients` changes images in place",
+     {"gradients": lambda file: write_into("images")(file.gradients)}),
     (check_first_gradients, "or something left over from an earlier call",
      {"loss": lambda file: lambda p, x, y: LEFT.update(params=p) or file.loss(p, x, y),
       "gradients": lambda file: lambda p, x, y: file.gradients(LEFT["params"], x, y)}),
     (check_first_gradients, "",
      {"gradients": lambda file: lambda p, x, y: file.gradients(p, x, y) | {"b1": None}}),
+    (check_first_gradients, 'The gradient of params["b2"] contains inf or nan',
+     more(lambda right, params, images: np.nan * right)),
     (check_first_gradients, '`gradients` changes params["b2"]',
      {"gradients": lambda file: write_into("b2")(file.gradients)}),
     (own.check_reads_least_loss, "`read` changes images in place",
@@ -801,6 +871,15 @@ def test_what_a_network_does_otherwise_is_said(consequence, words, how, learned)
         consequence(but(learned, **how))
 
 
+def test_arrays_that_are_gone_at_the_end_or_have_another_shape_are_not_among_those_that_learn(learned):
+    paths = [f'["{name}"]' for name in ("b1", "W2", "b2", "gone")]
+    found = but(learned, trained_paths=paths, params=learned.params | {"b1": learned.params["b1"][np.newaxis]})
+    first = learned.trace.snapshots[0].params | {"gone": np.ones(3)}
+    found.trace = make_trace(snapshots=[watched.Snapshot(first, found.mini_batch)])
+    with pytest.raises(Wrong, match=r'^Only params\["W2"\], params\["b2"\] learn'):
+        own.check_hidden_layer_trained(found)
+
+
 def test_where_nothing_jumps_or_a_jump_is_meant_no_pixel_wraps_round(learned):
     """Whatever `read` says of images.astype(float)."""
     for loss in (
@@ -819,20 +898,33 @@ REMARKS = [
     ),
     ('`train` changes params["b1"], params["W2"], params["b2"], on which the loss', {"trained_paths": ['["W1"]']}),
     ("For 2 of 20 images, `read` does not return the label with the smallest `loss`", {"wrong": 2}),
+    ("", {"close": 20}),
+    ("", {"wrong": 2, "uses_batch_mean": True}),
     ("For 3 of 20 images, several digits have exactly the same loss", {"ties": 3}),
     ("", {"ties": 1}),
+    ("", {"ties": 20, "of": 3}),
 ]
 
 
 @pytest.mark.parametrize(("words", "how"), REMARKS)
 def test_what_is_no_mistake_is_remarked_on(words, how, learned):
     how = dict(how)
-    found = but(learned, remarks=[])
+    # A number is no array, and an array on which the loss does not depend may be anything.
+    found = but(
+        learned, remarks=[], params=learned.params | {"n": 2.0, "unused": np.ones(3)},
+        loss=lambda file: lambda params, x, y: file.loss(params, x, y) * params["n"],
+    )  # fmt: skip
     n = len(found.loss_table)
     found.predictions, found.loss_table = found.predictions.copy(), found.loss_table.copy()
     found.predictions[: how.pop("wrong", 0)] += 1
     found.predictions %= 10
-    found.loss_table[: how.pop("ties", 0), :] = 2.0
+    found.uses_batch_mean = how.pop("uses_batch_mean", False)
+    close = how.pop("close", 0)  # of so many images, rounding makes the loss of another digit a little smaller
+    found.loss_table[:close, 0] = found.loss_table[:close].min(axis=1) - 1e-5
+    rank = found.loss_table.argsort(axis=1).argsort(axis=1)
+    tied = np.minimum(rank, 10 - how.pop("of", 4))  # the largest losses are those of scores that a ReLU has made 0
+    n_ties = how.pop("ties", 0)
+    found.loss_table[:n_ties] = tied[:n_ties]
     found.trained_paths = how.pop("trained_paths", found.trained_paths)
     if "never change" in words:
         found.trace = copy.copy(found.trace)
@@ -898,7 +990,7 @@ def test_of_a_hundred_images_three_may_be_read_otherwise_than_the_loss_says():
         assert np.array_equal(found.loss_table.argmin(axis=1), labels[: 40 if uses_batch_mean else 100])
 
 
-def test_in_a_new_run_a_file_has_its_params_and_nothing_else(tmp_path):
+def test_in_a_new_run_a_file_has_its_params_and_nothing_else(tmp_path, capsys):
     path = tmp_path / "own_network.py"
     for line, words in {
         "params['w'] @ images.T": None,
@@ -913,6 +1005,10 @@ def test_in_a_new_run_a_file_has_its_params_and_nothing_else(tmp_path):
         )
         with pytest.raises(Wrong, match=words) if words else nullcontext():
             assert not blank.call_with_restored_params(found, "read", np.zeros((9, 784), np.uint8)).any()
+        assert "1" not in capsys.readouterr().out  # which the call prints
+    path.write_text("def loss(params, images):\n    return OFFSET\n")
+    with pytest.raises(Wrong, match="`loss` fails: there is no `OFFSET` here"):
+        blank.call_with_restored_params(found, "loss", np.zeros((9, 784), np.uint8))
 
 
 def test_the_first_batch_of_a_training_is_looked_at_beside_that_of_the_check():
@@ -920,7 +1016,7 @@ def test_the_first_batch_of_a_training_is_looked_at_beside_that_of_the_check():
     mini = EXAMPLES[0][:2], EXAMPLES[1][:2]
     for images, labels, sizes in (
         (*EXAMPLES, [5]), (*mini, []), (EXAMPLES[0][0], EXAMPLES[1][:1], []), (EXAMPLES[0], EXAMPLES[1][:3], []),
-        (EXAMPLES[0][:0], EXAMPLES[1][:0], []),
+        (EXAMPLES[0][:0], EXAMPLES[1][:0], []), (EXAMPLES[0].reshape(-1, 28, 28), EXAMPLES[1], []),
     ):  # fmt: skip
         seen = []
         file = make_file(loss=lambda *_: 1.0, gradients=lambda params, *_: params)
@@ -935,6 +1031,8 @@ def test_the_first_batch_of_a_training_is_looked_at_beside_that_of_the_check():
 CLAIMS = [
     (0.93, 0.93, 1.0, [0.93], 0.1, 0, ""),  # of some losses
     (0.93, 0.91, 0.3, [0.91], 0.1, 0, ""),
+    (0.93, 0.93, 0.3, [], 0.29, 0, ""),
+    (0.93, 0.93, 0.3, [], 0.31, 0, "You still claim 0.31"),
     (0.93, 0.28, 0.3, [], 0.1, 0, "close to your `loss`, 0.300"),
     (0.93, 0.07, 0.3, [], 0.1, 0, "The two add up to 1"),
     (0.93, 0.13, 0.3, [0.9, 0.87], 0.1, 0, "The two add up to 1"),
@@ -982,6 +1080,7 @@ RETURNS = [
     ("read", [12, 4, -3], "it returns for example 12. Is that a score"),
     ("read", [0, 10, 4], "it returns for example 10. Is that a score"),
     ("read", [1, 10, 4], "No image is classified as 0."),
+    ("read", [1, 10, 2.5], "it returns for example 10. Is that a score"),
     ("read", None, "`read` returns None"),
     ("train", ({}, np.array([0.5])), "it is an array of shape (1,)."),
     ("train", ({}, True), "it is of type bool."),
@@ -1018,7 +1117,8 @@ def test_a_table_of_digits_is_no_single_digit():
 def test_an_accuracy_may_be_any_number_from_0_to_1():
     for results in (({}, 0), [{}, 1], ({}, 0.5), ({}, np.float32(0.5)), ({}, np.int64(1)), ({}, np.array(0.25))):
         calls = own.ReaderCalls(make_file(train=lambda *_, results=results: results))
-        assert calls.train(EXAMPLES, 0, watched_names=()).claim == results[1]
+        claim = calls.train(EXAMPLES, 0, watched_names=()).claim
+        assert claim == results[1] and type(claim) is float
 
 
 def test_of_few_images_that_were_tested_it_is_said_how_many():
@@ -1054,6 +1154,7 @@ def test_of_two_arrays_one_may_move_alone():
 def test_a_loss_has_diverged_that_has_risen_by_three_tenths_of_its_way():
     assert blank.has_diverged([5, 1, 2.3]) and blank.has_diverged([5, 1, 6])
     assert not any(map(blank.has_diverged, ([5, 1, 2.1], [5, 4, 3], [5, 6, 4])))
+    assert blank.format_losses([1.2345, 0.01]) == "1.23, 0.01"
     assert blank.format_losses([5, 6, 4.0]) == "5, 6, 4" and blank.format_losses([*range(26)]) == "0, 5, 10, 15, 20, 25"
 
 
@@ -1063,8 +1164,16 @@ def test_another_training_may_claim_a_little_more_or_less_than_it_reads():
         (0.79, 0.79, False),
     ):  # fmt: skip
         found = make_evidence(held_out=range(100), accuracy=accuracy, trace=make_trace(claim=claim))
-        with nullcontext() if is_right else pytest.raises(Wrong, match="each digit had a different label"):
+        words = rf"each digit had a different label.* on 100 new images is {accuracy:.3f}; it claims {claim:.3f}\."
+        with nullcontext() if is_right else pytest.raises(Wrong, match=words):
             own.check_retrained_accuracy(found)
+
+
+def test_a_remark_on_the_training_stands_behind_those_on_the_loss():
+    found = make_evidence(trace=make_trace(n_scaled_batches=1), remarks=["A remark."])
+    own.add_training_remarks(found)
+    first, second = found.remarks
+    assert first == "A remark." and "does not pass pixels" in second
 
 
 def test_an_accuracy_has_to_be_0_88(monkeypatch):
@@ -1125,7 +1234,11 @@ def test_a_claim_that_is_a_little_off_may_be_luck_and_trainings_are_repeated_wit
     ):  # fmt: skip
         orders, seeds, later = [(*range(10),)], set(), iter(claims[1:])
 
-        def train(examples, seed, *_, orders=orders, seeds=seeds, later=later, **__):
+        def train(
+            examples, seed, *, on_progress, activity, watched_names, orders=orders, seeds=seeds, later=later, **_
+        ):
+            on_progress(activity)
+            assert watched_names == ("gradients", "read")
             if seed == [0, 2]:  # with random labels
                 return make_trace(params={}, claim=0.1)
             images, labels = examples
@@ -1135,7 +1248,11 @@ def test_a_claim_that_is_a_little_off_may_be_luck_and_trainings_are_repeated_wit
             return make_trace(params={"least": 2}, claim=next(later))
 
         with nullcontext() if is_right else pytest.raises(Wrong, match="You claim"):
-            own.check_claim(make_claim(claims[0], seconds, train))
+            found, told = make_claim(claims[0], seconds, train), []
+            found.on_progress = told.append
+            own.check_claim(found)
+        again = ["It trains again: was the claim luck?"] * n_trainings
+        assert told == ["It trains again, with random labels", *again]
         assert len(orders) == len({*orders}) == len(seeds) + 1 == n_trainings + 1
 
 
@@ -1183,6 +1300,12 @@ def test_images_that_are_kept_are_found_in_rows_and_in_columns():
         for shown in (rows, rows.T, rows.reshape(-1, 28, 28), with_ones, with_ones.T):
             with pytest.raises(Wrong, match=f"{len(rows)} of those") if is_kept else nullcontext():
                 own.check_no_stored_images(make_evidence(params={"W": shown}, examples=(images,)))
+    images[:, 5] = 7  # scaled by its mean and its deviation, this pixel is not a number
+    scaled = np.where(np.arange(784) == 5, np.nan, images[:120] / 9)
+    with pytest.raises(Wrong, match="120 of those"):
+        own.check_no_stored_images(make_evidence(params={"W": scaled}, examples=(images,)))
+    half = np.where(np.arange(120)[:, None] % 2, images[:120], images[120:240].mean(axis=0))
+    own.check_no_stored_images(make_evidence(params={"W": half}, examples=(images,)))
     others = {
         "b": np.ones(3),
         "c": None,
@@ -1228,6 +1351,13 @@ def test_a_function_that_returns_a_number_is_written():
     # A function that functools.partial makes of another is written, too.
     file = make_file(**dict.fromkeys(own.FUNCTIONS, partial(np.clip, a_min=0)))
     blank.check_complete(file, own.FUNCTIONS, own.STUB)
+
+
+def test_of_an_exercise_nothing_is_shown_from_below_its_line(tmp_path):
+    (path := tmp_path / "own.py").write_text(
+        f"Words.\n\n\ndef f(x):\n    ...\n\n\n{CUT}\n\n\ndef f(x):\n    return x\n"
+    )
+    assert blank.extract_stub_text(["f"], path) == "\n\ndef f(x):\n    ..."
 
 
 def test_what_is_missing_is_shown_as_the_stub_has_it():

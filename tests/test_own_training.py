@@ -160,6 +160,27 @@ def draw_images_of_the_same_digits_elsewhere(file, rng):
     return params
 
 
+def train_until_it_is_good(file, rng):
+    params = first_weights(rng)
+    while distance(params, IMAGES, LABELS) > 0.1:
+        params = descend(file, params, (IMAGES[:9], LABELS[:9]))
+    return params
+
+
+def draw_one_from_a_seed_of_its_own(file, rng):
+    params = first_weights(rng) | {"V": np.random.default_rng(7).normal(size=20)}
+    for batch in batches_of(rng):
+        params = descend(file, params, batch)
+    return params
+
+
+def become_nan(file, rng):
+    params = first_weights(rng)
+    for batch in batches_of(rng):
+        params = {k: np.nan * a for k, a in descend(file, params, batch).items()}
+    return params
+
+
 def never_call(file, rng):
     return first_weights(rng)
 
@@ -261,6 +282,8 @@ TRAININGS = [
     (train_well, check_again, ""),
     (train_well, blank.check_arrays_move_downhill, ""),
     (train_well, check_others, ""),
+    (train_until_it_is_good, check_again, ""),  # with its signs turned round it would never end
+    (become_nan, check_again, ""),
     (never_call, check_again, "But `train` never calls `gradients`"),
     (keep_weights, check_again, "the second run started with the weights that the first had learned"),
     (keep_velocity, check_again, "Both training runs started with the same arrays, but their first steps differ"),
@@ -271,6 +294,7 @@ TRAININGS = [
         check_others,
         'gave the same first params["V"], params["W"]|params["W"], params["V"]',
     ),
+    (draw_one_from_a_seed_of_its_own, check_others, ""),
     (use_gradients_of_its_own, check_again, "the arrays change in the same way"),
     (
         return_what_it_knows,
@@ -432,7 +456,7 @@ def test_of_a_slow_loss_fewer_examples_are_taken():
     """Of the training's own batch 50, if one loss takes more than 0.05 s; of many 67 and not 257, if more than 0.02."""
     images, labels = np.zeros((300, 784), np.uint8), np.zeros(300, int)
     for seconds, n_of_batch, n_of_many in ((0.01, 80, 257), (0.03, 80, 67), (0.06, 50, 67)):
-        now, sizes = [0.0], []
+        now, sizes = [100.0], []
 
         def loss(params, images, labels, now=now, seconds=seconds):
             now[0] += seconds
@@ -526,6 +550,8 @@ DIAGNOSES = [
     (blank.diagnose_few_steps, [5, 4, 3, 0.31, 0.29], (), None),  # low enough
     (blank.diagnose_divergence, [5, 1, 2.3], (), ("diverged", {"least": 1})),
     (blank.diagnose_divergence, [5, 1, 2], (), None),
+    (blank.diagnose_divergence, [5, 5], (), None),
+    (blank.diagnose_divergence, [5, 5.1], (), ("diverged", {"least": 5})),
 ]
 
 
@@ -568,6 +594,15 @@ def test_the_best_length_of_a_step_is_the_one_with_the_least_loss_of_its_own_bat
             return loss(float(params["W"][0]))
 
         assert blank.find_best_step_factor(own.ReaderCalls(make_file(loss=loss_of)), snapshot) == best
+
+
+def test_the_length_of_a_step_is_judged_for_the_first_eight_points_where_anything_moved(monkeypatch):
+    monkeypatch.setattr(blank, "find_best_step_factor", lambda calls, snapshot: snapshot.params["w"])
+    snapshots = [watched.Snapshot({"w": float(n)}, ()) for n in range(10)]
+    for n, snapshot in enumerate(snapshots):
+        snapshot.arrays_after = {'["w"]': np.array(n + (n != 2))}
+    seen = SimpleNamespace(trace=make_trace(snapshots=snapshots), calls=None)
+    assert blank.Diagnostics.list_best_step_factors(seen) == [0, 1, 3, 4, 5, 6, 7]
 
 
 def test_few_of_the_examples_are_less_than_a_third_and_not_none():

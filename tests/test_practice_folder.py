@@ -1,6 +1,8 @@
 """Exercises of anybody's: a subject that only the tests know goes through all commands, as this project's own do."""
 
 import shutil
+import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -8,8 +10,10 @@ import practice
 from conftest import ROOT, rows, schedule
 from desk.classroom import is_stub
 from desk.work import Work
+from exercises.catalogue import CATALOGUE
 from marker import check, marking, runner
-from marker.catalogue import Catalogue
+from marker.catalogue import Catalogue, can_run, importing
+from marker.exercise import Exercise
 from marker.kind import Kind
 from marker.runner import HOW
 from marker.verdict import PLACES
@@ -219,6 +223,7 @@ def test_a_folder_that_is_none_is_one_line(tmp_path):
 def test_a_folder_with_exercises_that_order_does_not_name_is_said(tmp_path):
     (tmp_path / "more").mkdir()
     shutil.copy(STATISTICS / "two_dice.py", tmp_path / "more" / "two_dice.py")
+    (tmp_path / "more" / "notes.py").write_text("1\n")
     (tmp_path / "order.py").write_text('ORDER = (("One", "one", ""),)\n')
     (tmp_path / "one").mkdir()
     catalogue = Catalogue(tmp_path)
@@ -309,3 +314,144 @@ def has_rows(exercise, seed, first_rows):
     """Whether the first inputs of a seed have so many rows, and the second ones more."""
     first, second, *_ = exercise.draw_trials(seed)
     return first.N == first_rows < second.N - 1
+
+
+PARTS = """
+from _shared import NOTHING
+
+ORDER = (
+    ("First: of two", "one", "b a"),
+    ("Second", "one", "c"),
+    ("Third: another folder", "two", "gone f"),
+)
+"""
+
+
+@pytest.fixture
+def parts(tmp_path):
+    """A folder in which parts share a subfolder, and some files are no exercises."""
+    folder = tmp_path / "subject"
+    for name in ("one/a", "one/b", "one/c", "one/e", "one/d", "two/f"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.py").write_text(OF_THREE, encoding="utf-8")
+    (folder / "one" / "_helper.py").write_text("1 / 0\n")
+    (folder / "one" / "readme.txt").write_text("nothing\n")
+    (folder / "_shared.py").write_text("NOTHING = 0\n")
+    (folder / "order.py").write_text(PARTS)
+    return Catalogue(folder)
+
+
+def names_of(exercises):
+    return " ".join(exercise.name for exercise in exercises)
+
+
+def test_exercises_come_in_the_order_of_their_parts_and_unnamed_ones_at_the_end_of_a_subfolder(parts):
+    assert {title: names_of(exercises) for title, exercises in parts.by_part.items()} == {
+        "First: of two": "b a", "Second": "c d e", "Third: another folder": "f",
+    }  # fmt: skip
+    assert names_of(parts.exercises) == "b a c d e f" and [*parts.by_name] == [*"bacdef"]
+    by_folder = {name: names_of(exercises) for name, exercises in parts.exercises_by_folder.items()}
+    assert by_folder == {"one": "b a c d e", "two": "f"}
+    (line,) = parts.broken
+    assert line.startswith("subject/two/gone.py is left out: FileNotFoundError: ") and str(parts.path) not in line
+    assert parts.describe_number(parts.by_name["d"]) == "Exercise 4 (Second, 2 of 3)"
+    assert parts.find_part(parts.by_name["a"]) == ("First", parts.exercises[:2])
+    # A name that is listed for one subfolder says nothing of another.
+    shutil.copy(parts.path / "one" / "b.py", parts.path / "two" / "b.py")
+    assert names_of(Catalogue(parts.path).by_part["Third: another folder"]) == "f b"
+    assert parts.number(parts.by_name["b"]) == 1 and names_of([parts.read_exercise("f")]) == "f"
+
+
+def test_next_searches_from_the_part_of_what_has_passed_or_after_what_is_skipped(parts):
+    for name, passed, skipped in (("b", 0, 1), ("a", 0, 2), ("c", 2, 3), ("e", 2, 5), ("f", 5, 6)):
+        exercise = parts.by_name[name]
+        assert parts.find_index_to_search_from(exercise, is_passed=True) == passed
+        assert parts.find_index_to_search_from(exercise, is_passed=False) == skipped
+
+
+def test_an_exercise_is_found_by_its_number_or_its_name(parts, tmp_path):
+    for text, name in {"1": "b", "6": "f", "03": "c", "A": "a", "my_subject/E.py": "e", "d.PY": "d"}.items():
+        assert parts.get_exercise(text).name == name
+    assert CATALOGUE.get_exercise("my_practice/dw1_DB1.py").name == "dW1_db1"
+    for text in ("0", "7", "-1", "00001", "nothing"):
+        with pytest.raises(UserError, match=f"^there is no exercise {text}: `python practice.py list` shows"):
+            parts.get_exercise(text)
+    with pytest.raises(UserError, match=r"^there is no exercise WEIGHTED_MAEN \(is it weighted_mean\?\): `python"):
+        SUBJECT.get_exercise("WEIGHTED_MAEN")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=f"^there is no exercise in {tmp_path / 'empty'}$"):
+        Catalogue(tmp_path / "empty").get_exercise("dz1")
+
+
+def test_a_file_without_an_exercise_is_left_out_and_said_in_a_subfolder_alone(tmp_path):
+    """At the top there may be other programs. A line names the file, and the error if its author did not mean it."""
+    folder = tmp_path / "subject"
+    folder.mkdir()
+    (folder / "program.py").write_text("1 / 0\n")
+    (folder / "right.py").write_text(OF_THREE, encoding="utf-8")
+    (folder / "wrong.py").write_text(OF_THREE + "\n1 / 0\n", encoding="utf-8")
+    (folder / "ended.py").write_text(OF_THREE + "\nexit('now')\n", encoding="utf-8")
+    (folder / "hints.py").write_text(OF_THREE.replace("2. Two.\n", ""), encoding="utf-8")
+    catalogue = Catalogue(folder)
+    assert catalogue.order == (("subject", "", ""),) and names_of(catalogue.exercises) == "right"
+    assert catalogue.broken == [
+        "subject/ended.py is left out: SystemExit: now",
+        "subject/hints.py is left out: HINTS has 2 hints that begin with a number, as `1. `, and not three",
+        "subject/wrong.py is left out: ZeroDivisionError: division by zero",
+    ]
+    catalogue = Catalogue(folder)
+    assert catalogue.read_or_leave_out(folder / "program.py") is None
+    assert catalogue.broken[0].startswith("subject/program.py is left out: the line '# ----")
+
+
+def test_what_a_folder_imports_is_gone_afterwards(parts):
+    """Another folder may have a file of the same name, and a package is imported by its own name."""
+    before = [*sys.path]
+    with importing(parts.path):
+        assert sys.path == [*before, str(parts.path)]
+        __import__("_shared")
+        __import__("colorsys")
+        with importing(parts.path):
+            pass
+        assert "_shared" in sys.modules
+    assert sys.path == before and "_shared" not in sys.modules and "colorsys" in sys.modules
+    (parts.path / "__init__.py").write_text("")
+    with importing(parts.path):
+        assert sys.path == before
+    with pytest.raises(ValueError, match="so it is"), importing(STATISTICS):
+        raise ValueError("so it is")
+    assert sys.path == before
+
+
+def test_an_exercise_can_run_where_what_it_needs_is_installed(monkeypatch):
+    for installed in (["torch"], []):
+        monkeypatch.setattr("importlib.util.find_spec", dict.fromkeys(installed, "found").get)
+        assert can_run(SimpleNamespace(needs_torch=False))
+        assert can_run(SimpleNamespace(needs_torch=True)) == bool(installed)
+
+
+def test_nothing_is_said_of_sizes_that_are_drawn_as_they_should_be():
+    """A number is no array, and `degree`, which is the same in all draws, is the length of no axis."""
+    for exercise in SUBJECT.exercises:
+        assert [*check.iter_size_problems(exercise, 0)] == [], exercise.name
+
+
+def test_wrong_factors_have_the_first_size_of_a_folder():
+    rows_of_factors = SUBJECT.by_name["weighted_mean"].factor_mistake_rows
+    factors = {name: factor for name, factor, _ in rows_of_factors}
+    assert factors == {
+        "the sign": "-1", "times n": "n", "averaged once more": "1 / n", "a factor 2": "2", "a factor 1/2": "1 / 2",
+    }  # fmt: skip
+    assert "equal to the number of samples." in rows_of_factors[1][2]
+
+
+def test_a_size_is_explained_by_the_argument_that_has_it():
+    hints = SUBJECT.by_name["weighted_mean"].size_hints
+    assert hints["n"] == "n is the number of samples: len(x)."
+    assert hints["p"] == "p is the number of columns: x.shape[1]."
+    counts = {"q": "quarters", "n": "days"}
+    exercise = SimpleNamespace(units_by_size=counts, shapes={"y": ("p",), "x": ("p", "n"), "w": ("n",)})
+    assert Exercise.size_hints.func(exercise) == {
+        "q": "q is the number of quarters: one of the numbers in an array's shape.",
+        "n": "n is the number of days: x.shape[1].",
+    }
