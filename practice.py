@@ -31,7 +31,7 @@ with program.import_guard("requirements-np.txt"):
     from exercises.catalogue import CATALOGUE
     from marker import ONE_THREAD, ROOT, check, marking, runner
     from marker.catalogue import Catalogue, can_run
-    from marker.verdict import UNFINISHED
+    from marker.verdict import UNFINISHED_MARKS
     from support.errors import UserError
     from support.files import atomic_write
     from support.options import Parser, integer
@@ -289,7 +289,7 @@ def mark_exercise(work, exercise, seed=None, is_repeat=False, shows_all_output=F
     verdict = mark_and_print(
         exercise, path, work.catalogue.describe_number(exercise), seed, is_repeat, shows_all_output
     )
-    if verdict.name in UNFINISHED and work.progress["marked"].get(exercise.name) == file_hash:
+    if verdict.name in UNFINISHED_MARKS and work.progress["marked"].get(exercise.name) == file_hash:
         print_text("(The file has not changed since it was last marked. Did you save it?)")
     work.store("marked", file_hash, exercise)
     texts = work.describe_verdict(exercise, verdict)
@@ -334,7 +334,7 @@ def mark_and_print(exercise, path, heading, seed=None, is_repeat=False, shows_al
     with progress_printer() as print_progress:
         verdict = marking.mark(exercise, path, seed, on_progress=print_progress)
     if not verdict.passed:
-        is_begun = verdict.name not in UNFINISHED
+        is_begun = verdict.name not in UNFINISHED_MARKS
         print_text(verdict.text, "bad" if is_begun else None)
         print_text(f"\nStuck? `python practice.py hint {exercise.name}`", "quiet" if is_begun else None)
         if verdict.drawn:
@@ -401,7 +401,7 @@ def mark_review(work, exercise, seed=None, shows_all_output=False):
     verdict = mark_and_print(
         exercise, path, f"Review of exercise {work.catalogue.number(exercise)}", seed, True, shows_all_output
     )
-    if verdict.name in UNFINISHED:
+    if verdict.name in UNFINISHED_MARKS:
         print_text(
             "\nWrite it again from memory, in this file, and run `python practice.py review` to have it marked. "
             "Your first file does not change."

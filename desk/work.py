@@ -7,7 +7,7 @@ import json
 from contextlib import contextmanager, suppress
 
 from desk import review, show
-from marker.runner import HOW
+from marker.runner import HOW_TO_MARK_PREFIX
 from support.errors import UserError
 from support.files import atomic_write, read_file
 
@@ -160,7 +160,7 @@ class Work:
 def make_handout(exercise):
     """Return an exercise's stub with a note on how to mark it, for editors whose Run button would print nothing."""
     text = exercise.stub
-    line = f"{HOW}: save it, and type in a terminal, in the repository: {show.command_prefix}"
+    line = f"{HOW_TO_MARK_PREFIX}: save it, and type in a terminal, in the repository: {show.command_prefix}"
     end = exercise.tree.body[0].end_lineno
     lines = text.splitlines(keepends=True)
     return "".join([*lines[:end], "\n", f"{line}\n", *lines[end:]])

@@ -23,11 +23,11 @@ from types import SimpleNamespace
 import numpy as np
 
 from exercises.watched import Trace, TrainingStopped
-from exercises.words import OF_NETWORKS
+from exercises.words import NETWORK_SENTENCES
 from marker.calls import intercept_calls
 from marker.complaints import explain_exception, read_source
 from marker.derivatives import compute_checked_gradients, get_gradients_by_path, root_mean_square
-from marker.exercise import CUT
+from marker.exercise import CUT_LINE
 from marker.nests import (
     NotKept,
     copy_floats_by_path,
@@ -42,10 +42,10 @@ from marker.trial import is_exactly_equal, list_changed_names, load_learner_modu
 from marker.verdict import Wrong
 from support.checkpoint import unpack_arrays
 
-COUNTS = {3: "three", 4: "four", 5: "five"}
-MANY = 257  # examples: more than a batch has, and no round number
-FEWER = 67  # examples, if the loss of MANY is slow
-wrong = OF_NETWORKS.make_exception
+COUNT_WORDS = {3: "three", 4: "four", 5: "five"}
+N_EXAMPLES = 257  # more than a batch has, and no round number
+N_FEWER_EXAMPLES = 67  # if the loss of N_EXAMPLES is slow
+wrong = NETWORK_SENTENCES.make_exception
 
 
 @dataclass
@@ -151,7 +151,8 @@ def check_complete(module, functions, stub_path):
     missing = [name for name in functions if not callable(getattr(module, name, None))]
     if missing:
         names = " and no ".join(f"`{name}`" for name in missing)
-        raise wrong("no function", names=names, stub=extract_stub_text(missing, stub_path), of=COUNTS[len(functions)])
+        stub_text = extract_stub_text(missing, stub_path)
+        raise wrong("no function", names=names, stub=stub_text, of=COUNT_WORDS[len(functions)])
     empty_names = [name for name in functions if is_empty(getattr(module, name))]
     if empty_names:
         raise wrong("partly written" if len(empty_names) < len(functions) else "not written", name=empty_names[0])
@@ -159,7 +160,7 @@ def check_complete(module, functions, stub_path):
 
 def extract_stub_text(function_names, stub_path):
     """Return the stub's definitions of these functions, as text."""
-    text = stub_path.read_text(encoding="utf-8").partition(CUT)[0]
+    text = stub_path.read_text(encoding="utf-8").partition(CUT_LINE)[0]
     functions = text.split("\n\n\n")[1:]
     starts = tuple(f"def {name}(" for name in function_names)
     return "\n\n" + "\n\n\n".join(function.strip() for function in functions if function.startswith(starts))
@@ -198,7 +199,7 @@ class Calls:
     input_names = ()  # the functions' arguments after params
     examples_name = "examples"  # the plural noun for them in messages
     claim_range = ""  # text for messages: what number `train` should claim
-    sentences = OF_NETWORKS
+    sentences = NETWORK_SENTENCES
     term_counters = {}  # noqa: RUF012
     factor_questions = {}  # noqa: RUF012
 
@@ -434,11 +435,11 @@ def check_large_batch_gradients(calls, params, examples, rng):
 
     A file may drop the last examples, or average over parts of different sizes without weighting them.
     """
-    batch = [a[:MANY] for a in examples]
+    batch = [a[:N_EXAMPLES] for a in examples]
     start_time = time.process_time()
     calls.loss(params, *batch)
     if time.process_time() - start_time > 0.02:
-        batch = [a[:FEWER] for a in examples]
+        batch = [a[:N_FEWER_EXAMPLES] for a in examples]
     check_gradients(calls, params, [tuple(batch)], rng, thorough=False)
 
 

@@ -18,7 +18,7 @@ with program.import_guard("requirements-np.txt"):
 
     from exercises import blank
     from exercises.blank import Blank, Calls, describe_type
-    from exercises.words import OF_BLOCKS, open_learner_module
+    from exercises.words import BLOCK_SENTENCES, open_learner_module
     from marker import ROOT
     from marker.complaints import explain_exception
     from marker.derivatives import (
@@ -37,12 +37,12 @@ with program.import_guard("requirements-np.txt"):
     from mlp_np import numerical_gradient, relative_difference
 
 C = 12
-HEADS = 3
-SIZES = (3, 5), (2, 4)  # (texts, positions) of two batches; all differ, so that a wrong factor can be identified
-LONG = 33  # positions of the longest text
-SMALL = 0.003  # scale of x in the third batch, where the eps under the root of a norm matters
+N_HEADS = 3
+BATCH_SHAPES = (3, 5), (2, 4)  # (texts, positions) of two batches; all differ, so that a wrong factor can be identified
+MAX_POSITIONS = 33  # of the longest text
+SMALL_SCALE = 0.003  # of x in the third batch, where the eps under the root of a norm matters
 STUB = ROOT / "exercises" / "chapter7" / "own_block.py"
-wrong = OF_BLOCKS.make_exception
+wrong = BLOCK_SENTENCES.make_exception
 
 
 def format_success(evidence):
@@ -54,27 +54,27 @@ def format_success(evidence):
 
 def add_batches_and_params(evidence):
     """Draw batches of x and dy, and params, and add them to `evidence`."""
-    evidence.batches = [tuple(evidence.rng.normal(size=(2, B, T, C))) for B, T in SIZES]
-    x, dy = evidence.rng.normal(size=(2, 1, LONG, C))
+    evidence.batches = [tuple(evidence.rng.normal(size=(2, B, T, C))) for B, T in BATCH_SHAPES]
+    x, dy = evidence.rng.normal(size=(2, 1, MAX_POSITIONS, C))
     evidence.params, evidence.gradients = draw_params_and_gradients(
         evidence.calls, evidence.batches[0], [evidence.seed, 1]
     )
     evidence.x = evidence.batches[0][0]
-    evidence.batches.append((SMALL * x, dy))
+    evidence.batches.append((SMALL_SCALE * x, dy))
 
 
 class BlockCalls(Calls):
     """The functions of a learner's file for own_block, with checks of their results."""
 
     input_names = ("x", "dy")
-    sentences = OF_BLOCKS
+    sentences = BLOCK_SENTENCES
 
     def first_weights(self, seed, size=None):
         """Return the params that the learner's `first_weights` draws. Raises `Wrong` if they are not a nest of arrays.
 
-        size: (channels, heads); by default, (C, HEADS).
+        size: (channels, heads); by default, (C, N_HEADS).
         """
-        params = self.functions["first_weights"](*(size or (C, HEADS)), np.random.default_rng(seed))
+        params = self.functions["first_weights"](*(size or (C, N_HEADS)), np.random.default_rng(seed))
         blank.require_result("first_weights", params)
         if not copy_floats_by_path(params):
             raise wrong("no weights", what=describe_type(params))
@@ -150,7 +150,7 @@ def check_calls_are_independent(evidence):
 
 
 def check_causality_and_reach(evidence):
-    """Raise `Wrong` if a position depends on a later one, or does not depend on itself and every earlier one.
+    """Raise `Wrong` if a position depends on a later one, or if a later position does not depend on it.
 
     The positions of a text are nearly alike, so their attention scores are nearly equal: each has a visible weight,
     however large the params are.
@@ -159,7 +159,7 @@ def check_causality_and_reach(evidence):
     params = evidence.params
     x = evidence.x
     rng = evidence.rng
-    for T in (x.shape[1], LONG):
+    for T in (x.shape[1], MAX_POSITIONS):
         texts = np.repeat(rng.normal(size=(2, 1, C)), T, axis=1) + 0.01 * rng.normal(size=(2, T, C))
         y = call_with_sizes_in_errors(calls.forward, params, texts, T=T)
         for position in range(T):
@@ -187,7 +187,7 @@ def check_attention_sums(evidence):
     rng = evidence.rng
     one_position = rng.normal(size=(2, 1, C))
     y = calls.forward(params, one_position)
-    for T in (2, 7, LONG):
+    for T in (2, 7, MAX_POSITIONS):
         differences = np.abs(
             call_with_sizes_in_errors(calls.forward, params, np.repeat(one_position, T, axis=1), T=T) - y
         ).max(axis=(0, 2))
@@ -301,10 +301,10 @@ def check_heads(evidence):
     x = evidence.x
     rng = evidence.rng
     params_with_two_heads, _ = draw_params_and_gradients(calls, (x, x), 0, (C, 2))
-    params_with_all_heads, _ = draw_params_and_gradients(calls, (x, x), 0, (C, HEADS))
+    params_with_all_heads, _ = draw_params_and_gradients(calls, (x, x), 0, (C, N_HEADS))
     y_with_two_heads = calls.forward(params_with_two_heads, x)
     if np.allclose(y_with_two_heads, calls.forward(params_with_all_heads, x), rtol=0, atol=1e-9):
-        raise wrong("heads ignored", one=HEADS, two=2)
+        raise wrong("heads ignored", one=N_HEADS, two=2)
     _, gradients = calls.backward(params, x, x)
     large_params = replace_leaves(
         params, {k: 30 * a for k, a in copy_floats_by_path(params).items() if gradients.get(k) is not None}
@@ -317,7 +317,7 @@ def check_heads(evidence):
     differences = np.min([np.abs(y - y_of_repeat).max(axis=1) for y_of_repeat in y_of_repeats], axis=0)
     n_same = (differences < 1e-9 * np.abs(y).max()).sum()
     if n_same > 0.9 * len(texts):  # with independent heads it is about half of them
-        raise wrong("heads ignored: they choose the same", heads=HEADS, n=n_same, of=len(texts))
+        raise wrong("heads ignored: they choose the same", heads=N_HEADS, n=n_same, of=len(texts))
 
 
 def check_first_weights_use_rng(evidence):
@@ -441,7 +441,8 @@ QUESTIONS_BY_POWER = {
 }
 
 
-CASES = (1, 1, 2, 1), (1, 2, 2, 1), (1, 1, 3, 1), (1, 2, 3, 1), (2, 1, 3, 1), (1, 2, 4, 2), (2, 2, 4, 2)  # B, T, C, h
+# (B, T, C, h)
+CASE_SIZES = (1, 1, 2, 1), (1, 2, 2, 1), (1, 1, 3, 1), (1, 2, 3, 1), (2, 1, 3, 1), (1, 2, 4, 2), (2, 2, 4, 2)
 
 
 def describe_smallest_failing_case(calls):
@@ -449,7 +450,7 @@ def describe_smallest_failing_case(calls):
 
     It gives all inputs, so that the learner can work the case out on paper.
     """
-    for *size, channels, heads in CASES:
+    for *size, channels, heads in CASE_SIZES:
         x, dy = np.random.default_rng(0).normal(size=(2, *size, channels)).round(1)
         try:
             local_loss, gradients = make_local_loss_and_gradients(
@@ -483,12 +484,12 @@ def make_scale_or_length_sentence(calls, params, batches, batch_index, errors, r
     A slight error in an earlier batch may have the first cause, too.
     """
     x, dy = batches[batch_index]
-    if batch_index < len(SIZES) and not is_slight(errors):
+    if batch_index < len(BATCH_SHAPES) and not is_slight(errors):
         return ""
-    if is_right_for_single_example(*make_local_loss_and_gradients(calls, params, x / SMALL, dy), rng):
-        return f" With x / {SMALL} they are right. Is the eps under the root of a norm the same in both passes?"
-    T = SIZES[0][1]
-    if batch_index >= len(SIZES) and is_right_for_single_example(
+    if is_right_for_single_example(*make_local_loss_and_gradients(calls, params, x / SMALL_SCALE, dy), rng):
+        return f" With x / {SMALL_SCALE} they are right. Is the eps under the root of a norm the same in both passes?"
+    T = BATCH_SHAPES[0][1]
+    if batch_index >= len(BATCH_SHAPES) and is_right_for_single_example(
         *make_local_loss_and_gradients(calls, params, x[:, :T], dy[:, :T]), rng
     ):
         return f" With texts of {T} positions they are right. Which line of `backward` depends on the length of a text?"
@@ -546,7 +547,7 @@ JUDGE = Blank(FUNCTIONS, STUB, BlockCalls, CHECKS, format_success, "exercises.bl
 
 def print_gradient_errors(learner_path):
     """Print how far each gradient of a learner's block is from central differences."""
-    x, dy = np.random.default_rng(0).normal(size=(2, *SIZES[0], C))
+    x, dy = np.random.default_rng(0).normal(size=(2, *BATCH_SHAPES[0], C))
     with open_learner_module(learner_path) as module:
         calls = BlockCalls(module)
         params, _ = draw_params_and_gradients(calls, (x, dy), 0)

@@ -23,7 +23,7 @@ with program.import_guard("requirements-np.txt"):
     import data
     from exercises import blank, digits
     from exercises.blank import Blank, Calls, Diagnostics, describe_type, pack_params, perturb_params, unpack_params
-    from exercises.words import OF_NETWORKS, explain_error_in_file, open_learner_module
+    from exercises.words import NETWORK_SENTENCES, explain_error_in_file, open_learner_module
     from marker import ROOT
     from marker.derivatives import compute_checked_loss, root_mean_square
     from marker.nests import copy_floats_by_path, format_paths, leaves_by_path, replace_leaves
@@ -35,11 +35,11 @@ with program.import_guard("requirements-np.txt"):
 MIN_ACCURACY = 0.88  # required accuracy on held-out images
 MAX_CLAIM_ERROR = 0.03  # largest allowed difference between the claimed and the measured accuracy
 MIN_RETRAINED_ACCURACY = 0.8  # required accuracy after retraining on relabelled images
-MIN_ACCURACY_OF_LEARNING = 0.5  # a training with negated gradients must not exceed this accuracy
+MAX_NEGATED_ACCURACY = 0.5  # a training with negated gradients must not exceed this accuracy
 N_TRAIN = 3500  # training images out of each 6,000; the rest are held out for the test
-LOG10 = np.log(10)  # the loss when all ten scores are equal
+UNIFORM_LOSS = np.log(10)  # when all ten scores are equal
 STUB = ROOT / "exercises" / "chapter1" / "own_network.py"
-wrong = OF_NETWORKS.make_exception
+wrong = NETWORK_SENTENCES.make_exception
 
 
 def format_success(evidence):
@@ -179,7 +179,7 @@ def check_derivatives(evidence, calls, params, batches):
     if np.isfinite(total) and np.ptp(calls.compute_losses(nearby_params, images[:1])) < 1e-9:
         raise wrong("softmax along another axis")
     blank.check_gradients(calls, params, batches, rng)
-    sample = [a[: blank.MANY] for a in evidence.examples]
+    sample = [a[: blank.N_EXAMPLES] for a in evidence.examples]
     order = np.random.default_rng(evidence.seed).permutation(len(sample[0]))
     loss = float(calls.loss(nearby_params, *sample))
     loss_in_other_order = float(calls.loss(nearby_params, *(a[order] for a in sample)))
@@ -410,7 +410,7 @@ def add_loss_remarks(evidence):
         evidence.remarks.append(f"For {n_ties} of {n} images, several digits have exactly the same loss. {question}")
 
 
-def is_accurate(evidence, params, min_accuracy=MIN_ACCURACY_OF_LEARNING):
+def is_accurate(evidence, params, min_accuracy=MAX_NEGATED_ACCURACY):
     """Return whether the network classifies more than the share `min_accuracy` of the held-out images correctly."""
     return (evidence.calls.read(params, evidence.held_out) == evidence.held_out_labels).mean() > min_accuracy
 
@@ -545,7 +545,7 @@ def iter_cause_errors(diagnostics):
         yield diagnostics.make_error("units off", names=format_paths(idle_paths))
     yield from blank.iter_diagnoses(diagnostics, partial(diagnose_large_first_loss, params=first_params, layers=layers))
     before = diagnostics.loss_before_last
-    is_back = np.isfinite(before) and not diagnostics.last_loss < max(2 * before, LOG10)
+    is_back = np.isfinite(before) and not diagnostics.last_loss < max(2 * before, UNIFORM_LOSS)
     had_learned = before < 0.5 * diagnostics.first_loss
     if is_back and had_learned:
         yield diagnostics.make_error("other weights returned", before=before)
@@ -576,7 +576,7 @@ def diagnose_large_first_loss(diagnostics, params, layers):
 
     params: the first weights. layers: {path: array} of the weight matrices among them.
     """
-    if not diagnostics.first_loss > 3 * LOG10:
+    if not diagnostics.first_loss > 3 * UNIFORM_LOSS:
         return None
     vectors = {}
     for k, a in diagnostics.first_arrays.items():

@@ -6,14 +6,14 @@ from functools import partial
 from marker import ROOT, complaints
 from marker.trial import load_learner_module
 from marker.verdict import Sentences
-from marker.words import SAID, Words, read_tables_by_heading
+from marker.words import SENTENCE_TABLES, Words, read_tables_by_heading
 from support.errors import UserError
 
 TABLES = read_tables_by_heading(ROOT / "exercises" / "said.md")
 WORDS = Words.from_folder(ROOT / "exercises")
-OF_NETWORKS = Sentences(SAID["Derivatives"], TABLES["Own networks"])
-OF_WRITERS = Sentences(SAID["Derivatives"], TABLES["Own networks"], TABLES["Networks that write"])
-OF_BLOCKS = Sentences(SAID["Derivatives"], TABLES["Own networks"], TABLES["Own blocks"])
+NETWORK_SENTENCES = Sentences(SENTENCE_TABLES["Derivatives"], TABLES["Own networks"])
+WRITER_SENTENCES = Sentences(SENTENCE_TABLES["Derivatives"], TABLES["Own networks"], TABLES["Networks that write"])
+BLOCK_SENTENCES = Sentences(SENTENCE_TABLES["Derivatives"], TABLES["Own networks"], TABLES["Own blocks"])
 explain_error_in_file = partial(complaints.explain_error_in_file, words=WORDS)
 
 

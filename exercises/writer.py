@@ -19,7 +19,7 @@ with program.import_guard("requirements-np.txt"):
     import data
     from exercises import blank
     from exercises.blank import Blank, Calls, Diagnostics, describe_type, pack_params
-    from exercises.words import OF_WRITERS, open_learner_module
+    from exercises.words import WRITER_SENTENCES, open_learner_module
     from marker import ROOT
     from marker.derivatives import compute_checked_loss
     from support.files import atomic_write
@@ -31,16 +31,16 @@ MAX_CLAIM_ERROR = 0.08  # largest allowed difference between the claimed and the
 N_TRAIN = 4000  # names to learn from
 N_HELD_OUT = 1000
 STUB = ROOT / "exercises" / "chapter6" / "own_gpt.py"
-NAMES = data.SOURCES["names"]
-V = NAMES.tokenizer.vocab_size
-T = NAMES.context_length
-START = int(NAMES.tokenizer.start_tokens([0]).item())
+NAMES_SOURCE = data.SOURCES["names"]
+V = NAMES_SOURCE.tokenizer.vocab_size
+T = NAMES_SOURCE.context_length
+START_TOKEN = int(NAMES_SOURCE.tokenizer.start_tokens([0]).item())
 # Prompts: the first letters of the names that `write` must complete.
 PROMPTS = [*["", "m", "sch", "wil"] * 100, "schwarzenber", "hildebrandt"]
-SIZES = 1, 7, 101, 250  # batch sizes in which the logits of a text must be the same
+BATCH_SIZES = 1, 7, 101, 250  # in which the logits of a text must be the same
 
 
-wrong = OF_WRITERS.make_exception
+wrong = WRITER_SENTENCES.make_exception
 
 
 def format_success(evidence):
@@ -106,11 +106,11 @@ def compute_bigram_loss(texts, held_out):
     """
 
     def get_pair_indices(texts):
-        previous = np.full(texts.shape, START)
+        previous = np.full(texts.shape, START_TOKEN)
         previous[:, 1:] = texts[:, :-1]
         return previous[make_loss_mask(texts)], texts[make_loss_mask(texts)]
 
-    counts = np.zeros((START + 1, V))
+    counts = np.zeros((START_TOKEN + 1, V))
     np.add.at(counts, get_pair_indices(texts), 1)
     shares = (counts.sum(axis=0) + 1) / (counts.sum() + V)
     return -np.log((counts + shares) / (counts.sum(axis=1, keepdims=True) + 1))[get_pair_indices(held_out)].mean()
@@ -125,7 +125,7 @@ class WriterCalls(Calls):
     input_names = ("texts",)
     examples_name = "texts"
     claim_range = ", a loss"
-    sentences = OF_WRITERS
+    sentences = WRITER_SENTENCES
     term_counters = {"letters": lambda texts: make_loss_mask(texts).sum(), "positions": np.size, "texts": len}  # noqa: RUF012
 
     def logits(self, params, texts):
@@ -199,10 +199,10 @@ def check_derivatives(evidence, calls, params, batches):
 
 def check_logits_ignore_batch_size(evidence):
     """Raise `Wrong` if a text's logits depend on the size of its batch, or if `loss` is wrong for a large batch."""
-    texts = evidence.held_out[: SIZES[-1]]
+    texts = evidence.held_out[: BATCH_SIZES[-1]]
     check_loss_and_causality(evidence.calls, evidence.params, texts, evidence.seed)
-    logits = [np.clip(evidence.calls.logits(evidence.params, texts[:n]), -1e3, 1e3)[0] for n in SIZES]
-    for n, row_logits in zip(SIZES, logits, strict=True):
+    logits = [np.clip(evidence.calls.logits(evidence.params, texts[:n]), -1e3, 1e3)[0] for n in BATCH_SIZES]
+    for n, row_logits in zip(BATCH_SIZES, logits, strict=True):
         if np.abs(row_logits - logits[0]).max() > 1e-4 * np.abs(logits[0]).max():
             raise wrong("logits of other texts", n=n)
 
@@ -265,7 +265,7 @@ def add_held_out_loss(evidence):
     evidence.held_out_loss = compute_loss(evidence.calls, evidence.params, evidence.held_out)
     loss = float(evidence.calls.loss(evidence.params, evidence.held_out))
     if np.isfinite(loss) and abs(loss - evidence.held_out_loss) > 1e-5 * abs(evidence.held_out_loss):
-        explanation = f" (These are {len(evidence.held_out):,} names. For {SIZES[-1]} of them, the two agree.)"
+        explanation = f" (These are {len(evidence.held_out):,} names. For {BATCH_SIZES[-1]} of them, the two agree.)"
         raise wrong("loss of other words", mine=loss, wanted=evidence.held_out_loss, how=explanation)
 
 

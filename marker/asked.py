@@ -28,8 +28,8 @@ from marker.derivatives import get_gradients_by_path
 from marker.nests import copy_floats_by_path, make_plan_and_arrays, replace_leaves, unpack
 from marker.trial import load_learner_module
 
-LARGEST = 2**28  # bytes of one message
-MOST_RESULTS = 100  # results taken from a generator
+MAX_MESSAGE_BYTES = 2**28
+MAX_RESULTS = 100  # taken from a generator
 
 
 class Failed(Exception):
@@ -40,14 +40,14 @@ class Failed(Exception):
 def open_in_subprocess(learner_path, seconds, hidden_folders=(), result_kinds=None, needs_torch=False):
     """Context manager: start a process with a learner's file, and yield a `Functions` that calls its functions there.
 
-    seconds: the process is killed after `runner.CLOCK` times this. result_kinds: {a function: what it returns}, for
-    functions that return params, gradients or several nests. Raises TimeoutError if the process was killed.
+    seconds: the process is killed after `runner.CLOCK_RATIO` times this. result_kinds: {a function: what it returns},
+    for functions that return params, gradients or several nests. Raises TimeoutError if the process was killed.
     """
     with tempfile.TemporaryDirectory(prefix="asked", ignore_cleanup_errors=True) as folder:
-        memory = 0 if needs_torch else runner.MEMORY  # GiB; 0 for no limit
+        memory = 0 if needs_torch else runner.MAX_MEMORY_GIB  # GiB; 0 for no limit
         arguments = ["-m", "marker.asked", str(Path(learner_path).resolve()), str(memory)]
         with runner.learner_process(arguments, folder, learner_path, hidden_folders, pipes=True) as process:
-            clock = threading.Timer(runner.CLOCK * seconds, process.kill)
+            clock = threading.Timer(runner.CLOCK_RATIO * seconds, process.kill)
             clock.start()
             try:
                 yield Functions(process, result_kinds or {})
@@ -112,7 +112,7 @@ def read_message(stream):
     Raises EOFError at the end, and ValueError if it is not a message.
     """
     sizes = [int.from_bytes(stream.read(8), "big") for _ in range(2)]
-    head, body = (stream.read(size) if size < LARGEST else b"" for size in sizes)
+    head, body = (stream.read(size) if size < MAX_MESSAGE_BYTES else b"" for size in sizes)
     if not head or [len(head), len(body)] != sizes:
         raise EOFError
     plan, headers = json.loads(head)
@@ -137,7 +137,7 @@ def call_and_list_results(module, stored_params, name, result_kinds, arguments):
     arguments = [decode_argument(stored_params, value) for value in arguments]
     output = getattr(module, name)(*arguments)
     if isinstance(output, (Iterator, ValuesView)):
-        output = list(islice(output, MOST_RESULTS))
+        output = list(islice(output, MAX_RESULTS))
     results = []
     for result_kind, value in zip(result_kinds, output if len(result_kinds) > 1 else (output,), strict=True):
         if result_kind == "params":

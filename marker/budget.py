@@ -4,7 +4,7 @@ import ast
 import warnings
 from functools import lru_cache
 
-LINES = 20_000  # lines that a mistake may run; every right answer runs far fewer
+MAX_LINES = 20_000  # lines that a mistake may run; every right answer runs far fewer
 
 
 def make_hidden_name(name):
@@ -12,7 +12,7 @@ def make_hidden_name(name):
     return f"size {name}"
 
 
-SPEND = make_hidden_name("lines")
+SPEND_NAME = make_hidden_name("lines")
 
 
 class Stopped(BaseException):
@@ -38,8 +38,8 @@ class Budget:
 def compile_with_budget(source):
     """Compile source code so that it counts the lines that it runs, and return the code object.
 
-    The variable SPEND must be the method `spend` of a `Budget` when the code is run. The code raises `Stopped` when
-    that budget is used up.
+    The variable SPEND_NAME must be the method `spend` of a `Budget` when the code is run. The code raises `Stopped`
+    when that budget is used up.
     """
     tree = ast.parse(source)
     add_spend_calls_in_place(tree)
@@ -49,7 +49,7 @@ def compile_with_budget(source):
 
 
 def add_spend_calls_in_place(tree):
-    """Insert calls of SPEND, which count lines, into a syntax tree: in each loop, function and comprehension."""
+    """Insert calls of SPEND_NAME, which count lines, into a syntax tree: in each loop, function and comprehension."""
     for node in list(ast.walk(tree)):
         if isinstance(node, (ast.For, ast.While, ast.FunctionDef)):
             node.body.insert(0, copy_location_from(node.body[0], ast.Expr(make_spend_call(len(node.body)))))
@@ -60,12 +60,12 @@ def add_spend_calls_in_place(tree):
 
 
 def make_spend_call(lines):
-    return ast.Call(ast.Name(SPEND, ast.Load()), [ast.Constant(lines)], [])
+    return ast.Call(ast.Name(SPEND_NAME, ast.Load()), [ast.Constant(lines)], [])
 
 
 def is_spend_call(node):
     node = getattr(node, "value", node)
-    return isinstance(node, ast.Call) and getattr(node.func, "id", "") == SPEND
+    return isinstance(node, ast.Call) and getattr(node.func, "id", "") == SPEND_NAME
 
 
 def copy_location_from(old, new):

@@ -22,7 +22,7 @@ from itertools import chain
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
-from marker.exercise import CUT, Exercise, Folder
+from marker.exercise import CUT_LINE, Exercise, Folder
 from marker.words import Words
 from support.errors import UserError
 
@@ -73,7 +73,7 @@ class Catalogue:
         if "" in named_folders:
             return
         for path in sorted(filter(Path.is_dir, self.path.iterdir())):
-            if path.name not in named_folders and any(CUT in read_text(file) for file in path.glob("[!_.]*.py")):
+            if path.name not in named_folders and any(CUT_LINE in read_text(file) for file in path.glob("[!_.]*.py")):
                 yield path.name
 
     def read_part_exercises(self, subfolder, exercise_names, includes_unlisted):
@@ -84,7 +84,7 @@ class Catalogue:
             for _, other_subfolder, part_names in self.order:
                 if other_subfolder == subfolder:
                     listed_names.update(part_names.split())
-            file_names = {path.stem for path in folder.glob("[!_.]*.py") if subfolder or CUT in read_text(path)}
+            file_names = {path.stem for path in folder.glob("[!_.]*.py") if subfolder or CUT_LINE in read_text(path)}
             exercise_names = [*exercise_names, *sorted(file_names - listed_names)]
         return tuple(filter(None, (self.read_or_leave_out(folder / f"{name}.py") for name in exercise_names)))
 

@@ -25,7 +25,7 @@ from typing import NamedTuple
 import numpy as np
 
 from marker import marking
-from marker.budget import SPEND, Budget, Stopped, add_spend_calls_in_place
+from marker.budget import SPEND_NAME, Budget, Stopped, add_spend_calls_in_place
 from marker.compare import format_distinct_from
 from marker.complaints import explain_none
 from marker.equal import agree, sizes
@@ -37,20 +37,22 @@ from marker.kind import Kind, Outcome
 from marker.trial import TrialResult, convert_number_to_array, find_right_result_names, make_trial_notes, run_trial
 from support.errors import UserError
 
-SECONDS = 1  # of computing, within which the inputs must be drawn
-DRAWS = 50  # seeds of the mutation test, each with all its trials
-SIZE_DRAWS = 20  # draws of each function, in which sizes are compared
-SEEDS = 3  # with which each mistake is judged and slopes are compared
-ENTRIES = 20  # entries of a gradient that are compared with slopes, in each trial
-SLOPE = 2e-5  # largest error of a gradient, and largest gap between two differences, relative to the largest slope
+MAX_DRAW_SECONDS = 1  # of computing, within which the inputs must be drawn
+N_DRAWS = 50  # seeds of the mutation test, each with all its trials
+N_SIZE_DRAWS = 20  # draws of each function, in which sizes are compared
+N_SEEDS = 3  # with which each mistake is judged and slopes are compared
+MAX_ENTRIES = 20  # entries of a gradient that are compared with slopes, in each trial
+SLOPE_TOLERANCE = 2e-5  # relative to the largest slope: of a gradient, and of the gap between two differences
 # The kinds of edits that anybody could make by accident. (A missing part or another name is a mistake of its own.)
-KINDS = {
+TRIED_EDIT_KINDS = {
     "a sign", "an operation", "parentheses", "an exponent", "a loop", "an index", "a size", "an axis", "a constant",
     "a condition",
 }  # fmt: skip
-SCALES = 0.01, 1, 1, 1, 100, 1e4  # standard deviations of arbitrary numbers
-LINES = 20_000  # lines that an edited answer may run in a trial
-EDITS_NOT_TRIED = "Not tried: edits of the answer, which needs PyTorch. `python practice.py NAME` marks what you write."
+STANDARD_DEVIATIONS = 0.01, 1, 1, 1, 100, 1e4  # of arbitrary numbers
+MAX_LINES = 20_000  # lines that an edited answer may run in a trial
+EDITS_NOT_TRIED_MESSAGE = (
+    "Not tried: edits of the answer, which needs PyTorch. `python practice.py NAME` marks what you write."
+)
 
 
 def print_problems(catalogue, path_or_name, seed=0):
@@ -79,7 +81,7 @@ def print_problems(catalogue, path_or_name, seed=0):
     if not exercise.inputs:
         print(exercise.kind.checked)
     elif exercise.needs_torch:
-        print(EDITS_NOT_TRIED)
+        print(EDITS_NOT_TRIED_MESSAGE)
     print(f"{path.name}: {len(problems) or 'nothing'} to look at")
     return 1 if problems else 0
 
@@ -92,7 +94,7 @@ def resolve_exercise_path(catalogue, path_or_name):
     return path
 
 
-def iter_problems(exercise, seed=0, n_draws=DRAWS):
+def iter_problems(exercise, seed=0, n_draws=N_DRAWS):
     """Yield a text for each problem of an exercise. n_draws: the number of seeds in the mutation test."""
     if type(exercise.kind).make_right_file is Kind.make_right_file:  # the answer is a function's body, not a whole file
         yield from iter_signature_mismatches(exercise)
@@ -123,7 +125,7 @@ def mark_text(exercise, seed, text):
 
 
 # ---- inputs ----------------------------------------------------------------------------------------------------------
-def describe_draw_error(exercise, seed, seconds=SECONDS):
+def describe_draw_error(exercise, seed, seconds=MAX_DRAW_SECONDS):
     """Return why the inputs cannot be drawn, with the line that raises or never ends; "" if they can be drawn."""
     errors = []
     began = time.process_time()
@@ -158,7 +160,7 @@ def iter_size_problems(exercise, seed):
     rng = np.random.default_rng(seed)
     draws = []
     for draw in exercise.inputs:
-        draws += [draw(rng) for _ in range(SIZE_DRAWS)]
+        draws += [draw(rng) for _ in range(N_SIZE_DRAWS)]
     names = set()
     for g in draws:
         names.update(name for name, value in vars(g).items() if isinstance(value, np.integer))
@@ -185,8 +187,9 @@ class AxisProblem(NamedTuple):
 def find_axis_problem(exercise, name, axis, draws_and_arrays):
     """Return the `AxisProblem` of one axis of an argument; None if there is none.
 
-    draws_and_arrays: [(a draw, the argument in it)]. Not checked: an axis to which the stub gives a number, (B, 10),
-    and, in an array with more than two axes, any axis but the first (a height or a width, for example).
+    draws_and_arrays: [(a draw, the argument in it)]. Not checked: an axis to which the stub gives a number, (B, 10);
+    and, in an array with more than two axes, an axis other than the first (a height or a width, for example) whose
+    length is not among the sizes that the draw returns.
     """
     shape = exercise.shapes.get(name, ())
     size = shape[axis] if axis < len(shape) else ""
@@ -203,7 +206,7 @@ def find_axis_problem(exercise, name, axis, draws_and_arrays):
     for key in sizes(draws_and_arrays[0][0]):
         if all(sizes(draw).get(key) == a.shape[axis] for draw, a in draws_and_arrays):
             matching_sizes.append(key)
-    is_named = bool(size or matching_sizes or is_first)
+    is_named = bool(size or is_first)
     size = size or (matching_sizes[0] if matching_sizes else "")
     length = f"the length of axis {axis} of {name}"
     subject = f"{size}, {length}," if size else length
@@ -248,7 +251,7 @@ def iter_wrong_results(exercise, seed):
     yield from iter_unproven_results(exercise, seed)
     yield from iter_wrong_slopes(exercise, seed)
     answer = compile_tree(parse_counting_lines(exercise.fill_stub(exercise.answer)))
-    for draw_seed in range(seed, seed + SEEDS):
+    for draw_seed in range(seed, seed + N_SEEDS):
         if not is_always_right(exercise, answer, [[*exercise.iter_uncached_trials(draw_seed)]]):
             reason = explain_wrong_answer(exercise, answer, draw_seed)
             yield f"the answer is not right for the inputs that are drawn (seed {draw_seed}): {reason}"
@@ -268,7 +271,7 @@ def explain_wrong_answer(exercise, code, seed):
                         return text
                 trials.append(make_trial_notes(trial_result))
     except Stopped:
-        return f"it runs more than {LINES:,} lines"
+        return f"it runs more than {MAX_LINES:,} lines"
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     verdict = exercise.kind.judge(exercise, seed, Outcome(Notes(trials, follows=True)))
@@ -318,7 +321,7 @@ def iter_unproven_results(exercise, seed):
                 break
 
 
-def iter_wrong_slopes(exercise, seed, n_seeds=SEEDS):
+def iter_wrong_slopes(exercise, seed, n_seeds=N_SEEDS):
     """Yield a text for each gradient that differs from the slope of its loss, or could not be compared with it.
 
     n_seeds: how many seeds to draw inputs from, beginning with `seed`.
@@ -341,7 +344,7 @@ def iter_wrong_slopes(exercise, seed, n_seeds=SEEDS):
         yield f"nothing proves {name}: its loss has a kink at each entry that was tried"
 
 
-def find_slope_error_and_count(draw, name, rng, max_entries=ENTRIES, h=1e-6):
+def find_slope_error_and_count(draw, name, rng, max_entries=MAX_ENTRIES, h=1e-6):
     """Compare some entries of a gradient with central differences of its loss.
 
     Return (the first difference as text, or ""; the number of entries compared). name: the gradient's name;
@@ -362,7 +365,7 @@ def find_slope_error_and_count(draw, name, rng, max_entries=ENTRIES, h=1e-6):
         array_below[index] -= h
         backward_slope = (middle - loss(array_below)) / (array[index] - array_below[index])
         slopes.append((backward_slope, (loss(array_above) - middle) / (array_above[index] - array[index])))
-    tolerance = SLOPE * np.abs(slopes).max()
+    tolerance = SLOPE_TOLERANCE * np.abs(slopes).max()
     smooth = [(index, np.mean(pair)) for index, pair in zip(entries, slopes, strict=True) if np.ptp(pair) <= tolerance]
     for index, slope in smooth:
         if not abs(slope - gradient[index]) <= tolerance:
@@ -372,7 +375,7 @@ def find_slope_error_and_count(draw, name, rng, max_entries=ENTRIES, h=1e-6):
 
 
 # ---- mistakes --------------------------------------------------------------------------------------------------------
-def iter_misnamed_mistakes(exercise, seed, n_seeds=SEEDS):
+def iter_misnamed_mistakes(exercise, seed, n_seeds=N_SEEDS):
     """Yield a text for each mistake whose results the marker accepts as right, or calls by another mistake's name."""
     own = [
         mistake for mistake in exercise.known_mistakes[: len(exercise.mistakes)] if not mistake.name.startswith("and ")
@@ -396,9 +399,9 @@ def find_raised_error(exercise, mistake, seed):
     """Return, as text, the error that a mistake's code raises on some draw; "" if it raises none."""
     for draw in exercise.draw_trials(seed):
         try:
-            exercise.run_code_for_variables(mistake.code, draw, Budget(LINES))
+            exercise.run_code_for_variables(mistake.code, draw, Budget(MAX_LINES))
         except Stopped:
-            return f"an error: it runs more than {LINES:,} lines"
+            return f"an error: it runs more than {MAX_LINES:,} lines"
         except Exception as error:
             return f"{type(error).__name__}: {error}"
     return ""
@@ -458,7 +461,7 @@ class Survivor(NamedTuple):
         return f"line {self.line} of the answer, `{self.before}` -> `{self.after}`: right in {self.draws} draws"
 
 
-def iter_survivors(exercise, seed=0, n_draws=DRAWS):
+def iter_survivors(exercise, seed=0, n_draws=N_DRAWS):
     """Mutation test: yield a `Survivor` for each single edit of the answer that is right in all draws.
 
     n_draws: how many seeds.
@@ -476,7 +479,7 @@ def iter_survivors(exercise, seed=0, n_draws=DRAWS):
     seen_codes = {ast.unparse(tree)}
     arbitrary_inputs = ArbitraryInputs(exercise, tree, all_draws)
     for edit in edits:
-        if edit.kind.partition(":")[0] not in KINDS or edit.rank > 1:  # no insertions
+        if edit.kind.partition(":")[0] not in TRIED_EDIT_KINDS or edit.rank > 1:  # no insertions
             continue
         before = edit.holder[edit.key]
         with apply_edit_temporarily(edit):
@@ -509,7 +512,7 @@ def parse_counting_lines(source):
 def shorten_code(node):
     nodes = node if isinstance(node, list) else [node]
     text = ast.unparse(ast.Module(nodes, [])).replace("\n", "; ") if nodes else ""
-    return text.replace(f"{SPEND}(1) and ", "")[:100]
+    return text.replace(f"{SPEND_NAME}(1) and ", "")[:100]
 
 
 def collect_reasons_by_code(exercise):
@@ -520,19 +523,19 @@ def collect_reasons_by_code(exercise):
 
 @contextmanager
 def limited_function(exercise, code):
-    """Context manager: execute `code` and yield its function, of which each call may run LINES lines.
+    """Context manager: execute `code` and yield its function, of which each call may run MAX_LINES lines.
 
     A call that runs more raises `Stopped`.
     """
-    budget = Budget(LINES)
-    names = {SPEND: budget.spend}
+    budget = Budget(MAX_LINES)
+    names = {SPEND_NAME: budget.spend}
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         exec(code, names)
         function = names[exercise.function.name]
 
         def call_with_new_budget(*arguments):
-            budget.limit = budget.lines = LINES
+            budget.limit = budget.lines = MAX_LINES
             return function(*arguments)
 
         yield call_with_new_budget
@@ -589,10 +592,10 @@ def is_equal_to_rounding(results, expected_results):
 def draw_arbitrary(draw, exercise, rng):
     """Return a copy of the draw in which random values of the same type and shape replace all inputs."""
     inputs = dict(vars(draw))
-    for name in inputs.keys() - set(exercise.gives):
+    for name in sorted(inputs.keys() - set(exercise.gives)):
         value = inputs[name]
         if isinstance(value, np.ndarray) and value.dtype.kind == "f":
-            inputs[name] = rng.normal(0, rng.choice(SCALES), value.shape) * (rng.random(value.shape) > 0.1)
+            inputs[name] = rng.normal(0, rng.choice(STANDARD_DEVIATIONS), value.shape) * (rng.random(value.shape) > 0.1)
             if np.all(value > 0):  # the function may take its logarithm or its root, or divide by it
                 inputs[name] = np.abs(inputs[name]) + 0.01
         elif isinstance(value, np.ndarray) and value.dtype.kind == "i" and value.size:

@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from marker.complaints import find_in_place_method
-from marker.equal import ROUNDING, agree, sizes
+from marker.equal import RELATIVE_TOLERANCE, agree, sizes
 from marker.factors import find_size_product
-from marker.verdict import UNFINISHED, Sentences, Verdict, wrong_verdict
-from marker.words import SAID, join_texts
+from marker.verdict import UNFINISHED_MARKS, Sentences, Verdict, wrong_verdict
+from marker.words import SENTENCE_TABLES, join_texts
 
-said = Sentences(SAID["Numbers"]).text
+said = Sentences(SENTENCE_TABLES["Numbers"]).text
 
 
 class Answer(NamedTuple):
@@ -39,7 +39,7 @@ def judge_trials(exercise, seed, outcome):
     trials = answer.trials
     for t, trial in enumerate(trials):
         verdict = judge_trial(answer, t)
-        if verdict and trial["changed"] and verdict.name not in (*UNFINISHED, "changes its input"):
+        if verdict and trial["changed"] and verdict.name not in (*UNFINISHED_MARKS, "changes its input"):
             also = said("also changes", names=", ".join(trial["changed"]))
             verdict = verdict._replace(text=f"{verdict.text}\n{also}")
         if verdict:
@@ -111,11 +111,10 @@ def judge_trial(answer, t):
     n_expected = len(exercise.gives)
     changed_inputs = trials[t]["changed"]
     if all(result["type"] == "ellipsis" for result in results):
-        other_names = [name for name in list_assigned_names(answer.typed) if name not in exercise.gives]
-        if len(other_names) > len(exercise.gives) - 1 and not set(exercise.gives) & set(
-            list_assigned_names(answer.typed)
-        ):
-            return wrong_verdict("not written: another name", names=join_texts(exercise.gives), other=other_names[-1])
+        assigned_names = list_assigned_names(answer.typed)
+        if len(assigned_names) >= n_expected and not {*exercise.gives} & {*assigned_names}:
+            names = join_texts(exercise.gives)
+            return wrong_verdict("not written: another name", names=names, other=assigned_names[-1])
         return wrong_verdict("not written")
     if len(results) != n_expected:
         remark = f" {said('returns: None')}" if results[0]["type"] == "NoneType" else ""
@@ -253,11 +252,7 @@ def make_exchange_verdict(exercise, other_name, name, is_other_right=False):
 
 def is_mistake_in_other_results(answer, mistake, name):
     """Return True if the other results that the mistake's name mentions have the values that the mistake gives them."""
-    other_names = [
-        other_name
-        for other_name in answer.exercise.gives
-        if other_name != name and re.search(rf"\b{other_name}\b", mistake.name)
-    ]
+    other_names = [other_name for other_name in answer.exercise.gives if re.search(rf"\b{other_name}\b", mistake.name)]
     return all(
         is_value_in_all_trials(answer, other_name, partial(value_with_mistake, answer.exercise, mistake, other_name))
         for other_name in other_names
@@ -344,7 +339,7 @@ def judge_unknown_mistake(answer, t, name):
             "right": format_distinct_from(reference, actual),
         }
         return Verdict(False, mark, said("a number", name=name, **number_texts) + remark, drawn=True)
-    is_right = error <= ROUNDING * scale
+    is_right = error <= RELATIVE_TOLERANCE * scale
     text = said("entries", name=name, right=is_right.sum(), size=actual.size) + remark
     if not actual.any():
         text += f" {said('all 0')}"

@@ -11,12 +11,12 @@ from types import ModuleType
 
 import numpy as np
 
-from marker.verdict import OF_PYTHON, Verdict, Wrong, is_error_name, make_failing_verdict
+from marker.verdict import PYTHON_SENTENCES, Verdict, Wrong, is_error_name, make_failing_verdict
 from marker.words import Words
 from support.errors import UserError
 
 WORDS = Words.from_folder()
-said = OF_PYTHON.text
+said = PYTHON_SENTENCES.text
 
 
 def read_source(path):
@@ -119,8 +119,8 @@ def explain_exception(error, variables=(), source_line="", words=WORDS, name_hin
     """
     if isinstance(error, (Wrong, UserError)):
         return str(error)
-    if isinstance(error, NameError) and not isinstance(error, UnboundLocalError):
-        return explain_name(getattr(error, "name", None) or "", variables, source_line, words, name_hints or {})
+    if isinstance(error, NameError) and error.name and not isinstance(error, UnboundLocalError):
+        return explain_name(error.name, variables, source_line, words, name_hints or {})
     message = re.sub(r"\S*<locals>\.", "", get_error_message(error).strip().split("\n")[0])[:300] or said("no message")
     match = re.search("'(.*?)'", message)
     if isinstance(error, UnboundLocalError) and match:

@@ -15,15 +15,15 @@ import numpy as np
 from marker.factors import find_size_product
 from marker.nests import copy_floats_by_path, format_paths, leaves_by_path, replace_leaves
 from marker.trial import is_exactly_equal, list_changed_names
-from marker.verdict import OF_DERIVATIVES, Sentences, Wrong
-from marker.words import SAID
+from marker.verdict import DERIVATIVE_SENTENCES, Sentences, Wrong
+from marker.words import SENTENCE_TABLES
 
-wrong = OF_DERIVATIVES.make_exception
-said = Sentences(SAID["Gradients"]).text
+wrong = DERIVATIVE_SENTENCES.make_exception
+said = Sentences(SENTENCE_TABLES["Gradients"]).text
 # (step, relative tolerance of a slope), in float64, and where something is rounded to float32. There are several steps
 # because one may be so short that rounding errors dominate, and another so long that it crosses a kink.
-EXACT = (1e-5, 1e-4), (1e-6, 1e-4), (1e-7, 1e-3)
-ROUNDED = (1e-2, 0.06), (3e-2, 0.06), (3e-3, 0.06)
+EXACT_STEPS = (1e-5, 1e-4), (1e-6, 1e-4), (1e-7, 1e-3)
+ROUNDED_STEPS = (1e-2, 0.06), (3e-2, 0.06), (3e-3, 0.06)
 
 
 class Mismatch(NamedTuple):
@@ -182,7 +182,7 @@ class LocalLoss:
         line = self.make_loss_along({k: np.ones(a.shape) for k, a in self.arrays.items()})
         line = [line(1e-9 * t) for t in range(6)]
         bend = np.abs(np.diff(line, 2)).max()  # nothing but rounding, for steps this small
-        self.lengths = ROUNDED if bend > 1e-12 * max(1, abs(self.value)) or len({*line}) < 3 else EXACT
+        self.lengths = ROUNDED_STEPS if bend > 1e-12 * max(1, abs(self.value)) or len({*line}) < 3 else EXACT_STEPS
 
     def make_loss_along(self, moves):
         """Return the loss as a function of a number t, at params + t * moves. moves: {path: array}."""
@@ -207,7 +207,7 @@ class LocalLoss:
             loss_above = f(h)
             loss_below = f(-h)
             slope = (loss_above - loss_below) / (2 * h)
-            rounding = (4e-7 if self.lengths is ROUNDED else 1e-13) * max(1, abs(self.value)) / h  # of long sums
+            rounding = (4e-7 if self.lengths is ROUNDED_STEPS else 1e-13) * max(1, abs(self.value)) / h  # of long sums
             tolerance = max(tolerance * max(abs(slope), abs(claimed_slope), scale), rounding)
             if abs(slope - claimed_slope) <= tolerance:
                 return claimed_slope
@@ -259,16 +259,16 @@ def find_mismatches_by_path(local_loss, gradients, rng, thorough, entries=()):
 
         random = rng.normal(size=a.shape)
         # With few digits, only large slopes are visible: along the gradient, part of it, and the weights (for a decay).
-        directions = (g, g * (random > 0), a, random) if local_loss.lengths is ROUNDED else (g, random)
+        directions = (g, g * (random > 0), a, random) if local_loss.lengths is ROUNDED_STEPS else (g, random)
         directions = [normalise(v) for v in directions if np.any(v)]
         bad = []
         for v in directions:
             bad += list_mismatches_along(v)
         indices = [*np.argsort(-np.abs(g), axis=None)[:3], *rng.integers(g.size, size=4)] if thorough else []
-        if local_loss.lengths is EXACT:
+        if local_loss.lengths is EXACT_STEPS:
             for i in {*map(int, indices), *dict(entries).get(k, ())}:
                 bad += list_mismatches_along(unit_vector(i, a), index=i)
-        if bad and local_loss.lengths is EXACT and all(off_entry.index is None for off_entry in bad):
+        if bad and local_loss.lengths is EXACT_STEPS and all(off_entry.index is None for off_entry in bad):
             i = find_wrong_entry_index(local_loss, k, g, normalise(random))
             bad = list_mismatches_along(unit_vector(i, a), index=i) + bad
         if bad:
@@ -381,7 +381,7 @@ def make_error(functions, batches, mismatches_by_batch, first_gradients, rng, te
     for n, times in zip(sizes, factors, strict=True):
         if n != n_examples and abs(times / factor - 1) > 0.03:
             also = f" {said('also' if times != 1 else 'also: right', n=n, examples=examples_name, times=times)}"
-    questions = {power: f" {said(text, examples=examples_name)}" for power, text in OF_EXAMPLES.items()}
+    questions = {power: f" {said(text, examples=examples_name)}" for power, text in QUESTION_KEYS_BY_POWER.items()}
     remark = (
         explain_factor(factors, sizes, questions)
         or explain_constant(factors, sizes, examples_name, factor_questions)
@@ -403,7 +403,7 @@ def describe_smallest_wrong_case(functions, batch, max_tries=150):
         batch_gradients = compute_gradients_by_path(functions.gradients, functions.params, batch)
         bad = (
             find_mismatches_by_path(local_loss, batch_gradients, np.random.default_rng(0), True)
-            if local_loss.lengths is EXACT
+            if local_loss.lengths is EXACT_STEPS
             else {}
         )
         for k, offs in bad.items():
@@ -456,7 +456,7 @@ def find_factor(mismatches):
 
 
 # {a power: the mark of the question about a factor that is this power of the number of examples}
-OF_EXAMPLES = {1: "times: their number", -1: "times: one by their number", 2: "times: their number squared"}
+QUESTION_KEYS_BY_POWER = {1: "times: their number", -1: "times: one by their number", 2: "times: their number squared"}
 
 
 def is_alike(factors, values):
@@ -536,7 +536,7 @@ def is_same_for_other_params(functions, batch):
 def explain_exchange_or_decay(functions, batch, bad, first_gradients, rng):
     """Return a sentence if wrong gradients belong to another array, or contain a weight decay; else ""."""
     local_loss = LocalLoss(functions.loss, functions.params, batch)
-    if local_loss.lengths is EXACT:
+    if local_loss.lengths is EXACT_STEPS:
         remark = describe_exchange({k: first_gradients[k] for k in bad}, bad, local_loss, rng, format_paths)
         if remark:
             return remark

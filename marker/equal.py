@@ -2,11 +2,11 @@
 
 import numpy as np
 
-ROUNDING = 1e-9  # of the largest entry: float64 has 16 digits, and sums of a few thousand terms lose three or four
-BESIDE = 1e-9  # distance from a kink of the values next to it: above rounding errors, below any threshold
+RELATIVE_TOLERANCE = 1e-9  # of the largest entry: of float64's 16 digits, sums of a few thousand terms lose 3 or 4
+KINK_DISTANCE = 1e-9  # distance from a kink of the values next to it: above rounding errors, below any threshold
 
 
-def agree(a, b, rounding=ROUNDING):
+def agree(a, b, rounding=RELATIVE_TOLERANCE):
     """Return True if two arrays are equal to rounding, relative to the largest entry. inf and NaN must match."""
     a = np.asarray(a, np.float64)
     b = np.asarray(b, np.float64)

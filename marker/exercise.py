@@ -1,6 +1,6 @@
 """An exercise's file: reading it and using its contents.
 
-Above the line CUT is a complete file with the right answer; the stub that learners receive is made from it
+Above the line CUT_LINE is a complete file with the right answer; the stub that learners receive is made from it
 (marker/statement.py). Below the line are the loss, three hints, the known mistakes and the other settings that
 `Exercise` documents. A mistake is written as a change of the answer, as a learner would type it. So the marker can
 compute what a function with this mistake returns for any inputs, without a function for each mistake.
@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from marker.budget import LINES, SPEND, Budget, Stopped, compile_with_budget
+from marker.budget import MAX_LINES, SPEND_NAME, Budget, Stopped, compile_with_budget
 from marker.equal import agree, sizes
 from marker.function import Function
 from marker.kind import Kind
@@ -34,12 +34,12 @@ from marker.statement import (
     parse_shapes,
     split_stub_and_answer,
 )
-from marker.verdict import OF_PYTHON
-from marker.words import MISTAKES, Words
+from marker.verdict import PYTHON_SENTENCES
+from marker.words import MISTAKE_TABLES, Words
 
-CUT = "# ---- what follows is not handed out "
-SIZES = 3, 4, 5, 7, 9, 11, 13  # lengths of axes in `draw_by_shapes`: none is twice another
-DRAWS = 100  # a size that is the same in this many draws counts as a constant
+CUT_LINE = "# ---- what follows is not handed out "
+AXIS_LENGTHS = 3, 4, 5, 7, 9, 11, 13  # in `draw_by_shapes`: none is twice another
+MAX_DRAWS = 100  # a size that is the same in this many draws counts as a constant
 
 
 class Folder(NamedTuple):
@@ -53,8 +53,8 @@ class Folder(NamedTuple):
     path: Any = None  # the folder's path
 
 
-LEARNERS = "    > "  # the beginning of a line that shows a mistake as a learner writes it
-ALONE = re.compile(r"^\[(.*?)\] ")
+WRITTEN_LINE_PREFIX = "    > "  # the beginning of a line that shows a mistake as a learner writes it
+BRACKETS_PATTERN = re.compile(r"^\[(.*?)\] ")
 
 
 class Mistake(NamedTuple):
@@ -72,7 +72,7 @@ class Mistake(NamedTuple):
 
         question: may begin with a sentence in brackets, for this mistake alone.
         """
-        return cls(name, ALONE.sub(r"\1 ", question), ALONE.sub("", question), change, code)
+        return cls(name, BRACKETS_PATTERN.sub(r"\1 ", question), BRACKETS_PATTERN.sub("", question), change, code)
 
 
 class MistakePair(NamedTuple):
@@ -144,9 +144,9 @@ class Exercise:
         self.file = path
         self.name = path.stem
         self.folder = folder or Folder()
-        top, cut, below = path.read_text(encoding="utf-8").partition(CUT)
+        top, cut, below = path.read_text(encoding="utf-8").partition(CUT_LINE)
         if not cut:
-            raise ValueError(f"the line {CUT.strip()!r} is missing")
+            raise ValueError(f"the line {CUT_LINE.strip()!r} is missing")
         below = top.count("\n") * "\n" + f"# {below}"  # so that errors give the right line number
         settings = {"np": np}
         exec(compile(below, path, "exec"), settings)
@@ -226,7 +226,7 @@ class Exercise:
         lines = [node for node in self.tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
         texts = {}
         for node in lines:
-            text = OF_PYTHON.text("no import", line=ast.unparse(node))
+            text = PYTHON_SENTENCES.text("no import", line=ast.unparse(node))
             texts |= {alias.asname or alias.name: text for alias in node.names}
         return texts
 
@@ -291,7 +291,7 @@ class Exercise:
             first_draw = draw(rng)
             second_draw = draw(rng)
             tries = 0
-            while has_equal_size(first_draw, second_draw) and tries < DRAWS:
+            while has_equal_size(first_draw, second_draw) and tries < MAX_DRAWS:
                 second_draw = draw(rng)
                 tries = tries + 1
             if has_equal_size(first_draw, second_draw):
@@ -306,12 +306,12 @@ class Exercise:
         """
         missing = [name for name in self.gives if not hasattr(draw, name)]
         if missing:
-            names = {"np": np, **vars(draw), **self.copy_arguments_by_name(draw), SPEND: Budget(LINES).spend}
+            names = {"np": np, **vars(draw), **self.copy_arguments_by_name(draw), SPEND_NAME: Budget(MAX_LINES).spend}
             try:
                 with np.errstate(all="ignore"):
                     exec(compile_with_budget(self.formula), names)
             except Stopped:
-                raise ValueError(f"the answer runs more than {LINES:,} lines") from None
+                raise ValueError(f"the answer runs more than {MAX_LINES:,} lines") from None
             unset = [name for name in missing if name not in names]
             if unset:
                 raise ValueError(f"the answer does not set {unset[0]}, which `{self.function.name}` returns")
@@ -331,13 +331,14 @@ class Exercise:
     def draw_by_shapes(self, rng):
         """Return a draw in which each argument is normally distributed, in the shape that the stub states.
 
-        Raises ValueError if the shapes have more distinct sizes than SIZES has numbers.
+        Raises ValueError if the shapes have more distinct sizes than AXIS_LENGTHS has numbers.
         """
         axes = dict.fromkeys(chain.from_iterable(self.shapes[name] for name in self.takes))
         names = [axis for axis in axes if not axis.isdecimal()]
-        if len(names) > len(SIZES):
-            raise ValueError(f"its arguments have more than {len(SIZES)} sizes: draw them by INPUTS")
-        lengths = dict(zip(names, rng.choice(SIZES[: len(names) + 2], len(names), replace=False).tolist(), strict=True))
+        if len(names) > len(AXIS_LENGTHS):
+            raise ValueError(f"its arguments have more than {len(AXIS_LENGTHS)} sizes: draw them by INPUTS")
+        drawn_lengths = rng.choice(AXIS_LENGTHS[: len(names) + 2], len(names), replace=False).tolist()
+        lengths = dict(zip(names, drawn_lengths, strict=True))
         arrays = {}
         for name in self.takes:
             arrays[name] = rng.normal(size=[lengths.get(axis) or int(axis) for axis in self.shapes[name]])
@@ -422,7 +423,7 @@ class Exercise:
         """
         values_by_mistake = vars(draw).setdefault("computed", {})
         if mistake not in values_by_mistake:
-            values_by_mistake[mistake] = self.wrong_results_of_code(mistake.code, draw, Budget(LINES))
+            values_by_mistake[mistake] = self.wrong_results_of_code(mistake.code, draw, Budget(MAX_LINES))
         return values_by_mistake[mistake]
 
     def wrong_results_of_code(self, code, draw, budget):
@@ -441,7 +442,7 @@ class Exercise:
 
         Raises what the code raises.
         """
-        names = {"np": np, **vars(draw), **self.copy_arguments_by_name(draw), SPEND: budget.spend}
+        names = {"np": np, **vars(draw), **self.copy_arguments_by_name(draw), SPEND_NAME: budget.spend}
         with np.errstate(all="ignore"):
             exec(code, names)
         return names
@@ -458,7 +459,7 @@ class Exercise:
         Some contain the folder's first size.
         """
         first_size = next(iter(self.folder.counts), None)
-        rows = MISTAKES["Factors"]
+        rows = MISTAKE_TABLES["Factors"]
         values = {"size": first_size, "them": self.units_by_size.get(first_size)}
         rows = [row for row in rows if first_size or "{" not in row[1]]
         return [[name.format(**values), factor.format(**values), text.format(**values)] for name, factor, text in rows]
@@ -468,12 +469,12 @@ class Exercise:
         """{the name of a size: a sentence on what it is}, for a learner who uses it like a variable."""
         texts = {}
         for size, unit in self.units_by_size.items():
-            texts[size] = OF_PYTHON.text("a size", size=size, what=unit)
+            texts[size] = PYTHON_SENTENCES.text("a size", size=size, what=unit)
             arrays = [array for array, axes in self.shapes.items() if size in axes]
             if arrays:
                 axis = self.shapes[arrays[0]].index(size)
                 expression = f"{arrays[0]}.shape[{axis}]" if axis else f"len({arrays[0]})"
-                texts[size] = OF_PYTHON.text("a size: where", size=size, what=unit, where=expression)
+                texts[size] = PYTHON_SENTENCES.text("a size: where", size=size, what=unit, where=expression)
         return texts
 
 
@@ -511,14 +512,14 @@ def has_equal_size(first_draw, second_draw):
 def draw_distinct_pair(draw, rng, first_draw):
     """Return (first_draw, another draw) that differ in every size, except in those that are equal in all draws.
 
-    Raises ValueError if there is no such draw among DRAWS.
+    Raises ValueError if there is no such draw among MAX_DRAWS.
     """
-    draws = [draw(rng) for _ in range(DRAWS)]
+    draws = [draw(rng) for _ in range(MAX_DRAWS)]
     constant = set.intersection(*({*sizes(draw).items()} for draw in (first_draw, *draws)))
     for second_draw in draws:
         if not (sizes(first_draw).items() & sizes(second_draw).items()) - constant:
             return first_draw, second_draw
-    raise ValueError(f"{DRAWS} draws of {getattr(draw, '__name__', draw)} have a size in common")
+    raise ValueError(f"{MAX_DRAWS} draws of {getattr(draw, '__name__', draw)} have a size in common")
 
 
 def apply_change(formula, change, output):
@@ -560,8 +561,8 @@ def parse_mistakes_and_written_lines(text):
     question = ""
     for row in reversed(re.split(r"\n(?=\S)", text.strip())):
         head, *lines = row.split("\n")
-        learners = [line[6:] for line in lines if line.startswith(LEARNERS)]
-        lines = [line for line in lines if not line.startswith(LEARNERS)]
+        learners = [line[6:] for line in lines if line.startswith(WRITTEN_LINE_PREFIX)]
+        lines = [line for line in lines if not line.startswith(WRITTEN_LINE_PREFIX)]
         head = " ".join([head, *(line.strip() for line in lines if line.startswith(" " * 8))])
         question = " ".join(line.strip() for line in lines if not line.startswith(" " * 8)) or question
         if head:

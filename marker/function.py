@@ -8,14 +8,14 @@ from types import SimpleNamespace
 import numpy as np
 
 from marker.compare import judge_trials, said
-from marker.equal import BESIDE, agree
+from marker.equal import KINK_DISTANCE, agree
 from marker.finder import FINDERS, FinderInput
 from marker.finders import typed
 from marker.finders.repair import suppress_side_effects
 from marker.kind import Kind
 from marker.nests import NotKept, make_plan_and_arrays
 from marker.trial import TrialResult, find_right_result_names, list_results, make_trial_notes, run_trial
-from marker.verdict import TYPED, Wrong, is_vague, wrong_verdict
+from marker.verdict import TYPED_MISTAKES, Wrong, is_vague, wrong_verdict
 from marker.words import join_texts
 
 
@@ -95,7 +95,7 @@ class Function(Kind):
             return ask_finders(FinderInput(attempt, outcome, verdict)) or verdict
         for slip in typed.list_typed_slips(attempt):
             if slip.has_no_effect:
-                verdict = verdict._replace(text=f"{verdict.text}\nLine {slip.line}: {TYPED[slip.name]}")
+                verdict = verdict._replace(text=f"{verdict.text}\nLine {slip.line}: {TYPED_MISTAKES[slip.name]}")
         return verdict
 
     def can_be_checked_by_calls(self, exercise):
@@ -169,7 +169,7 @@ def make_draw_at_kinks(draw):
     arrays = {}
     for name in draw.kinks:
         a = getattr(draw, name)
-        arrays[name] = np.where(abs(a) < 2 * BESIDE, 0, a)
+        arrays[name] = np.where(abs(a) < 2 * KINK_DISTANCE, 0, a)
     return SimpleNamespace(**vars(draw) | arrays)
 
 

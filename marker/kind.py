@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from marker.verdict import PASSED
+from marker.verdict import PASSED_MARKS
 
 
 class Attempt(NamedTuple):
@@ -91,7 +91,7 @@ class Kind:
         mark_text(text): returns the `Verdict` on a file with this text.
         """
         for subject, text, marks in (
-            ("the stub", exercise.stub, ("not written",)), ("the answer", self.make_right_file(exercise), PASSED),
+            ("the stub", exercise.stub, ("not written",)), ("the answer", self.make_right_file(exercise), PASSED_MARKS),
         ):  # fmt: skip
             verdict = mark_text(text)
             if verdict.name not in marks:

@@ -6,13 +6,13 @@ from itertools import product
 
 from marker import runner
 from marker.asked import Failed, open_in_subprocess
-from marker.verdict import MARKS, PASSED, PLACES, TYPED, Verdict, Wrong, is_error_name, wrong_verdict
+from marker.verdict import MARKS, PASSED_MARKS, PLACES, TYPED_MISTAKES, Verdict, Wrong, is_error_name, wrong_verdict
 from support.errors import UserError
 
-WITH_TORCH = 60  # seconds of computing for a file that needs PyTorch
-PRINTABLE = re.compile("[ -~]{1,200}")
+TORCH_SECONDS = 60  # of computing, for a file that needs PyTorch
+PRINTABLE_PATTERN = re.compile("[ -~]{1,200}")
 # The marks that a function may get besides those in the tables.
-OTHERS = (
+OTHER_MARKS = (
     "error", "cannot be marked", "not right", "close, and not equal", "a size written as a number",
     "an argument not used",
 )  # fmt: skip
@@ -35,7 +35,7 @@ def mark(exercise, learner_path, seed, seconds=None, on_progress=lambda text: No
 
 def find_time_limit(exercise):
     """Return how many seconds of CPU time a file may use."""
-    return WITH_TORCH if exercise.needs_torch else exercise.kind.seconds
+    return TORCH_SECONDS if exercise.needs_torch else exercise.kind.seconds
 
 
 def confirm_pass(exercise, learner_path, verdict_before, on_progress=lambda text: None, hidden_folders=()):
@@ -57,7 +57,7 @@ def confirm_pass(exercise, learner_path, verdict_before, on_progress=lambda text
     except UserError:
         raise
     except TimeoutError:
-        return wrong_verdict("does not end", seconds=runner.CLOCK * find_time_limit(exercise))
+        return wrong_verdict("does not end", seconds=runner.CLOCK_RATIO * find_time_limit(exercise))
     except Exception as error:  # its results differ, or there are none
         if kind.is_quick:  # the mistake may show for these inputs only
             second_verdict = read_verdict(
@@ -88,7 +88,7 @@ def read_verdict(exercise, report):
         verdict = verdict._replace(
             **texts, passed=verdict.passed is True, drawn=verdict.drawn is True, whole=verdict.whole is True
         )
-        if not is_known_mark(exercise, verdict.name) or verdict.passed != (verdict.name in PASSED):
+        if not is_known_mark(exercise, verdict.name) or verdict.passed != (verdict.name in PASSED_MARKS):
             verdict = verdict._replace(passed=False, name="error")
         if verdict.name == "error" and not is_error_name(verdict.error):
             verdict = verdict._replace(error="Exception")
@@ -99,15 +99,15 @@ def read_verdict(exercise, report):
 
 def is_known_mark(exercise, name):
     """Return True if a file may get this mark. No other text may reach a teacher's table."""
-    marks = {*MARKS, *PASSED, *OTHERS, *TYPED, *exercise.folder.words.marks}
+    marks = {*MARKS, *PASSED_MARKS, *OTHER_MARKS, *TYPED_MISTAKES, *exercise.folder.words.marks}
     if name in marks:
         return True
     if exercise.kind.marks is None or exercise.folder.finders:  # the folder's own code names it
-        return bool(PRINTABLE.fullmatch(name)) and name.strip().lower() not in PASSED
+        return bool(PRINTABLE_PATTERN.fullmatch(name)) and name.strip().lower() not in PASSED_MARKS
     marks |= {kind.partition(":")[0] for kind in PLACES} | {*exercise.kind.marks} | collect_mistake_names(exercise)
     halves = (name.split(", and ", n) for n in range(1, name.count(", and ") + 1))
     pairs = [(", and ".join(parts[:-1]), parts[-1]) for parts in halves]
-    marks -= {*PASSED}
+    marks -= {*PASSED_MARKS}
     return name in marks or any(first in marks and second in marks for first, second in pairs)
 
 

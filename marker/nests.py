@@ -11,7 +11,7 @@ import numpy as np
 
 from marker.words import join_texts
 
-WORDS = (bool, int, float, str, type(None))
+SCALAR_TYPES = (bool, int, float, str, type(None))
 
 
 def list_direct_paths_and_values(nest):
@@ -121,7 +121,7 @@ def make_plan_and_arrays(params):
         if isinstance(value, (np.ndarray, np.generic)) and not value.dtype.hasobject:
             arrays.append(np.asarray(value))
             return {"array" if isinstance(value, np.ndarray) else "number": len(arrays) - 1}
-        if isinstance(value, WORDS):
+        if isinstance(value, SCALAR_TYPES):
             return {"word": value}
         parts = [make_plan(inner, nest_path + part) for part, inner in list_direct_paths_and_values(value)]
         kind = type(value).__name__

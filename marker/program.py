@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from marker.kind import Kind
-from marker.verdict import OF_DERIVATIVES, PASSED, Verdict, make_failing_verdict
+from marker.verdict import DERIVATIVE_SENTENCES, PASSED_MARKS, Verdict, make_failing_verdict
 
 
 class Grade(NamedTuple):
@@ -34,7 +34,7 @@ class Program(Kind):
     seconds = 40
     Notes = Notes
 
-    def __init__(self, examine, module="", looks="", sentences=OF_DERIVATIVES, ask=None, gives=()):
+    def __init__(self, examine, module="", looks="", sentences=DERIVATIVE_SENTENCES, ask=None, gives=()):
         self.examine = examine
         self.module = module
         self.looks = looks
@@ -58,7 +58,7 @@ class Program(Kind):
         if outcome.error:
             return outcome.error
         notes = outcome.notes
-        if notes.passed and notes.mark in PASSED:
+        if notes.passed and notes.mark in PASSED_MARKS:
             return Verdict(True, notes.mark, str(notes.text))
         return make_failing_verdict(notes.mark, notes.text, self.marks)
 

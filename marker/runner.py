@@ -28,16 +28,16 @@ from marker.catalogue import Catalogue
 from marker.complaints import make_error_verdict, read_source
 from marker.kind import Attempt, Outcome, Report
 from marker.trial import load_learner_module
-from marker.verdict import OF_FUNCTIONS
+from marker.verdict import FUNCTION_SENTENCES
 from support.errors import UserError
 from support.files import read_file
 
-MEMORY = 8  # GiB of address space; not enforced with PyTorch, which alone reserves more
-CLOCK = 4  # wall-clock limit as a multiple of the CPU-time limit, since the machine may be busy
-TOLD = ".told"  # suffix of a file beside the result, with the current progress text
-MOST_TOLD = 70  # characters of that text
-HOW = "# To have this marked"  # the beginning of the line in a stub that says how to mark it
-MOST_PRINTED = 2000  # characters of the learner's output that are kept
+MAX_MEMORY_GIB = 8  # of address space; not enforced with PyTorch, which alone reserves more
+CLOCK_RATIO = 4  # wall-clock limit as a multiple of the CPU-time limit, since the machine may be busy
+PROGRESS_SUFFIX = ".progress"  # of a file beside the result, with the current progress text
+MAX_PROGRESS_LENGTH = 70  # characters
+HOW_TO_MARK_PREFIX = "# To have this marked"  # the beginning of the line in a stub that says how to mark it
+MAX_PRINTED_LENGTH = 2000  # characters of the learner's output
 
 
 def run_in_subprocess(exercise, learner_path, seed, seconds, on_progress=lambda text: None, hidden_folders=()):
@@ -49,22 +49,24 @@ def run_in_subprocess(exercise, learner_path, seed, seconds, on_progress=lambda 
     """
     with tempfile.TemporaryDirectory(prefix="practice", ignore_cleanup_errors=True) as folder:
         report_path = Path(folder) / "result.json"
+        progress_path = report_path.with_suffix(PROGRESS_SUFFIX)
         arguments = [exercise.folder.path, exercise.name, Path(learner_path).resolve(), seed, report_path, seconds]
         with learner_process(
             ["-m", "marker.runner", *map(str, arguments)], folder, learner_path, hidden_folders, exercise.folder.path
         ) as process:
-            end = time.monotonic() + CLOCK * seconds + 30
+            end = time.monotonic() + CLOCK_RATIO * seconds + 30
             while process.poll() is None and time.monotonic() < end:
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(0.3)
                 with suppress(OSError):
-                    on_progress(report_path.with_suffix(TOLD).read_text(encoding="utf-8", errors="replace")[:MOST_TOLD])
+                    progress_text = progress_path.read_text(encoding="utf-8", errors="replace")
+                    on_progress(progress_text[:MAX_PROGRESS_LENGTH])
             in_time = process.poll() is not None
         status = process.returncode
         report = read_report(
             report_path, learner_path, seconds, 128 - status if hidden_folders and status > 128 else status
         )
-        return report if in_time or report.died is None else Report(seconds=CLOCK * seconds)
+        return report if in_time or report.died is None else Report(seconds=CLOCK_RATIO * seconds)
 
 
 @contextmanager
@@ -185,9 +187,9 @@ def read_report(report_path, learner_path, seconds, status):
             # faulthandler reads the frames of running code, so it sometimes prints its heading but no line.
             own_line = re.search(rf'"{re.escape(str(Path(learner_path).resolve()))}", line (\d+)', text)
             if not own_line and " in iter_uncached_trials\n" in text:
-                return Report(unmarked=OF_FUNCTIONS.text("cannot be marked: no inputs"))
+                return Report(unmarked=FUNCTION_SENTENCES.text("cannot be marked: no inputs"))
             is_by_clock = text.startswith("Timeout (")
-            return Report(seconds=CLOCK * seconds if is_by_clock else seconds, line=own_line and int(own_line[1]))
+            return Report(seconds=CLOCK_RATIO * seconds if is_by_clock else seconds, line=own_line and int(own_line[1]))
         for line in reversed(text.splitlines()):
             with suppress(ValueError, TypeError):  # an incomplete line: the process was killed while it wrote it
                 return Report(**json.loads(line))
@@ -243,7 +245,7 @@ def check_inputs_can_be_drawn(exercise, seed):
         exercise.draw_trials(seed)
     except Exception as error:
         text = f"{type(error).__name__}: {error}"
-        raise UserError(OF_FUNCTIONS.text("cannot be marked: inputs", error=text)) from None
+        raise UserError(FUNCTION_SENTENCES.text("cannot be marked: inputs", error=text)) from None
 
 
 def list_code_lines(text):
@@ -253,15 +255,16 @@ def list_code_lines(text):
     earlier may have docstrings with an older wording.)
     """
     text = re.sub(r'""".*?"""', "", text, flags=re.DOTALL)
-    lines = (line.rstrip() for line in text.splitlines() if not line.startswith((HOW, "DIAGNOSIS")))
+    lines = (line.rstrip() for line in text.splitlines() if not line.startswith((HOW_TO_MARK_PREFIX, "DIAGNOSIS")))
     return list(filter(None, lines))
 
 
 class LimitedOutput(StringIO):
-    """A text file in memory that keeps at most MOST_PRINTED characters."""
+    """A text file in memory that keeps at most MAX_PRINTED_LENGTH characters."""
 
     def write(self, text):
-        return super().write(text[: max(0, MOST_PRINTED - self.tell())]) if self.tell() < MOST_PRINTED else 0
+        n_remaining = max(0, MAX_PRINTED_LENGTH - self.tell())
+        return super().write(text[:n_remaining])
 
 
 def limit_memory(gigabytes):
@@ -302,11 +305,11 @@ def main():
     continue_in_supervised_child()
     exercise = Catalogue(folder).read_exercise(name)
     if not exercise.needs_torch:
-        limit_memory(MEMORY)
+        limit_memory(MAX_MEMORY_GIB)
     with open(report_path, "w", encoding="utf-8") as report_file:
         # A wall-clock limit, for code that waits or that blocks all other threads. (If it fails, the process that
         # started this one kills it.)
-        faulthandler.dump_traceback_later(CLOCK * float(seconds), exit=True, file=report_file)
+        faulthandler.dump_traceback_later(CLOCK_RATIO * float(seconds), exit=True, file=report_file)
 
         def write_report(report):
             """Write a report as a line of the result. If the process is killed later, the last complete line counts."""
@@ -315,7 +318,7 @@ def main():
             report_file.flush()
 
         def write_progress(text):
-            Path(report_path).with_suffix(TOLD).write_text(text, encoding="utf-8")
+            Path(report_path).with_suffix(PROGRESS_SUFFIX).write_text(text, encoding="utf-8")
 
         with time_limit(float(seconds), report_file):
             last_report = make_report(exercise, learner_path, int(seed), write_report, write_progress)

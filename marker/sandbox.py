@@ -15,10 +15,10 @@ from pathlib import Path
 
 from marker import ROOT
 
-SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/localtime")
-YOURS = ROOT / ".git", ROOT / "my_practice"  # hidden, since no hand-in needs them
-PREFIXES = Path(sys.prefix), Path(sys.base_prefix)
-PYTHON = {*PREFIXES, *(prefix.resolve() for prefix in PREFIXES)}
+SYSTEM_PATHS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/localtime")
+HIDDEN_PATHS = ROOT / ".git", ROOT / "my_practice"  # no hand-in needs them
+PYTHON_PREFIXES = Path(sys.prefix), Path(sys.base_prefix)
+PYTHON_PATHS = {*PYTHON_PREFIXES, *(prefix.resolve() for prefix in PYTHON_PREFIXES)}
 
 
 def make_command_prefix(learner_path, folder, hidden_folders, *other_folders):
@@ -27,14 +27,14 @@ def make_command_prefix(learner_path, folder, hidden_folders, *other_folders):
     Inside, `folder` is writable and the current directory; `learner_path` and `other_folders` are read-only.
     hidden_folders: folders that appear empty if they are inside a visible one.
     """
-    visible = dict.fromkeys(map(str, [*SYSTEM, *sorted(PYTHON), ROOT, *other_folders]))
+    visible = dict.fromkeys(map(str, [*SYSTEM_PATHS, *sorted(PYTHON_PATHS), ROOT, *other_folders]))
     visible_arguments = []
     for path in visible:
         if Path(path).exists():
             visible_arguments += ["--ro-bind", path, path]
     roots = [Path(path).resolve() for path in visible]
     hiding_arguments = []
-    for path in (*hidden_folders, *YOURS):
+    for path in (*hidden_folders, *HIDDEN_PATHS):
         path = path.resolve()
         if path.is_dir() and not ROOT.is_relative_to(path) and any(map(path.is_relative_to, roots)):
             hiding_arguments += ["--tmpfs", str(path)]

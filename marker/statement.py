@@ -5,12 +5,13 @@ import re
 import textwrap
 from typing import NamedTuple
 
-NAME = r"[\w.]+(?:\([\w, ]*\))?(?: \([\w, +]*\))?"  # a name, maybe with a function's arguments or an array's shape
-NAMES = re.compile(rf"{NAME}(?:, {NAME})*")
-SHAPED = re.compile(r"([A-Za-z_]\w*)(?: \(([^()]*)\))?(?:, |$)")
-DOTS = re.compile(r"    # (\w+) = \.\.\.")
-FORMULA = re.compile(r"[]=@*/[]| [-+] |\w\(")
-HANDED_OUT = "    # handed out:"  # in an answer: the stub also has the lines from here to `return`
+# A name, maybe with a function's arguments or an array's shape.
+NAME_PATTERN = r"[\w.]+(?:\([\w, ]*\))?(?: \([\w, +]*\))?"
+NAMES_PATTERN = re.compile(rf"{NAME_PATTERN}(?:, {NAME_PATTERN})*")
+NAME_AND_SHAPE_PATTERN = re.compile(r"([A-Za-z_]\w*)(?: \(([^()]*)\))?(?:, |$)")
+DOTS_PATTERN = re.compile(r"    # (\w+) = \.\.\.")
+FORMULA_PATTERN = re.compile(r"[]=@*/[]| [-+] |\w\(")
+HANDED_OUT_LINE = "    # handed out:"  # in an answer: the stub also has the lines from here to `return`
 
 
 def split_stub_and_answer(text):
@@ -33,12 +34,12 @@ def split_stub_and_answer(text):
     handed_out = []
     if any(re.match(r"    \w+ = \.\.\.", line) for line in answer_lines):
         raise ValueError("above the line there are dots: put the answer in their place, and the stub is made of it")
-    if HANDED_OUT in answer_lines:
-        end = answer_lines.index(HANDED_OUT)
+    if HANDED_OUT_LINE in answer_lines:
+        end = answer_lines.index(HANDED_OUT_LINE)
         handed_out = answer_lines[end + 1 :]
         answer_lines = answer_lines[:end]
-    dots = [line for line in answer_lines if DOTS.match(line)]
-    set_by_dots = [DOTS.match(line)[1] for line in dots]
+    dots = [line for line in answer_lines if DOTS_PATTERN.match(line)]
+    set_by_dots = [DOTS_PATTERN.match(line)[1] for line in dots]
     if dots and not handed_out and {*set_by_dots} != {*names}:
         raise ValueError(f"its dots set {', '.join(set_by_dots)}, and it returns {', '.join(names)}")
     answer = [line for line in answer_lines if line not in dots]
@@ -123,12 +124,12 @@ def parse_term_rows(block, takes):
             continue
         cells = re.split("  +", line)
         name, _, rest = cells[0].partition(" ")
-        if name in takes and rest and not rest.startswith("(") and not NAMES.fullmatch(cells[0]):
+        if name in takes and rest and not rest.startswith("(") and not NAMES_PATTERN.fullmatch(cells[0]):
             cells[:1] = name, rest  # separated by one space, for lack of room
         if len(cells) == 4 and {*re.sub(r" \(.*?\)", "", cells[2]).split(", ")} <= {*takes}:  # two in one line
             terms.append([cells[0], cells[1]])
             cells = cells[2:]
-        if not NAMES.fullmatch(cells[0]) or (cells[1:2] and cells[1].startswith(",")):
+        if not NAMES_PATTERN.fullmatch(cells[0]) or (cells[1:2] and cells[1].startswith(",")):
             return []
         if len(cells) > 1 and re.fullmatch(r"\([^()]*\)", cells[1]):
             cells[:2] = [" ".join(cells[:2])]
@@ -171,9 +172,9 @@ def make_block(part, takes):
     if terms:
         names = []
         for names_with_shapes, _ in terms:
-            names += [name for name, _ in SHAPED.findall(names_with_shapes)]
+            names += [name for name, _ in NAME_AND_SHAPE_PATTERN.findall(names_with_shapes)]
         return Block("terms", terms, tuple(name for name in names if name in takes))
-    return Block("formulas" if FORMULA.search(part) else "sentences", lines)
+    return Block("formulas" if FORMULA_PATTERN.search(part) else "sentences", lines)
 
 
 def parse_shapes(docstring, takes):
@@ -183,7 +184,7 @@ def parse_shapes(docstring, takes):
         if not block.startswith("    "):
             continue
         for names, _ in parse_term_rows(block, takes) or [[line, ""] for line in block.splitlines()]:
-            rows = SHAPED.findall(names)
+            rows = NAME_AND_SHAPE_PATTERN.findall(names)
             for i, (name, _) in enumerate(rows):
                 shape = next((shape for _, shape in rows[i:] if shape), "")  # its own, or that of the next name
                 if shape and name in takes:

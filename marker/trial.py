@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from marker.equal import ROUNDING, agree
-from marker.verdict import OF_PYTHON
+from marker.equal import RELATIVE_TOLERANCE, agree
+from marker.verdict import PYTHON_SENTENCES
 
-MOST_BYTES = 2**20  # bytes of one result; every right one is far smaller
+MAX_RESULT_BYTES = 2**20  # every right one is far smaller
 
 
 def load_learner_module(path):
@@ -23,7 +23,7 @@ def load_learner_module(path):
     except UnicodeDecodeError:
         text = b"\0"
     if b"\0" in text:
-        raise SyntaxError(OF_PYTHON.text("not UTF-8"))
+        raise SyntaxError(PYTHON_SENTENCES.text("not UTF-8"))
     module = ModuleType("practice")
     module.__file__ = str(path)
     exec(compile(text, str(path), "exec"), vars(module))
@@ -98,7 +98,7 @@ def make_result_record(value):
         return {"type": type(value).__name__}
     dtype = str(value.dtype.newbyteorder("="))
     description = {"type": "array", "dtype": dtype, "shape": value.shape}
-    if value.dtype.kind in "biuf" and value.nbytes <= MOST_BYTES:
+    if value.dtype.kind in "biuf" and value.nbytes <= MAX_RESULT_BYTES:
         description["data"] = value.astype(np.float64)
     return description
 
@@ -111,7 +111,7 @@ def make_trial_notes(trial_result):
     }
 
 
-def find_right_result_names(exercise, draw, trial_result, rounding=ROUNDING):
+def find_right_result_names(exercise, draw, trial_result, rounding=RELATIVE_TOLERANCE):
     """Return the set of names of the right results; empty if their number is wrong or an input was changed.
 
     draw: the draw, whose attributes are the right results. rounding: the relative tolerance.

@@ -4,7 +4,7 @@ import builtins
 from itertools import chain
 from typing import NamedTuple
 
-from marker.words import MISTAKES, SAID
+from marker.words import MISTAKE_TABLES, SENTENCE_TABLES
 
 
 class Verdict(NamedTuple):
@@ -21,10 +21,10 @@ class Verdict(NamedTuple):
     @property
     def summary(self):
         """The verdict in a few words, for a teacher's table."""
-        return IN_A_TABLE[self.name].format(error=self.error) if self.name in IN_A_TABLE else self.name
+        return TABLE_TEXTS[self.name].format(error=self.error) if self.name in TABLE_TEXTS else self.name
 
 
-IN_A_TABLE = dict(SAID["In a table"])  # {a mark: its text in a table}, where that differs from the mark
+TABLE_TEXTS = dict(SENTENCE_TABLES["In a table"])  # {a mark: its text in a table}, where that differs from the mark
 
 
 class Wrong(ValueError):
@@ -59,23 +59,23 @@ class Sentences:
     wrong = make_exception  # its earlier name, which a folder of exercises may use
 
 
-OF_FUNCTIONS = Sentences(SAID["Marks"])
-OF_DERIVATIVES = Sentences(SAID["Derivatives"])
-OF_PYTHON = Sentences(SAID["Complaints"])
-in_words = Sentences(SAID["Finders"]).text
-PLACES = dict(SAID["Places"])
-TYPED = dict(MISTAKES["Typed"])
-MARKS = OF_FUNCTIONS.marks | OF_DERIVATIVES.marks
-PASSED = ("passed", "with imports")  # the marks of files that pass
-UNFINISHED = ("not written", "partly written")  # the marks of unfinished files, which are not mistakes yet
+FUNCTION_SENTENCES = Sentences(SENTENCE_TABLES["Marks"])
+DERIVATIVE_SENTENCES = Sentences(SENTENCE_TABLES["Derivatives"])
+PYTHON_SENTENCES = Sentences(SENTENCE_TABLES["Complaints"])
+in_words = Sentences(SENTENCE_TABLES["Finders"]).text
+PLACES = dict(SENTENCE_TABLES["Places"])
+TYPED_MISTAKES = dict(MISTAKE_TABLES["Typed"])
+MARKS = FUNCTION_SENTENCES.marks | DERIVATIVE_SENTENCES.marks
+PASSED_MARKS = ("passed", "with imports")  # the marks of files that pass
+UNFINISHED_MARKS = ("not written", "partly written")  # the marks of unfinished files, which are not mistakes yet
 # The marks that say too little about a mistake, so that the finders search further.
-FAR_OFF = ("not right", "not finite", "wrong shape", "transposed")
-VAGUE = (*FAR_OFF, "close, and not equal", "wrong type", "changes its input")
-wrong_verdict = OF_FUNCTIONS.verdict
+FAR_OFF_MARKS = ("not right", "not finite", "wrong shape", "transposed")
+VAGUE_MARKS = (*FAR_OFF_MARKS, "close, and not equal", "wrong type", "changes its input")
+wrong_verdict = FUNCTION_SENTENCES.verdict
 
 
 def is_vague(verdict):
-    return verdict.name in VAGUE and not verdict.whole
+    return verdict.name in VAGUE_MARKS and not verdict.whole
 
 
 def make_failing_verdict(mark, text, known_marks=()):
@@ -91,4 +91,5 @@ def make_failing_verdict(mark, text, known_marks=()):
 
 def is_error_name(error_name):
     """Return True if this is the name of a built-in class, or of an error in said.md."""
-    return isinstance(getattr(builtins, error_name, None), type) or error_name in {name for name, *_ in SAID["Errors"]}
+    names = {name for name, *_ in SENTENCE_TABLES["Errors"]}
+    return isinstance(getattr(builtins, error_name, None), type) or error_name in names

@@ -5,7 +5,7 @@ from functools import cache, reduce
 from pathlib import Path
 from typing import NamedTuple
 
-OWN = Path(__file__).resolve().parent
+FOLDER = Path(__file__).resolve().parent
 
 
 @cache
@@ -27,14 +27,14 @@ def parse_table_rows(text):
     return rows
 
 
-SAID = read_tables_by_heading(OWN / "said.md")
-MISTAKES = read_tables_by_heading(OWN / "mistakes.md")
-COMMON = ("Errors", "Names", "Operands")  # tables whose first cells are not marks
+SENTENCE_TABLES = read_tables_by_heading(FOLDER / "said.md")
+MISTAKE_TABLES = read_tables_by_heading(FOLDER / "mistakes.md")
+TABLES_WITHOUT_MARKS = ("Errors", "Names", "Operands")  # their first cells are other words
 
 
 def join_texts(texts, conjunction="and"):
     """Join texts into one, as in "a and b". conjunction: a row of the table "Lists"; "and" by default."""
-    return reduce(dict(SAID["Lists"])[conjunction].format, texts) if texts else ""
+    return reduce(dict(SENTENCE_TABLES["Lists"])[conjunction].format, texts) if texts else ""
 
 
 class Words(NamedTuple):
@@ -50,8 +50,8 @@ class Words(NamedTuple):
         own_tables = read_tables_by_heading(folder / "said.md") if folder else {}
         own_marks = set()
         for name, rows in own_tables.items():
-            if name not in COMMON:
+            if name not in TABLES_WITHOUT_MARKS:
                 own_marks.update(mark.partition(":")[0] for mark, *_ in rows)
-        errors = [*own_tables.get("Errors", ()), *SAID.get("Errors", ())]
-        names = [*own_tables.get("Names", ()), *SAID.get("Names", ())]
+        errors = [*own_tables.get("Errors", ()), *SENTENCE_TABLES.get("Errors", ())]
+        names = [*own_tables.get("Names", ()), *SENTENCE_TABLES.get("Names", ())]
         return cls(errors, names, dict(own_tables.get("Operands", ())), own_marks)

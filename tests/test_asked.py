@@ -225,7 +225,7 @@ def test_a_call_that_is_ended_by_the_clock_took_too_long_and_any_other_end_is_no
 
     @contextmanager
     def start_process(arguments, *_, pipes):
-        assert pipes and arguments[-1] == ("0" if needs_torch else str(runner.MEMORY))
+        assert pipes and arguments[-1] == ("0" if needs_torch else str(runner.MAX_MEMORY_GIB))
         yield SimpleNamespace(kill="kill")
 
     monkeypatch.setattr(asked.threading, "Timer", Clock)
@@ -238,7 +238,7 @@ def test_a_call_that_is_ended_by_the_clock_took_too_long_and_any_other_end_is_no
                 clocks[-1].finished.set()
             raise error
         assert clocks[-1].started and clocks[-1].canceled
-        assert (clocks[-1].seconds, clocks[-1].ring) == (2 * runner.CLOCK, "kill")
+        assert (clocks[-1].seconds, clocks[-1].ring) == (2 * runner.CLOCK_RATIO, "kill")
 
 
 def test_of_values_without_an_end_a_hundred_are_taken():

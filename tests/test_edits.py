@@ -27,7 +27,7 @@ from marker.finder import FinderInput
 from marker.finders import edits, repair, sometimes, typed, unread, values
 from marker.finders.edits import apply_edit_temporarily, iter_edits, iter_edits_of_repeated_slips
 from marker.kind import Attempt
-from marker.verdict import PLACES, TYPED, Verdict
+from marker.verdict import PLACES, TYPED_MISTAKES, Verdict
 from practice_answers import RIGHT as ANSWERS
 from practice_answers import filled, not_searched
 
@@ -431,7 +431,7 @@ def test_what_an_edit_keeps_is_counted_from_the_third_turn_of_a_loop_on():
         with pytest.raises(Stopped):
             for _ in range(9):
                 trial.spend(1)
-                kept.append(np.empty(repair.MEMORY // 16))  # half of it
+                kept.append(np.empty(repair.MAX_MEMORY_BYTES // 16))  # half of it
     finally:
         tracemalloc.stop()
     assert len(kept) == 4
@@ -715,10 +715,10 @@ def test_what_a_line_shows_is_said_of_a_learners_own_line_where_the_mistake_may_
 
     assert (
         found().text
-        == f"Line {first}: only the entries that are on, it seems.\n{TYPED['only the entries that are on']}"
+        == f"Line {first}: only the entries that are on, it seems.\n{TYPED_MISTAKES['only the entries that are on']}"
     )
     assert (found().name, found().passed, found().drawn) == ("only the entries that are on", False, True)
-    assert found().question == TYPED["only the entries that are on"]
+    assert found().question == TYPED_MISTAKES["only the entries that are on"]
     assert found([first, first + 1]).name == found().name
     mask = "a list in place of the mask"
     assert found([first + 1]).text.startswith(f"Line {first + 1}: {mask}")
@@ -1094,7 +1094,7 @@ def test_a_search_tries_what_was_seen_and_claims_are_tested_on_the_rest(tmp_path
     all_draws = exercise.draw_trials(11)
     assert found.draws == all_draws[:n_first] and found.further_draws[: len(all_draws) - n_first] == all_draws[n_first:]
     fresh = found.further_draws[len(all_draws) - n_first :]
-    assert len(fresh) == repair.FRESH * len(all_draws)
+    assert len(fresh) == repair.N_FRESH_DRAWS * len(all_draws)
     assert len({g.dp.tobytes() for g in [*fresh, *all_draws]}) == len(fresh) + len(all_draws)
     del wrong.outcome.notes.trials[1:]  # an error ended the rest
     found = repair.collect_search_inputs(wrong)
@@ -1156,7 +1156,7 @@ def test_the_lines_of_the_learners_own_run_are_counted_in_each_trial(tmp_path):
     counts = search.line_counts_by_trial
     n_statements = 4  # the text at the top, `dz1 = `, the loop and `return`
     assert counts == {t: n_statements + 2 * len(search.draws[t].z1) for t in search.order}
-    assert search.budget is before and before.lines == repair.LINES
+    assert search.budget is before and before.lines == repair.MAX_LINES
 
 
 def test_what_is_opened_to_be_read_may_be_opened():

@@ -22,10 +22,10 @@ from exercises import blank, block, digits, network, own, watched, writer
 from exercises.catalogue import BY_NAME
 from exercises.words import TABLES
 from marker import derivatives, marking, nests, runner
-from marker.exercise import CUT
+from marker.exercise import CUT_LINE
 from marker.trial import load_learner_module
 from marker.verdict import Wrong
-from marker.words import SAID as SENTENCES
+from marker.words import SENTENCE_TABLES as SENTENCES
 from practice_answers import RIGHT, write
 from support.errors import UserError
 
@@ -1355,7 +1355,7 @@ def test_a_function_that_returns_a_number_is_written():
 
 def test_of_an_exercise_nothing_is_shown_from_below_its_line(tmp_path):
     (path := tmp_path / "own.py").write_text(
-        f"Words.\n\n\ndef f(x):\n    ...\n\n\n{CUT}\n\n\ndef f(x):\n    return x\n"
+        f"Words.\n\n\ndef f(x):\n    ...\n\n\n{CUT_LINE}\n\n\ndef f(x):\n    return x\n"
     )
     assert blank.extract_stub_text(["f"], path) == "\n\ndef f(x):\n    ..."
 

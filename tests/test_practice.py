@@ -24,7 +24,7 @@ from conftest import ROOT, UNIX, first_of_each, rows, schedule
 from desk.work import Work
 from exercises.catalogue import BY_NAME, CATALOGUE, EXERCISES
 from marker import check, compare, function, marking, runner
-from marker.budget import SPEND, Budget, Stopped, compile_with_budget
+from marker.budget import SPEND_NAME, Budget, Stopped, compile_with_budget
 from marker.calls import intercept_calls, reroute
 from marker.equal import agree
 from marker.exercise import Exercise, MistakePair, apply_change
@@ -150,11 +150,11 @@ def test_no_slip_passes_whatever_is_drawn(exercise, seeds):
 
 def judge_of(exercise, body):
     """is_right(g): whether a function with this body, called here, has all results right for the inputs g."""
-    names = {SPEND: Budget(20_000).spend}
+    names = {SPEND_NAME: Budget(20_000).spend}
     exec(compile_with_budget(filled(exercise.name, body)), names)
 
     def is_right(g):
-        names[SPEND] = Budget(20_000).spend
+        names[SPEND_NAME] = Budget(20_000).spend
         with suppress(Exception, Stopped), np.errstate(all="ignore"):
             result = run_trial(exercise, names[exercise.function.name], g)
             return find_right_result_names(exercise, g, result) == set(exercise.gives)
@@ -502,7 +502,7 @@ def test_a_budget_counts_each_line_of_loops_and_functions_that_runs():
         ("i = 0\nwhile i < 4:\n    i += 1", 4), ("[i for i in range(5)]", 5),
     ):  # fmt: skip
         budget = Budget(100)
-        exec(compile_with_budget(code), {SPEND: budget.spend})
+        exec(compile_with_budget(code), {SPEND_NAME: budget.spend})
         assert budget.lines == budget.limit == 100 - lines, code
     budget = Budget(3)
     assert budget.spend(3)
@@ -813,10 +813,10 @@ def test_two_known_mistakes_are_named_if_they_explain_all_and_may_be_there(monke
     assert found(ones, answer=lambda g: 0 * g.da1 + 1 + (g is draws[0])) is None
     not_there = MistakePair(forgotten, twice, "dz1 = 2 * da1 * (z1 > 0)")
     assert found(not_there, answer=lambda g: 2 * g.dz1) is None  # where there is a mask
-    monkeypatch.setattr(pairs, "PAIR_LINES", 1)
+    monkeypatch.setattr(pairs, "MAX_PAIR_LINES", 1)
     assert found(loop, both) is None
     monkeypatch.undo()
-    monkeypatch.setattr(pairs, "PAIRS", 1)
+    monkeypatch.setattr(pairs, "MAX_PAIRS", 1)
     assert found(loop, both) is None and found(both, loop) == verdict
 
 
@@ -1014,7 +1014,7 @@ def run_in_fake_process(monkeypatch, result, status, polls=3, **options):
         assert arguments == given and path.parent == Path(folder) and learner_path == "dz1.py"
         assert list(hidden_folders) == options.get("hidden_folders", []) and others == (exercise.folder.path,)
         path.write_text(result)
-        path.with_suffix(".told").write_text("It searches. " * 20)
+        path.with_suffix(runner.PROGRESS_SUFFIX).write_text("It searches. " * 20)
         process = SimpleNamespace(returncode=status, wait=wait, poll=lambda: next(left))
         left = iter([None] * polls + [status] * 3)
         yield process
@@ -1251,7 +1251,7 @@ def test_the_wall_clock_is_stopped_by_the_first_report(name, limits, tmp_path, m
         clock.append(seconds)
 
     def make_report(exercise, learner_path, seed, write_report, write_progress):
-        assert clock == [runner.CLOCK * 8] and begun == [(), *limits, (8.0, str(path))]
+        assert clock == [runner.CLOCK_RATIO * 8] and begun == [(), *limits, (8.0, str(path))]
         assert (exercise.name, learner_path, seed) == (name, "a.py", 3)
         write_progress("It searches")
         write_report(Report(unmarked="1"))
@@ -1267,7 +1267,7 @@ def test_the_wall_clock_is_stopped_by_the_first_report(name, limits, tmp_path, m
     monkeypatch.setattr(runner, "time_limit", lambda seconds, file: nullcontext(begun.append((seconds, file.name))))
     monkeypatch.setattr(sys, "argv", ["", str(BY_NAME[name].folder.path), name, "a.py", "3", str(path), "8"])
     runner.main()
-    assert path.with_suffix(".told").read_text(encoding="utf-8") == "It searches"
+    assert path.with_suffix(runner.PROGRESS_SUFFIX).read_text(encoding="utf-8") == "It searches"
     assert reports == [[]] and runner.read_report(path, "a.py", 8, 0) == Report(unmarked="2")
 
 

@@ -13,7 +13,7 @@ from exercises.case import SUSPECTS, Notes, get_last_number_by_run, load_lines_b
 from exercises.catalogue import CASES as ALL_CASES
 from marker import check, marking, runner
 from marker.catalogue import Catalogue
-from marker.exercise import CUT, apply_change
+from marker.exercise import CUT_LINE, apply_change
 from marker.kind import Outcome, Report
 from marker.trial import load_learner_module
 from practice_answers import marked_here
@@ -277,7 +277,7 @@ def train():
 def test_a_new_case_is_recorded_alone_and_is_left_out_until_then(tmp_path, monkeypatch, capsys):
     """And whshould the rest be printed stays as it is."""
     (folder := tmp_path / "exercises" / "chapter3").mkdir(parents=True)
-    body = f'"""A new one."""\n{NEW}\n\ntrain()\n\n\n{CUT}---\nfrom exercises import chapter3\n'
+    body = f'"""A new one."""\n{NEW}\n\ntrain()\n\n\n{CUT_LINE}---\nfrom exercises import chapter3\n'
     below = """
 CASE, HINTS = chapter3.Case("epochs", None, 0.8), "1. One.\\n2. Two.\\n3. Three."
 WRONG, RIGHT = "2.4, test accuracy 0.2", "2.0, test accuracy 0.9"

@@ -575,7 +575,7 @@ def test_what_check_does_not_try_with_pytorch_is_said(tmp_path, capsys, monkeypa
     text = (top + one_edit + mistake + rest).replace("import numpy as np", "import numpy as np\nimport torch", 1)
     (path := tmp_path / "softplus.py").write_text(text.replace("da / (1 + np.exp(-z))", "da * (1 / (1 + np.exp(-z)))"))
     assert not practice.main(["--exercises", str(tmp_path), "check", str(path)])
-    assert capsys.readouterr().out == f"{check.EDITS_NOT_TRIED}\nsoftplus.py: nothing to look at\n"
+    assert capsys.readouterr().out == f"{check.EDITS_NOT_TRIED_MESSAGE}\nsoftplus.py: nothing to look at\n"
 
 
 def test_the_line_of_inputs_that_are_not_drawn_in_time_is_said(tmp_path):
@@ -744,10 +744,10 @@ def test_a_slope_is_compared_in_some_entries_of_a_gradient_and_the_rest_is_count
     rng = np.random.default_rng
     z = np.arange(30.0).reshape(5, 6) + 1
     before = z.copy()
-    assert check.find_slope_error_and_count(of_cubes(z, 3 * z**2), "dz", rng(0)) == ("", check.ENTRIES)
+    assert check.find_slope_error_and_count(of_cubes(z, 3 * z**2), "dz", rng(0)) == ("", check.MAX_ENTRIES)
     assert check.find_slope_error_and_count(of_cubes(z[0], 3 * z[0] ** 2), "dz", rng(0)) == ("", 6)
     falling = SimpleNamespace(z=z, dz=-3 * z**2, losses={"z": lambda z: -(z**3).sum()})
-    assert check.find_slope_error_and_count(falling, "dz", rng(0)) == ("", check.ENTRIES)
+    assert check.find_slope_error_and_count(falling, "dz", rng(0)) == ("", check.MAX_ENTRIES)
     assert (z == before).all()
     wrong = 3 * z**2
     wrong[4, 5] += 10
@@ -874,6 +874,16 @@ def test_arbitrary_inputs_are_like_those_that_are_drawn(tmp_path):
     assert seen["number"].min() < 0 < seen["number"].max() < 12
     assert set(seen["count"].tolist()) == set(range(12))
     assert np.mean(seen["count"] == 5) > 0.2  # often it stays, as other arguments have its size
+
+
+def test_a_seed_fixes_the_arbitrary_inputs():
+    """Not the order in which Python happens to keep their names: they are drawn in alphabetical order."""
+    values = {name: np.array([-1.0, 2.0]) for name in "gcafbed"}
+    inputs = check.draw_arbitrary(SimpleNamespace(**values), SimpleNamespace(gives=()), np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    for name in sorted(values):
+        expected = rng.normal(0, rng.choice(check.STANDARD_DEVIATIONS), 2) * (rng.random(2) > 0.1)
+        assert np.array_equal(getattr(inputs, name), expected), name
 
 
 def test_an_edit_is_harmless_if_it_changes_nothing_whatever_is_given(tmp_path):

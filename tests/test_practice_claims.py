@@ -15,7 +15,7 @@ from test_practice import everything_written
 from conftest import rows, schedule
 from exercises.catalogue import BY_NAME, EXERCISES
 from marker import complaints, marking, runner
-from marker.budget import SPEND, Budget, Stopped, make_hidden_name
+from marker.budget import SPEND_NAME, Budget, Stopped, make_hidden_name
 from marker.equal import agree, sizes
 from marker.exercise import apply_change
 from marker.finders import depart, repair, values
@@ -773,7 +773,7 @@ def called(exercise, module, g):
 def edited(exercise, folder, edit, g):
     """The results with an edit."""
     budget = Budget(100_000)
-    names = {**vars(load_learner_module(folder / f"{exercise.name}.py")), SPEND: budget.spend}
+    names = {**vars(load_learner_module(folder / f"{exercise.name}.py")), SPEND_NAME: budget.spend}
     names |= {make_hidden_name(size): value for size, value in sizes(g).items()}
     with apply_edit_temporarily(edit), suppress(Exception, Stopped), np.errstate(all="ignore"):
         exec(compile(ast.Module([edit.function], []), "edited", "exec"), names)
@@ -908,6 +908,7 @@ OF_ERRORS = [
     ("stop_with(ValueError('bad 7'))", "ValueError", "The second row."),
     ("stop_with(ValueError('good\\nand more'))", "ValueError", "Good (ValueError)"),
     ("stop_with(ValueError('x' * 400))", "ValueError", f"X{'x' * 299} (ValueError)"),
+    ("stop_with(NameError('so it is'))", "NameError", "So it is (NameError)"),  # it has no name
     ("stop_with(UnboundLocalError('so it is'))", "UnboundLocalError", "So it is (UnboundLocalError)"),
     ("stop_with(ValueError())", "ValueError", "No message (ValueError)"),
     ("stop_with(ValueError('bad and slow'))", "ValueError", "The second row."),

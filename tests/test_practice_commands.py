@@ -308,7 +308,7 @@ def test_what_a_beginner_meets_first_is_said(learner):
 
     path = learner.folder / "dz1.py"
     assert "Did you save it?" not in said("dz1")
-    assert f"\n\n{runner.HOW}: save it, and type in a terminal" in path.read_text(
+    assert f"\n\n{runner.HOW_TO_MARK_PREFIX}: save it, and type in a terminal" in path.read_text(
         encoding="utf-8"
     )  # Run in an editor shows nothing
     # The path is a name, too.

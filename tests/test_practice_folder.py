@@ -15,7 +15,7 @@ from marker import check, marking, runner
 from marker.catalogue import Catalogue, can_run, importing
 from marker.exercise import Exercise
 from marker.kind import Kind
-from marker.runner import HOW
+from marker.runner import HOW_TO_MARK_PREFIX
 from marker.verdict import PLACES
 from practice_answers import in_the_older_form, marked_here
 from practice_answers import write as write_ours
@@ -178,7 +178,7 @@ def test_it_is_practised_as_this_projects_own(learner, tmp_path):
     """In a folder of its own: a name may be one of ours."""
     assert "Exercise 1 (Averages, 1 of 2): The weighted mean" in learner()
     exercise, path = SUBJECT.by_name["weighted_mean"], learner.folder / "weighted_mean.py"
-    how = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith(HOW)]
+    how = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith(HOW_TO_MARK_PREFIX)]
     assert len(how) == 1 and how[0].endswith(f"practice.py --exercises {tmp_path / 'statistics'}")
     assert is_stub(exercise, path)
     said = learner("hint")

@@ -11,7 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from conftest import ROOT, project_files
-from marker.words import SAID
+from marker.words import SENTENCE_TABLES
 from networks import NETWORKS as TABLE
 
 FILES = [path for path in project_files() if path.endswith(".py") and not path.startswith("tests/")]
@@ -96,7 +96,7 @@ def test_the_marker_imports_numpy_support_and_itself_and_has_no_word_of_what_it_
 
 def test_a_module_of_the_marker_says_what_stands_in_said_md_or_has_its_sentences_beside_its_logic():
     """And what stands there is said: each row of a part."""
-    tables = {"wrong", "in_words", "PLACES", "TYPED", "Sentences", "SAID", "OF_DERIVATIVES"}
+    tables = {"wrong", "in_words", "PLACES", "TYPED_MISTAKES", "Sentences", "SENTENCE_TABLES", "DERIVATIVE_SENTENCES"}
     sentence = r"\w[^.?]* [^.?]* \w+[.?]( |$)"
     words = set()
     for name in MARKER:
@@ -108,7 +108,7 @@ def test_a_module_of_the_marker_says_what_stands_in_said_md_or_has_its_sentences
         taken = {alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}
         assert not (own and taken & tables), (name, own)
     for table in ("Numbers", "Finders", "Complaints", "Gradients"):
-        assert {part for part, _ in SAID[table]} <= words, table
+        assert {part for part, _ in SENTENCE_TABLES[table]} <= words, table
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))

@@ -14,7 +14,7 @@ from exercises import digits
 from exercises.case import Case
 from exercises.chapter1 import draw_network
 from marker.calls import reroute
-from marker.equal import ROUNDING, agree
+from marker.equal import RELATIVE_TOLERANCE, agree
 from mlp_np import MLP, init_he, softmax_cross_entropy
 
 __all__ = ["Case"]  # for the files of this folder
@@ -38,7 +38,7 @@ def probe_deep(module, rng, train):
     dlogits = softmax_cross_entropy(run_on_tape(layers, x)[0].value, y)[1]
     learner_layers = [[p.copy() for p in layer] for layer in layers]
     gradients = module.backward(learner_layers, module.forward(learner_layers, x.copy()), dlogits.copy())
-    return are_weight_gradients_right(gradients, layers, x, dlogits, ROUNDING)
+    return are_weight_gradients_right(gradients, layers, x, dlogits, RELATIVE_TOLERANCE)
 
 
 def can_be_called_with(function, n_arguments):

@@ -16,10 +16,10 @@ import numpy as np
 
 from marker.equal import agree
 from marker.finders.edits import list_names_in
-from marker.verdict import FAR_OFF, in_words
+from marker.verdict import FAR_OFF_MARKS, in_words
 
-DRAWS = 2  # an array counts as right if it is right in all trials of this many draws
-FEW = 4  # entries; fewer could be right by chance
+N_DRAWS = 2  # an array counts as right if it is right in all trials of this many draws
+MIN_ENTRIES = 4  # fewer could be right by chance
 
 
 class Step(NamedTuple):
@@ -95,12 +95,12 @@ def trace_answer(finder_input):
     """Return the `AnswerTrace` of the learner's function; None if it cannot be traced."""
     exercise = finder_input.exercise
     attempt = finder_input.attempt
-    if finder_input.verdict.name not in FAR_OFF or exercise.arguments or exercise.needs_torch:
+    if finder_input.verdict.name not in FAR_OFF_MARKS or exercise.arguments or exercise.needs_torch:
         return None
     t = find_first_wrong_trial_index(finder_input)
     all_draws = [
         exercise.draw_trials(attempt.seed),
-        *(list(exercise.iter_uncached_trials(attempt.seed + i)) for i in range(1, DRAWS)),
+        *(list(exercise.iter_uncached_trials(attempt.seed + i)) for i in range(1, N_DRAWS)),
     ]
     first_draw = all_draws[0][t]
     draws = [first_draw, *(draw for draw in chain.from_iterable(all_draws) if draw is not first_draw)]
@@ -115,7 +115,7 @@ def trace_answer(finder_input):
         with suppress(Exception):  # some trials may raise an error
             own_states = trace_states(getattr(attempt.module, name), own_steps, exercise, draw)
             states.append(TrialStates(own_states, trace_states(answer, right_steps, exercise, draw), draw))
-    if len(states) < DRAWS or states[0].draw is not draws[0]:
+    if len(states) < N_DRAWS or states[0].draw is not draws[0]:
         return None
     written_names = []
     for i, step in enumerate(own_steps):
@@ -230,7 +230,7 @@ def may_be_right_by_chance(a, exercise, draw):
     """Return True if an array may equal another by chance, or is only an argument."""
     arguments = [np.asarray(v, np.float64) for v in exercise.copy_arguments_by_name(draw).values() if is_number(v)]
     finite = a[~np.isinf(a)]  # masked scores are -inf
-    is_poor = finite.size < FEW or np.ptp(finite) == 0 if a.ndim else not np.isfinite(a) or a == np.round(a)
+    is_poor = finite.size < MIN_ENTRIES or np.ptp(finite) == 0 if a.ndim else not np.isfinite(a) or a == np.round(a)
     return is_poor or np.isnan(finite).any() or any(is_equal_if_squeezed(a, argument) for argument in arguments)
 
 

@@ -315,7 +315,7 @@ def parse_edit_rows(text):
         slips, belong, edit = line.split(" | ")
         rank, kind = edit.split(" ", 1)
         for slip, belongs in product(parse_expressions(slips), parse_expressions(belong)):
-            put_in = {*list_names_in(belongs)} - {*list_names_in(slip), *MODULES}
+            put_in = {*list_names_in(belongs)} - {*list_names_in(slip), *MODULE_NAMES}
             if ast.dump(slip) != ast.dump(belongs):
                 rows.append(Row(slip, belongs, int(rank), kind, "".join(put_in)))
     return rows
@@ -333,7 +333,7 @@ def match_pattern(pattern, node, bindings):
         bindings[pattern.id] = node
         return not isinstance(node, PLACEHOLDERS[pattern.id])
     if isinstance(pattern, ast.BitXor):
-        return isinstance(node, ast.operator) and not isinstance(node, OPERATIONS)
+        return isinstance(node, ast.operator) and not isinstance(node, BINARY_OPERATORS)
     if type(pattern) is not type(node):
         return False
     if isinstance(pattern, list):
@@ -357,11 +357,11 @@ def fill_in(pattern, bindings):
 
 
 PLACEHOLDERS = {"a": (), "b": (), "i": (), "x": (ast.Constant, ast.Compare)}  # each with what it does not match
-OPERATIONS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.MatMult, ast.Pow)
-MODULES = {"np", "torch", "F"}
+BINARY_OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.MatMult, ast.Pow)
+MODULE_NAMES = {"np", "torch", "F"}
 AXES = (0, 1, -1, 2, -2, (0, 1), (1, 2), (0, 1, 2))
 REDUCTIONS = {"sum", "mean", "max", "min", "prod", "median", "cumsum", "argmax", "argmin", "std", "var", "amax", "amin"}
-ALIKE = (  # functions that are easily confused: (replacements, what they may replace)
+SIMILAR_FUNCTIONS = (  # functions that are easily confused: (replacements, what they may replace)
     (("sum", "mean", "max", "min", "argmax"), REDUCTIONS | {"norm"}),
     (("exp", "log", "sqrt", "square", "tanh", "relu"),
      {"exp", "log", "sqrt", "square", "abs", "tanh", "relu", "log2", "log10", "log1p", "exp2", "expm1", "sigmoid",
@@ -372,9 +372,9 @@ ALIKE = (  # functions that are easily confused: (replacements, what they may re
     (("zeros", "ones"), {"zeros", "ones", "empty"}),
     (("zeros_like", "ones_like"), {"zeros_like", "ones_like", "empty_like"}),
 )  # fmt: skip
-TURNS = dict.fromkeys(("swapaxes", "transpose", "moveaxis", "reshape"), "a transpose")
-HAS_AXIS = {"roll", "insert", "append", "delete", "concatenate", "stack", "flip"}
-MAKES_ROOM = {"zeros", "ones", "empty", "zeros_like", "ones_like", "empty_like", "arange", "range", "len", "eye"}
+TRANSPOSE_KINDS = dict.fromkeys(("swapaxes", "transpose", "moveaxis", "reshape"), "a transpose")
+FUNCTIONS_WITH_AXIS = {"roll", "insert", "append", "delete", "concatenate", "stack", "flip"}
+FUNCTIONS_OF_SIZE = {"zeros", "ones", "empty", "zeros_like", "ones_like", "empty_like", "arange", "range", "len", "eye"}
 
 
 def iter_expression_changes(spot, usable_names, sizes):
@@ -443,7 +443,7 @@ def iter_expression_changes(spot, usable_names, sizes):
         return
     if spot.context in ("an axis", "a type", "a loop"):
         return
-    if getattr(node, "attr", "") == "shape" or getattr(getattr(parent, "func", None), "attr", "") in MAKES_ROOM:
+    if getattr(node, "attr", "") == "shape" or getattr(getattr(parent, "func", None), "attr", "") in FUNCTIONS_OF_SIZE:
         return  # a shape times 3 would have three times as many axes
     # Insertions: likeliest around everything that a line computes, around an operand of @, or around an argument.
     is_value = isinstance(parent, (ast.Assign, ast.AugAssign, ast.Return, ast.Lambda, ast.Call, ast.BoolOp))
@@ -461,7 +461,7 @@ def iter_expression_changes(spot, usable_names, sizes):
 def is_transpose_call(node):
     """Return True if a node is a call that permutes axes, so that its arguments are axis numbers."""
     name = getattr(getattr(node, "func", None), "attr", "")
-    return isinstance(node, ast.Call) and name in TURNS and name != "reshape"
+    return isinstance(node, ast.Call) and name in TRANSPOSE_KINDS and name != "reshape"
 
 
 def iter_table_changes(node, table, nodes_by_placeholder):
@@ -552,8 +552,8 @@ def iter_call_changes(node, nodes_by_placeholder):
     name = getattr(function, "attr", getattr(function, "id", ""))
     owner = getattr(function, "value", None)
     is_method = owner is not None and not (isinstance(owner, ast.Name) and owner.id in ("np", "torch", "F", "math"))
-    kind = ({"copy": "a copy", "astype": "a type"} | TURNS).get(name)
-    if name not in MAKES_ROOM:
+    kind = ({"copy": "a copy", "astype": "a type"} | TRANSPOSE_KINDS).get(name)
+    if name not in FUNCTIONS_OF_SIZE:
         if is_method:
             yield Change(0, kind or "a function", owner)
         yield from (Change(0, kind or "a function", array) for array in arguments if is_array(array))
@@ -565,7 +565,7 @@ def iter_call_changes(node, nodes_by_placeholder):
     if len(arguments) == 1 and not keywords and isinstance(arguments[0], ast.BinOp):  # sqrt(a * b) for sqrt(a) * b
         argument = arguments[0]
         yield Change(1, "parentheses", ast.BinOp(ast.Call(function, [argument.left], []), argument.op, argument.right))
-    for replacements, similar_names in ALIKE:
+    for replacements, similar_names in SIMILAR_FUNCTIONS:
         if name not in similar_names or owner is None:
             continue
         for replacement in replacements:
@@ -589,7 +589,7 @@ def iter_call_changes(node, nodes_by_placeholder):
                 yield Change(2, "a function", new)
     if len(arguments) == 1 and isinstance(arguments[0], ast.UnaryOp) and isinstance(arguments[0].op, ast.USub):
         yield Change(1, "a sign", ast.UnaryOp(ast.USub(), ast.Call(function, [arguments[0].operand], keywords)))
-    if name in HAS_AXIS:
+    if name in FUNCTIONS_WITH_AXIS:
         rest = [keyword for keyword in keywords if keyword.arg != "axis"]
         for axis in (0, 1):
             yield Change(1, "an axis", ast.Call(function, arguments, [*rest, ast.keyword("axis", make_number(axis))]))
@@ -680,7 +680,7 @@ def iter_einsum_variants(text):
 
 
 # ---- statements ------------------------------------------------------------------------------------------------------
-SIMPLE = (ast.Assign, ast.AugAssign, ast.Expr, ast.Return)
+SIMPLE_STATEMENTS = (ast.Assign, ast.AugAssign, ast.Expr, ast.Return)
 
 
 def iter_block_changes(block, own_numbers, usable_names):
@@ -697,8 +697,8 @@ def iter_block_changes(block, own_numbers, usable_names):
             yield Change(change.rank, change.kind, new_block, span(statement))
         next_statement = block[i + 1] if i + 1 < len(block) else None
         if (
-            isinstance(statement, SIMPLE)
-            and isinstance(next_statement, SIMPLE)
+            isinstance(statement, SIMPLE_STATEMENTS)
+            and isinstance(next_statement, SIMPLE_STATEMENTS)
             and not is_next_lost_if_exchanged(statement, next_statement)
         ):
             place = span(statement)[:2] + span(next_statement)[2:]
@@ -708,7 +708,7 @@ def iter_block_changes(block, own_numbers, usable_names):
                 for other_name in usable_names:
                     new_block = [*block[: i + 1], rename(statement, name, other_name), *block[i + 1 :]]
                     yield Change(3, "a mask", new_block, span(statement))
-        if isinstance(statement, SIMPLE) and isinstance(next_statement, (ast.For, ast.While)):
+        if isinstance(statement, SIMPLE_STATEMENTS) and isinstance(next_statement, (ast.For, ast.While)):
             new_loop = replace_body(next_statement, [statement, *next_statement.body])
             yield Change(1, "a line in the loop", [*block[:i], new_loop, *block[i + 2 :]], span(statement))
         if isinstance(statement, ast.If):
@@ -725,7 +725,7 @@ def iter_block_changes(block, own_numbers, usable_names):
                 remaining = [statement for statement in statement.body if statement is not first_statement]
                 new_block = [*block[:i], first_statement, replace_body(statement, remaining), *block[i + 1 :]]
                 yield Change(1, "a line in the loop", new_block, span(first_statement))
-            if isinstance(next_statement, SIMPLE) and next_statement.lineno in own_numbers:
+            if isinstance(next_statement, SIMPLE_STATEMENTS) and next_statement.lineno in own_numbers:
                 new_loop = replace_body(statement, [*statement.body, next_statement])
                 yield Change(1, "a line in the loop", [*block[:i], new_loop, *block[i + 2 :]], span(next_statement))
 
@@ -775,7 +775,7 @@ def iter_statement_changes(statement, usable_names):
             yield Change(1, "an assignment", ast.Assign([target], value))
         case ast.If(test, body, orelse):
             yield Change(1, "a condition", ast.If(ast.UnaryOp(ast.Not(), test), body, orelse))
-    if isinstance(statement, SIMPLE):
+    if isinstance(statement, SIMPLE_STATEMENTS):
         if not isinstance(statement, ast.Return):
             yield Change(2, "a line", ast.Pass())
         used = [

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from marker.budget import LINES, Budget, compile_with_budget
+from marker.budget import MAX_LINES, Budget, compile_with_budget
 from marker.compare import make_answer
-from marker.equal import ROUNDING, agree
+from marker.equal import RELATIVE_TOLERANCE, agree
 from marker.verdict import Verdict, in_words
 
-PAIRS = 2000  # most pairs of mistakes that are tried
-PAIR_LINES = 200_000  # most lines that they may run together
+MAX_PAIRS = 2000  # of mistakes that are tried
+MAX_PAIR_LINES = 200_000  # that they may run together
 
 
 def judge_pair(finder_input):
@@ -26,7 +26,7 @@ def judge_pair(finder_input):
     trials = [*answer.trials, *answer.further]
     wrong = [t for t, trial in enumerate(trials) if not are_results_explained(trial["numbers"], {}, draws[t])]
     order = [*wrong, *(t for t in range(len(trials)) if t not in wrong)]
-    budget = Budget(PAIR_LINES)
+    budget = Budget(MAX_PAIR_LINES)
     flat_arrays = []
     for trial in trials:
         flat_arrays += [a.ravel() for a in trial["numbers"].values()]
@@ -34,12 +34,12 @@ def judge_pair(finder_input):
     if not wrong or np.ptp(entries) == 0:  # equal entries prove nothing: the mean of all p is 0.1, too
         return None
     fitting_pairs = []
-    for pair in exercise.mistake_pairs[:PAIRS]:
+    for pair in exercise.mistake_pairs[:MAX_PAIRS]:
         try:
             compiled_code = compile_with_budget(pair.code)
         except SyntaxError:  # the second change has broken the code of the first
             continue
-        budget.limit = min(LINES, budget.lines)
+        budget.limit = min(MAX_LINES, budget.lines)
         values = (exercise.wrong_results_of_code(compiled_code, draws[t], budget) for t in order)
         is_so = all(
             are_results_explained(trials[t]["numbers"], wrong, draws[t]) for t, wrong in zip(order, values, strict=True)
@@ -76,7 +76,7 @@ def may_be_present(exercise, mistake, trials, draws):
             actual = trial["numbers"].get(name)
             right = np.asarray(getattr(draw, name), np.float64)
             if actual is not None and actual.shape == right.shape == np.shape(wrong):
-                tolerance = ROUNDING * np.abs(right).max(initial=0)
+                tolerance = RELATIVE_TOLERANCE * np.abs(right).max(initial=0)
                 is_wrong = ~(np.abs(wrong - right) <= tolerance)
                 if is_wrong.any() and (np.abs(actual - right) <= tolerance)[is_wrong].mean() > 0.5:
                     return False

@@ -25,12 +25,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from marker.budget import SPEND, Budget, Stopped, add_spend_calls_in_place, make_hidden_name
+from marker.budget import SPEND_NAME, Budget, Stopped, add_spend_calls_in_place, make_hidden_name
 from marker.compare import has_sum
-from marker.equal import ROUNDING, agree, sizes
+from marker.equal import RELATIVE_TOLERANCE, agree, sizes
 from marker.finders import sometimes
 from marker.finders.edits import (
-    MODULES,
+    MODULE_NAMES,
     apply_edit_temporarily,
     iter_edits,
     iter_edits_of_repeated_slips,
@@ -38,21 +38,21 @@ from marker.finders.edits import (
     span,
 )
 from marker.trial import convert_number_to_array, find_right_result_names, run_trial
-from marker.verdict import FAR_OFF, PLACES, Verdict, in_words
+from marker.verdict import FAR_OFF_MARKS, PLACES, Verdict, in_words
 from marker.words import join_texts
 
 # The budget counts lines, not seconds, so that a verdict is the same on a slow machine and in a browser.
-EDITS = 2500  # most single edits that are tried, and most merged ones if no single edit is enough
+MAX_EDITS = 2500  # single edits that are tried, and as many merged ones if no single edit is enough
 # Most lines that all single edits may run, all merged edits, and all tests of claims. Each turn of a loop counts anew.
-LINES = 150_000
-PATIENCE = 3  # an edit is stopped after this many times the lines of the learner's own run,
-GRACE = 500  # plus this many
-MEMORY = 2**25  # bytes that an edit may allocate from a loop's third turn on; right answers need a hundredth of it
-FRESH = 2  # further draws on which a claim is tested
-NEARER = 0.5  # largest remaining share of the distance to the right results, for an edit that leads "nearer"
-NEAREST = 24  # edits whose pairs are tried
-FEW = 4  # different numbers; fewer may become right by chance
-CLOSE = 1e-11  # tolerance relative to the largest entry: numbers that were nearly right must become exactly right
+MAX_LINES = 150_000
+MAX_LINES_RATIO = 3  # an edit is stopped after this many times the lines of the learner's own run,
+N_EXTRA_LINES = 500  # plus this many
+MAX_MEMORY_BYTES = 2**25  # allocated by an edit from a loop's third turn on; right answers need a hundredth of it
+N_FRESH_DRAWS = 2  # further draws on which a claim is tested
+MAX_REMAINING_DISTANCE = 0.5  # share of the distance to the right results that an edit leaves if it leads "nearer"
+N_NEAREST_EDITS = 24  # edits whose pairs are tried
+MIN_VALUES = 4  # different numbers; fewer may become right by chance
+EXACT_TOLERANCE = 1e-11  # of the largest entry: numbers that were nearly right must become exactly right
 
 
 class MistakePlace(NamedTuple):
@@ -163,8 +163,8 @@ def search_place_of_two(edit_search, edits, results, source, result_names):
     Not considered: edits that insert a name or a missing part, or change the kind of an assignment, since such an edit
     may itself be a mistake.
     """
-    edit_search.budget = Budget(LINES)
-    edit_search.n_edits_left = EDITS
+    edit_search.budget = Budget(MAX_LINES)
+    edit_search.n_edits_left = MAX_EDITS
     for edit in iter_edits_of_repeated_slips(edits):
         if edit_search.try_edit(edit).right == result_names and edit_search.is_confirmed(edit, result_names):
             return make_place([edit], source, result_names)
@@ -179,7 +179,7 @@ def search_place_of_two(edit_search, edits, results, source, result_names):
     for mistake, pairs in by_mistake.items():
         for candidates, remark in (
             ([edit for edit, result in pairs if result.has_gained], {"remaining_mistake": mistake}),
-            ([edit for edit, result in pairs if result.distance < NEARER], {"effect": "nearer"}),
+            ([edit for edit, result in pairs if result.distance < MAX_REMAINING_DISTANCE], {"effect": "nearer"}),
             (
                 [edit for edit, _ in pairs if edit.kind != "a condition" and not changes_number_operand(edit)],
                 {"effect": "not nearer"},
@@ -202,11 +202,11 @@ def find_combined_edit(edit_search, results, result_names):
     """
     by_distance = {}
     for edit, result in results:  # of edits with the same results, the likeliest
-        if edit.rank < 3 and np.isfinite(result.first_distance) and abs(result.first_distance - 1) > ROUNDING:
+        if edit.rank < 3 and np.isfinite(result.first_distance) and abs(result.first_distance - 1) > RELATIVE_TOLERANCE:
             by_distance.setdefault(round(result.first_distance, 9), (result.first_distance, edit))
-    nearest = [edit for _, edit in sorted(by_distance.values(), key=itemgetter(0))[:NEAREST]]
-    edit_search.budget = Budget(LINES // 3)
-    edit_search.n_edits_left = NEAREST**2
+    nearest = [edit for _, edit in sorted(by_distance.values(), key=itemgetter(0))[:N_NEAREST_EDITS]]
+    edit_search.budget = Budget(MAX_LINES // 3)
+    edit_search.n_edits_left = N_NEAREST_EDITS**2
     for i, j in sorted(combinations(range(len(nearest)), 2), key=sum):
         first_edit = nearest[i]
         second_edit = nearest[j]
@@ -235,7 +235,7 @@ def removes_name(edit):
     """Return True if an edit removes a name from the code."""
     parts = (part if isinstance(part, list) else [part] for part in (edit.holder[edit.key], edit.new))
     before, after = (set(list_names_in(ast.Module(part, []))) for part in parts)
-    return after - MODULES < before - MODULES
+    return after - MODULE_NAMES < before - MODULE_NAMES
 
 
 def make_place(edits, source, result_names):
@@ -253,7 +253,7 @@ def make_place(edits, source, result_names):
             if not any(is_within(place, edit.place) for place in all_places):
                 inner.append(edit)
     kinds = {edit.kind for edit in inner}
-    kinds = kinds - WEAK or kinds
+    kinds = kinds - WEAK_EDIT_KINDS or kinds
     places = {edit.place for edit in inner}
     start = min(place[:2] for place in places)
     end = max(place[2:] for place in places)
@@ -265,7 +265,7 @@ def make_place(edits, source, result_names):
         place = min(enclosing, key=lambda position: (-position[0], -position[1], position[2:]))
     else:  # they are in two functions
         place = None
-    is_in_one = place is not None and not any(isinstance(node, BLOCKS) and span(node) == place for node in nodes)
+    is_in_one = place is not None and not any(isinstance(node, BLOCK_NODES) and span(node) == place for node in nodes)
     return MistakePlace(
         kinds.pop() if len(kinds) == 1 else "in one place",
         sorted({place[0], place[2]} if is_in_one else {edit.place[0] for edit in inner}),
@@ -275,9 +275,9 @@ def make_place(edits, source, result_names):
     )
 
 
-BLOCKS = (ast.FunctionDef, ast.ClassDef, ast.For, ast.While, ast.If, ast.With, ast.Try)
+BLOCK_NODES = (ast.FunctionDef, ast.ClassDef, ast.For, ast.While, ast.If, ast.With, ast.Try)
 # Kinds that say little if an edit of another kind works, too: a term that is a number, for example.
-WEAK = {"a constant", "a name", "a function", "a missing function", "a loop", "a factor: of a size"}
+WEAK_EDIT_KINDS = {"a constant", "a name", "a function", "a missing function", "a loop", "a factor: of a size"}
 
 
 def is_within(inner, outer):
@@ -335,7 +335,7 @@ class Gain:
     def add(self, numbers):
         """Add the `Numbers` of one trial."""
         right, before, after = numbers
-        tolerance = CLOSE * np.abs(right).max(initial=0)
+        tolerance = EXACT_TOLERANCE * np.abs(right).max(initial=0)
         was_right, is_right, is_unchanged = (
             np.abs(a - b) <= tolerance for a, b in ((before, right), (after, right), (before, after))
         )
@@ -350,8 +350,8 @@ class Gain:
 
     @property
     def is_beyond_chance(self):
-        """True if it is a net gain and at least FEW different nonzero numbers became right."""
-        return self.is_net_gain and len({*self.values} - {0.0}) >= FEW
+        """True if it is a net gain and at least MIN_VALUES different nonzero numbers became right."""
+        return self.is_net_gain and len({*self.values} - {0.0}) >= MIN_VALUES
 
 
 class CodeRun(NamedTuple):
@@ -378,9 +378,9 @@ class EditSearch:
         self.draws = [*draws, *further_draws]
         self.sizes = names_of_sizes
         self.further = range(len(draws), len(self.draws))
-        self.budget = Budget(LINES)
-        self.claims_budget = Budget(LINES)
-        self.n_edits_left = EDITS
+        self.budget = Budget(MAX_LINES)
+        self.claims_budget = Budget(MAX_LINES)
+        self.n_edits_left = MAX_EDITS
         for function in functions:
             add_spend_calls_in_place(function)
         self.codes = {function: compile_to_code_object(function) for function in functions}
@@ -407,9 +407,9 @@ class EditSearch:
         lines = {}
         budget = self.budget
         for t in self.order:
-            self.budget = Budget(LINES)
+            self.budget = Budget(MAX_LINES)
             self.run_codes(t, self.codes.values())
-            lines[t] = LINES - self.budget.lines
+            lines[t] = MAX_LINES - self.budget.lines
         self.budget = budget
         return lines
 
@@ -417,7 +417,7 @@ class EditSearch:
         """Return the `Numbers` of trial t, with those in `results` after the edit."""
         if t not in self.entries_by_trial:
             budget_before = self.budget
-            self.budget = Budget(LINES)
+            self.budget = Budget(MAX_LINES)
             own_results = self.run_codes(t, self.codes.values()).results
             self.budget = budget_before
             self.entries_by_trial[t] = [
@@ -451,7 +451,7 @@ class EditSearch:
         distance = 0.0
         gain = Gain()
         for t in self.order:
-            self.budget.limit = min(PATIENCE * self.line_counts_by_trial[t] + GRACE, self.budget.lines)
+            self.budget.limit = min(MAX_LINES_RATIO * self.line_counts_by_trial[t] + N_EXTRA_LINES, self.budget.lines)
             run = self.run_codes(t, codes)
             right &= run.right_names
             has_gained |= bool(run.right_names - self.right_before_in[t])
@@ -510,14 +510,15 @@ class EditSearch:
         """Run `codes` on trial t and return the `CodeRun`."""
         draw = self.draws[t]
         self.turns = 0
-        names = {**vars(self.module), SPEND: self.spend, **{make_hidden_name(n): vars(draw)[n] for n in self.sizes}}
+        names = vars(self.module) | {SPEND_NAME: self.spend}
+        names |= {make_hidden_name(n): vars(draw)[n] for n in self.sizes}
         names |= self.values_by_trial.get(t, {})
         try:
             for code in codes:
                 exec(code, names)
             result = run_trial(self.exercise, names[self.exercise.function.name], draw)
             result = result._replace(changed_inputs={*result.changed_inputs} - self.changed_inputs)
-            right_names = find_right_result_names(self.exercise, draw, result, CLOSE)
+            right_names = find_right_result_names(self.exercise, draw, result, EXACT_TOLERANCE)
             return CodeRun(right_names, [] if result.changed_inputs else result.results)
         except BaseException:  # Stopped, too
             return CodeRun(set(), [])
@@ -533,7 +534,7 @@ class EditSearch:
         if numbers is None or np.ptp(numbers) == 0:
             return set()
         names, rows = self.get_known_results(t)
-        tolerances = ROUNDING * np.abs(rows).max(axis=1, keepdims=True)
+        tolerances = RELATIVE_TOLERANCE * np.abs(rows).max(axis=1, keepdims=True)
         is_far = np.abs(rows - numbers) > tolerances  # also False for NaN
         return {names[i] for i in np.flatnonzero(~is_far.any(axis=1)) if agree(numbers, rows[i])}
 
@@ -568,11 +569,11 @@ class EditSearch:
         """
         t = self.order[0]
         wrong = self.find_results_with_mistake(t, mistake_name)
-        self.budget.limit = self.line_counts_by_trial[t] + GRACE
+        self.budget.limit = self.line_counts_by_trial[t] + N_EXTRA_LINES
         results = self.run_codes(t, self.codes.values()).results
         right = flatten(self.list_expected_results(t), self.list_expected_results(t))
         actual = flatten(results, self.list_expected_results(t))
-        tolerance = CLOSE * np.abs(right).max()
+        tolerance = EXACT_TOLERANCE * np.abs(right).max()
         return actual is None or not (np.abs(actual - right) <= tolerance)[np.abs(wrong - right) > tolerance].any()
 
     def spend(self, lines):
@@ -583,7 +584,7 @@ class EditSearch:
         self.turns += 1
         if self.turns == 3:
             tracemalloc.start()
-        if tracemalloc.get_traced_memory()[0] > MEMORY:
+        if tracemalloc.get_traced_memory()[0] > MAX_MEMORY_BYTES:
             raise Stopped
         return self.budget.spend(lines)
 
@@ -636,13 +637,23 @@ def audit_hook(event, arguments):
     """A Python audit hook. It raises PermissionError if this thread tries to write a file or to start a process."""
     if audit_hook.thread != threading.get_ident():
         return
-    if (event == "open" and not is_reading(*arguments[1:3])) or event.startswith(OUTSIDE):
+    if (event == "open" and not is_reading(*arguments[1:3])) or event.startswith(BLOCKED_EVENT_PREFIXES):
         raise PermissionError(f"{event}: once is enough")
 
 
 audit_hook.thread = None
 audit_hook.installed = False
-OUTSIDE = ("os.", "shutil.", "subprocess.", "socket.", "tempfile.", "signal.", "urllib.", "webbrowser.", "sqlite3.")
+BLOCKED_EVENT_PREFIXES = (
+    "os.",
+    "shutil.",
+    "subprocess.",
+    "socket.",
+    "tempfile.",
+    "signal.",
+    "urllib.",
+    "webbrowser.",
+    "sqlite3.",
+)
 
 
 def is_reading(mode, flags):
@@ -653,7 +664,7 @@ def is_reading(mode, flags):
 def find_mistake_place(finder_input):
     """Return the `MistakePlace`, or None: see `search_edits_for_place`."""
     attempt = finder_input.attempt
-    may_be_two = finder_input.verdict.name in FAR_OFF and not finder_input.unread_argument_names
+    may_be_two = finder_input.verdict.name in FAR_OFF_MARKS and not finder_input.unread_argument_names
     with suppress(Exception):  # then the other finders may find something
         search_inputs = collect_search_inputs(finder_input)
         return search_edits_for_place(attempt.exercise, attempt.module, attempt.source, search_inputs, may_be_two)
@@ -672,7 +683,7 @@ def collect_search_inputs(finder_input):
     draws = exercise.draw_trials(attempt.seed)
     n_seen = max(2 * len(exercise.inputs), len(right_names_by_trial))
     further_draws = [*draws[n_seen:]]
-    for i in range(1, FRESH + 1):
+    for i in range(1, N_FRESH_DRAWS + 1):
         further_draws += exercise.iter_uncached_trials(attempt.seed + i)
     return SearchInputs(draws[:n_seen], right_names_by_trial, further_draws, changed_inputs)
 

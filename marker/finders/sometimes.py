@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from marker.compare import is_value_in_all_trials, is_value_in_both_sizes, make_answer, value_with_mistake
 from marker.equal import agree
-from marker.verdict import FAR_OFF, Verdict, in_words
+from marker.verdict import FAR_OFF_MARKS, Verdict, in_words
 
 
 class Explanation(NamedTuple):
@@ -33,7 +33,7 @@ def find_likeliest_explanation(finder_input):
 
     It explains a result that is wrong in the first trial with a wrong result.
     """
-    if finder_input.verdict.name not in FAR_OFF:
+    if finder_input.verdict.name not in FAR_OFF_MARKS:
         return None
     exercise = finder_input.exercise
     answer = make_answer(exercise, finder_input.seed, finder_input.outcome)

@@ -4,7 +4,7 @@ questions."""
 import ast
 
 from marker.finders.edits import find_own_lines, iter_typed_slips
-from marker.verdict import TYPED, Verdict, in_words
+from marker.verdict import TYPED_MISTAKES, Verdict, in_words
 
 
 def list_typed_slips(attempt):
@@ -23,7 +23,7 @@ def judge_typed_slip(finder_input):
         if slip.name == "only the entries that are on" and finder_input.verdict.name != "wrong shape":
             continue  # it is right in `a[mask] = b[mask]`, for example
         if not place or slip.line in place.lines:
-            question = TYPED[slip.name]
+            question = TYPED_MISTAKES[slip.name]
             text = f"{in_words('typed', line=slip.line, name=slip.name)}\n{question}"
             return Verdict(False, slip.name, text, drawn=finder_input.verdict.drawn, question=question)
     return None

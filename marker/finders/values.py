@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from marker.budget import copy_location_from, make_hidden_name
-from marker.equal import ROUNDING, agree, sizes
+from marker.equal import RELATIVE_TOLERANCE, agree, sizes
 from marker.finders import depart, repair
 from marker.finders.edits import Edit, make_method_call, make_name
 from marker.verdict import Verdict, in_words
@@ -134,7 +134,7 @@ def is_mistake_only_a_factor(edit_search, mistake_name):
     t = edit_search.order[0]
     wrong = edit_search.find_results_with_mistake(t, mistake_name)
     right = repair.flatten(edit_search.list_expected_results(t), edit_search.list_expected_results(t))
-    is_off = np.abs(wrong - right) > ROUNDING * np.abs(right).max()
+    is_off = np.abs(wrong - right) > RELATIVE_TOLERANCE * np.abs(right).max()
     wrong = wrong[is_off]
     right = right[is_off]
     return bool(right @ right) and agree(wrong, (wrong @ right) / (right @ right) * right)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from marker.kind import Kind
-from marker.verdict import OF_FUNCTIONS, Verdict
+from marker.verdict import FUNCTION_SENTENCES, Verdict
 
 
 @dataclass
@@ -25,7 +25,7 @@ class Simulated(Kind):
         function = getattr(attempt.module, attempt.exercise.function.name)
         values = [function(np.random.default_rng([attempt.seed, i])) for i in range(2000)]
         if ... in values:
-            raise OF_FUNCTIONS.make_exception("not written")
+            raise FUNCTION_SENTENCES.make_exception("not written")
         notes.mean, notes.error = np.mean(values).item(), np.std(values).item() / np.sqrt(len(values))
 
     def judge(self, exercise, seed, outcome):
