@@ -182,6 +182,7 @@ a += b | a = a + b | 1 a copy
 a.b += i | a.b = a.b + i | 1 a copy
 a[i] += b | np.add.at(a, i, b) | 1 an index that occurs twice
 a[i] = 0 | a[i] = 0; b[i] = 0 | 3 a mask
+c = b; a[i] = 0 | c = b; a[i] = 0; c[i] = 0 | 3 a mask
 a[i] == b | a[i] = b | 1 an assignment
 a[i] = b | a[i] -= b | 1 an assignment
 if a: b = i | if not a: b = i | 1 a condition

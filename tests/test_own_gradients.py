@@ -154,6 +154,18 @@ def judge(of_gradients, of_loss=loss, params=PARAMS, batches=BATCHES, **options)
     )
 
 
+def test_gradients_that_change_params_change_only_a_copy():
+    """An array without a gradient may be a running mean, which `gradients` moves."""
+    params = PARAMS | {"calls": np.zeros(1)}
+
+    def count_calls(params, x, y):
+        params["calls"] += 1
+        return gradients(params, x, y) | {"calls": None}
+
+    derivatives.compute_checked_gradients(loss, count_calls, params, BATCHES, np.random.default_rng(0))
+    assert params["calls"] == 0
+
+
 @np.errstate(all="ignore")
 @pytest.mark.parametrize("name", GRADIENTS)
 def test_what_is_wrong_with_gradients_is_said(name):

@@ -231,6 +231,17 @@ def test_how_many_entries_are_not_finite_is_said_with_the_first():
         assert found.text.startswith(f"dz1[1, 2] is nan; of {n} entries, 2 are not finite. {words}") and found.drawn
 
 
+def test_what_is_not_finite_has_the_name_of_the_result_and_not_of_the_function():
+    exercise = BY_NAME["softmax"]
+    for typed in ("a / b", "a * np.inf"):
+        trials = [
+            {"results": [make_result_record(np.full_like(g.p, np.inf))], "changed": []} for g in exercise.draw_trials(5)
+        ]
+        outcome = outcome_of(trials)
+        outcome.typed = typed
+        assert exercise.kind.judge(exercise, 5, outcome).text.startswith("p[0, 0] is inf; ")
+
+
 def test_how_close_a_result_is_is_a_share_of_the_largest_entry_whatever_its_sign():
     exercise = BY_NAME["dz1"]
     seed = 43
@@ -493,6 +504,17 @@ def test_a_number_is_a_size_of_the_trial_before_if_the_right_answer_does_not_hav
         found = compare.refine_for_hardcoded_size(answer._replace(typed=typed), before, t)
         assert (found.name == "a size written as a number" and found.text.startswith("Wrong.\nThe result for")) == is_it
         assert is_it or found == before
+
+
+def test_an_error_in_the_second_trial_may_come_from_a_size_of_the_first():
+    exercise = BY_NAME["dz1"]
+    first, _, *_ = exercise.draw_trials(5)
+    right = {"results": [make_result_record(first.dz1)], "changed": []}
+    for size, name in ((first.B, "a size written as a number"), (1000, "error")):
+        outcome = outcome_of([right])
+        outcome.error = Verdict(False, "error", "Wrong.")
+        outcome.typed = f"dz1 = np.zeros(({size}, 2))"
+        assert exercise.kind.judge(exercise, 5, outcome).name == name
 
 
 def test_a_budget_counts_each_line_of_loops_and_functions_that_runs():
@@ -963,6 +985,13 @@ def test_edits_are_counted_and_do_nothing_but_compute(tmp_path, capfd):
     trials = len(exercise.draw_trials(0))
     assert found.name == "an argument not used"
     assert written.read_text(encoding="utf-8").split() == found.printed.split() == ["once"] * trials
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_a_file_prints_is_kept_whichever_stream_it_goes_to(tmp_path, capfd):
+    path = write(tmp_path, "dz1", "import sys; print('out'); print('err', file=sys.stderr); dz1 = da1 * (z1 > 0)")
+    verdict = runner.make_report(BY_NAME["dz1"], path, 0).verdict
+    assert verdict["passed"] and {*verdict["printed"].split()} == {"out", "err"}
     assert capfd.readouterr() == ("", "")
 
 

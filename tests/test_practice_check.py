@@ -1145,6 +1145,7 @@ NO_STUBS = [
     ),
     ("    for z in x:\n        if z:\n            return 1\n    return z\n", "line 8: `return 1` is a second `return`"),
     ("    z = x\n    return z, f\n", "`f` returns f, and no line before sets f"),
+    ("    z = lambda q: q\n    return z, q\n", "`f` returns q, and no line before sets q"),
     ("    z = x\n    return z, 1\n", "the last line of `f` should return its results by name, each set in a line"),
     ("    z = x\n", "the last line of `f` should return its results by name, each set in a line"),
     ("    return x\n", "`f` has no answer between its docstring and `return`"),
