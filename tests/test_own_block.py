@@ -520,7 +520,7 @@ def test_asked_from_outside_a_block_goes_through_all_checks_but_the_one_that_cou
 
 
 def test_a_backward_that_calls_a_function_once_for_each_number_of_params_is_named():
-    """With 5 numbers in two arrays, 4 calls may be anything."""
+    """With 5 numbers in two arrays, 4 calls may be anything. What has no name is not counted."""
     params = {"W": np.ones(3), "b": np.ones(2)}
     for n, is_right in ((4, True), (5, False)):
 
@@ -532,6 +532,8 @@ def test_a_backward_that_calls_a_function_once_for_each_number_of_params_is_name
                 slope()
             for _ in range(9):
                 re.escape("a")  # a function of another file
+            sum(i for i in range(9))  # a generator, which goes on ten times
+            max(range(9), key=lambda i: -i)
             return dy, params
 
         calls = block.BlockCalls(make_file(backward=backward, __file__=__file__))

@@ -860,7 +860,13 @@ HIGH_LOSSES = [
 @np.errstate(all="ignore")  # as the marker has it
 @pytest.mark.parametrize(("words", "how"), HIGH_LOSSES, ids=[words for words, _ in HIGH_LOSSES])
 def test_why_its_loss_is_so_high_is_seen_in_its_training(words, how):
-    text = str(writer.make_high_loss_error(curve_of(**how))).replace("\n", " ")
+    """The losses that are shown are of new names, unless they have risen for those that were used."""
+    evidence = curve_of(**how)
+    text = str(writer.make_high_loss_error(evidence)).replace("\n", " ")
+    texts = (evidence.examples[0] if words == "It fell to" else evidence.held_out)[:100]
+    params = [*(snapshot.params for snapshot in evidence.trace.snapshots), evidence.params]
+    curve = ", ".join(f"{evidence.calls.loss(weights, texts):.3g}" for weights in params)
+    assert (f"The loss during training: {curve}. " in text) == ("The loss during training" in text), (curve, text)
     assert words in text, text
     assert text.startswith(
         "On 100 names that it has not learned from, the loss is 2.900 per letter. A table that counts which letter "

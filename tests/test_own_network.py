@@ -1183,11 +1183,12 @@ def test_an_accuracy_has_to_be_0_88(monkeypatch):
             own.check_accuracy(make_evidence(accuracy=accuracy))
 
 
-def test_a_loss_that_is_inf_in_the_end_is_named_unless_few_are_read_right(learned):
+def test_a_loss_that_is_inf_or_nan_in_the_end_is_named_unless_few_are_read_right(learned):
     """If few are, that is said, and why."""
-    infinite = {"loss": lambda file: lambda params, x, y: np.inf}
-    with pytest.raises(Wrong, match="the `loss` of an image is inf for each label"):
-        own.check_reads_least_loss(but(learned, **infinite, held_out_labels=learned.predictions))
+    for loss in (np.nan, -np.inf, np.inf):
+        infinite = {"loss": lambda file, loss=loss: lambda params, x, y: loss}
+        with pytest.raises(Wrong, match=f"the `loss` of an image is {loss} for each label"):
+            own.check_reads_least_loss(but(learned, **infinite, held_out_labels=learned.predictions))
     others = (learned.predictions + 1) % 10
     with (
         np.errstate(all="ignore"),
@@ -1263,6 +1264,30 @@ def test_of_a_training_that_used_none_of_its_images_the_share_that_is_read_right
     was_used = np.arange(10) < 4
     with pytest.raises(Wrong, match=r"0\.900; on the images that `gradients` was given, 0\.750\."):
         own.check_claim(make_claim(0.99, 30, train, was_used=was_used))
+
+
+@pytest.mark.parametrize(
+    ("claim", "words"),
+    [
+        (0.56, ""),
+        (0.65, "on 5 images that it has not learned from, its accuracy is 0.900; on the images that `gradients` was "
+               "given, 0.750."),
+    ],
+)  # fmt: skip
+def test_each_training_gets_the_images_of_the_first_and_its_claim_is_compared_with_held_out_ones(claim, words):
+    """Whose accuracy a claim is of shows if the two differ: the others read 0.6 of the held-out images, and 0.3 of
+    those of the training."""
+    sizes = []
+
+    def train(examples, seed, **_):
+        sizes.append(len(examples[0]))
+        return make_trace(params={"least": 7}, claim=0.1 if seed == [0, 2] else claim)
+
+    found = make_claim(0.95, 1, train, was_used=np.arange(10) < 4)
+    found.held_out, found.held_out_labels = (a[5:] for a in found.examples)
+    with pytest.raises(Wrong, match=re.escape(words)) if words else nullcontext():
+        own.check_claim(found)
+    assert sizes == [10] * (4 if words else 2)
 
 
 def test_with_random_labels_a_training_may_take_three_times_as_long_and_a_slow_one_gets_half_of_the_images():

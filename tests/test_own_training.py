@@ -727,6 +727,24 @@ def test_what_a_training_reads_is_recorded_with_the_share_that_is_right():
     assert trace.was_used.nonzero()[0].tolist() == [*range(10)]
 
 
+@pytest.mark.parametrize("is_watched", [True, False])
+def test_a_claim_is_known_to_come_from_images_of_the_training_if_read_is_watched(is_watched):
+    file = make_file(gradients=slopes, loss=distance, read=lambda params, images: images[:, 0] * 0 + 3)
+
+    def train(images, labels, rng):
+        params = descend(file, first_weights(rng), (images[:30], labels[:30]))
+        return params, np.mean(file.read(params, images) == labels)
+
+    file.train = train
+    evidence = make_evidence(own.ReaderCalls(file), examples=(IMAGES, LABELS), mini_batch=(IMAGES[:3], LABELS[:3]))
+    vars(evidence).update(held_out=IMAGES, held_out_labels=LABELS, accuracy=0.1)
+    watched_names = {"watched_names": ("gradients", "read")} if is_watched else {}
+    blank.check_training(evidence, lambda *_: None, **watched_names)
+    words = "from a call of `read` with 40 images, and 30 of these were also passed to `gradients`"
+    with pytest.raises(Wrong, match=words) if is_watched else nullcontext():
+        own.check_claim(evidence)
+
+
 def test_what_is_watched_is_called_as_before_under_every_name():
     class Net:
         def method(self, a, b=2):
