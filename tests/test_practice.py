@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from mutants import planted
 
-from conftest import ROOT, UNIX, first_of_each, rows, schedule
+from conftest import PATIENCE, ROOT, UNIX, first_of_each, rows, schedule
 from desk.work import Work
 from exercises.catalogue import BY_NAME, CATALOGUE, EXERCISES
 from marker import check, compare, function, marking, runner
@@ -370,6 +370,16 @@ def answer_of(results, draws, n_further=0, **exercise):
     trials = [{"numbers": {name: np.asarray(a) for name, a in numbers.items()}} for numbers in results]
     n = len(trials) - n_further
     return compare.Answer(SimpleNamespace(**exercise), draws, trials[:n], trials[n:], "")
+
+
+def test_an_input_that_is_changed_in_one_trial_alone_is_named():
+    exercise = BY_NAME["dz1"]
+    trials = []
+    for t, g in enumerate(exercise.draw_trials(5)):
+        results = [make_result_record(a) for a in right(exercise, g).values()]
+        trials.append({"results": results, "changed": ["z1"] if t == 1 else []})
+    found = exercise.kind.judge(exercise, 5, outcome_of(trials))
+    assert found.name == "changes its input" and "has changed z1," in found.text
 
 
 def test_trials_are_pairs_of_other_sizes_and_one_without_numbers_says_nothing():
@@ -1542,7 +1552,8 @@ def test_a_size_that_is_the_same_in_all_draws_is_named_in_no_factor():
 
 
 def test_a_file_that_is_asked_leaves_no_pipe_open(tmp_path):
-    """A class has hundreds of files, and a process may have 256 open."""
-    with runner.learner_process(["-c", "pass"], tmp_path, tmp_path / "dz1.py", pipes=True) as process:
-        pass
+    """A class has hundreds of files, and a process may have 256 open. It runs in the folder that it is given."""
+    with runner.learner_process(["-c", "open('here', 'x')"], tmp_path, tmp_path / "dz1.py", pipes=True) as process:
+        process.wait(PATIENCE)
+    assert (tmp_path / "here").exists()
     assert process.stdin.closed and process.stdout.closed and process.returncode is not None
