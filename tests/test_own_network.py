@@ -229,7 +229,8 @@ def test_a_picture_is_read_with_what_was_kept_beside_the_file(trivial, monkeypat
     image[1, 5] = 3
     monkeypatch.setattr("support.ink.read_digit_image", lambda path: image)
     kept = trivial.with_suffix(".npz")
-    kept.write_bytes(blank.pack_params([{"off": 4.0}]))
+    weights = np.random.default_rng(0).normal(size=(784, 400))  # of a large network: 2.5 MB
+    kept.write_bytes(blank.pack_params([{"off": 4.0, "W1": weights}]))
     own.main(trivial, "photo.png")
     assert capfd.readouterr().out == "digit: 7\n"
     for line, words in (("1 / 0", r"^own_network\.py: .*1 / 0"), ("exit(3)", r"^own_network\.py: .*exit")):
