@@ -113,6 +113,18 @@ def look_ahead(params, x):
     return y
 
 
+def look_ahead_in_one_text(text, at, to):
+    """A `forward` in which one position sees a later one, in one text of a batch and in no other."""
+
+    def forward(params, x):
+        y = mean_so_far(params, x)
+        if x.shape[1] > to:
+            y[text, at, 7] += x[text, to, 0]
+        return y
+
+    return forward
+
+
 def round_a_little(params, x):
     """A `forward` whose last digits depend on all positions. Its first channel is 0."""
     return mean_so_far(params, x) * (np.arange(x.shape[2]) > 0) + 1e-12 * x.sum()
@@ -164,6 +176,16 @@ PARTS = [
         block.check_causality_and_reach,
         look_ahead,
         "at position 3 of a text of 5 positions, y changes at position 2. But",
+    ),
+    (
+        block.check_causality_and_reach,
+        look_ahead_in_one_text(0, at=1, to=4),
+        "at position 4 of a text of 5 positions, y changes at position 1. But",
+    ),
+    (
+        block.check_causality_and_reach,
+        look_ahead_in_one_text(1, at=0, to=2),
+        "at position 2 of a text of 5 positions, y changes at position 0. But",
     ),
     (
         block.check_causality_and_reach,

@@ -698,8 +698,12 @@ CAUSES = [
 @np.errstate(all="ignore")  # as the marker has it
 @pytest.mark.parametrize(("words", "how"), CAUSES, ids=[words for words, _ in CAUSES])
 def test_why_it_reads_so_few_is_seen_in_its_training(words, how, learned):
-    cause = str(next(own.iter_cause_errors(curve_of(learned, **how))))
-    assert all(part in cause.replace("\n", " ") for part in words.split(" ... ")), cause
+    curve = curve_of(learned, **how)
+    cause = str(next(own.iter_cause_errors(curve))).replace("\n", " ")
+    assert all(part in cause for part in words.split(" ... ")), cause
+    *_, before, end = curve.losses
+    change = f"call of `gradients`, the loss was {before:.3g}; with the params that `train` returns, it is {end:.3g}."
+    assert (change in cause) == (words == "Which params does it return"), (curve.losses, cause)
 
 
 def without_b2(params):
@@ -1108,6 +1112,25 @@ def test_what_a_function_should_return_is_said(name, returned, words):
     images = np.zeros((3, 784), np.uint8)
     with pytest.raises(Wrong, match=re.escape(words)):
         calls.read({}, images) if name == "read" else calls.train((images, np.arange(3)), 0, watched_names=())
+
+
+def test_that_read_returns_none_for_one_image_alone_is_said():
+    """Whether for each image that is alone, or for one that is blank; of many it returns the digits."""
+    images = np.full((3, 784), 255, np.uint8)
+    images[1] = 0
+    for nothing, is_read in (
+        (None, lambda batch: len(batch) > 1),
+        (None, lambda batch: batch.any()),
+        (..., lambda batch: len(batch) > 1),
+    ):
+
+        def read(params, batch, nothing=nothing, is_read=is_read):
+            return np.full(len(batch), 7) if is_read(batch) else nothing
+
+        calls = own.ReaderCalls(make_file(read=read))
+        assert calls.read({}, images).tolist() == [7, 7, 7]
+        with pytest.raises(Wrong, match="`read` returns None"):
+            calls.read_one_by_one({}, images)
 
 
 def test_a_table_of_digits_is_no_single_digit():

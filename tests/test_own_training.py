@@ -110,6 +110,23 @@ def keep_weights_but_not_the_biases(file, rng):
     return keep_weights(file, rng)
 
 
+def keep_one_array(name, file, rng):
+    params = first_weights(rng)
+    params[name] = KEPT.get(name, params[name])
+    for batch in batches_of(rng):
+        params = descend(file, params, batch)
+        KEPT[name] = params[name]
+    return params
+
+
+def keep_the_first_array_alone(file, rng):
+    return keep_one_array("W", file, rng)
+
+
+def keep_the_last_array_alone(file, rng):
+    return keep_one_array("V", file, rng)
+
+
 def round_otherwise_each_time(file, rng):
     params = first_weights(rng)
     for batch in batches_of(rng):
@@ -319,6 +336,9 @@ TRAININGS = [
     (draw_weights_from_numpy, check_again, 'do not start with the same params["V"].'),
     (draw_weights_from_python, check_again, 'do not start with the same params["V"].'),
     (keep_weights_but_not_the_biases, check_again, "the second run started with the weights that the first had"),
+    # Where only one array goes on from what was learned, it is that one which is named.
+    (keep_the_first_array_alone, check_again, 'do not start with the same params["W"].'),
+    (keep_the_last_array_alone, check_again, 'do not start with the same params["V"].'),
     (round_otherwise_each_time, check_again, ""),
     (train_only_once, check_again, ""),
     (have_only_one_when_repeated, check_again, ""),
