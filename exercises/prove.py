@@ -482,7 +482,7 @@ QUESTION = "What is gravity?"
 N_ANSWER_TOKENS = 24
 # A model with random weights, for use without a model file: its sizes, and the pairs of tokens that it merges.
 TINY_LLAMA_SIZES = {"width": 32, "heads": 4, "kv_heads": 2, "hidden": 48, "context_length": 64}
-TINY_LLAMA_PAIRS = list(zip("ithra", "t iay", strict=True))
+TINY_LLAMA_MERGES = list(zip("ithra", "t iay", strict=True))
 
 
 class LanguageModel(NamedTuple):
@@ -511,11 +511,11 @@ def load_real_model(model_path):
 
 def make_tiny_model():
     """Return a tiny `LanguageModel` with random weights, which needs no package and no file."""
-    tokens = [*dict.fromkeys(QUESTION), *map("".join, TINY_LLAMA_PAIRS)]
+    tokens = [*dict.fromkeys(QUESTION), *map("".join, TINY_LLAMA_MERGES)]
     llama = Llama(**TINY_LLAMA_SIZES, vocab_size=len(tokens), n_start_tokens=0, dtype=np.float64)
 
     def encode_question(merge):
-        return [tokens.index(word) for word in reduce(merge, TINY_LLAMA_PAIRS, [*QUESTION])]
+        return [tokens.index(word) for word in reduce(merge, TINY_LLAMA_MERGES, [*QUESTION])]
 
     return LanguageModel(llama, "A tiny Llama with its initial weights", encode_question, None)
 

@@ -14,7 +14,7 @@ import numpy as np
 from marker.derivatives import get_gradients_by_path
 from marker.nests import copy_floats_by_path, leaves_by_path, replace_leaves
 
-N_RECORDED_CALLS = 60  # whose steps are all recorded; later, only some are
+N_FULLY_RECORDED_CALLS = 60  # whose steps are all recorded; later, only some are
 MAX_SNAPSHOTS = 24  # then every other one is dropped
 MIN_TEST_IMAGES = 100  # on which the standard deviation of an accuracy is about 0.03
 
@@ -101,8 +101,8 @@ class Trace:
     many calls of `gradients`. on_progress: called with the number of each call.
 
     Attributes that may be set: negates_gradients: if True, `train` gets all gradients but the first with the opposite
-    sign; after N_RECORDED_CALLS, it gets the last ones again and again, which saves their computation. deadline: the
-    process time, in seconds, at which the training is stopped.
+    sign; after N_FULLY_RECORDED_CALLS, it gets the last ones again and again, which saves their computation. deadline:
+    the process time, in seconds, at which the training is stopped.
     """
 
     def __init__(self, examples, on_first_call, max_calls, on_progress):
@@ -127,9 +127,9 @@ class Trace:
         self.error = self.params = None
         self.claim = 0.0
         self.seconds = 0.0
-        self.array_hashes = []  # of all arrays, at each of the first N_RECORDED_CALLS
+        self.array_hashes = []  # of all arrays, at each of the first N_FULLY_RECORDED_CALLS
         self.negates_gradients = False
-        self.repeated_gradients = None  # after N_RECORDED_CALLS, negated: (gradients to return, their arrays)
+        self.repeated_gradients = None  # after N_FULLY_RECORDED_CALLS, negated: (gradients to return, their arrays)
         self.deadline = np.inf
         self.n_loss_calls = 0
         self.is_in_gradients = False
@@ -161,9 +161,9 @@ class Trace:
         gradients = function(*bound_arguments.args, **bound_arguments.kwargs)
         if self.negates_gradients and self.n_calls > 1:
             gradients = negate_in_place(gradients)
-            if self.n_calls == N_RECORDED_CALLS:
+            if self.n_calls == N_FULLY_RECORDED_CALLS:
                 self.repeated_gradients = replace_leaves(gradients), get_writable_arrays(gradients)
-        if self.n_calls <= N_RECORDED_CALLS or self.open_snapshot:
+        if self.n_calls <= N_FULLY_RECORDED_CALLS or self.open_snapshot:
             for k, g in get_gradients_by_path(params, gradients).items():
                 if g is not None and np.shape(self.gradient_sums.get(k, g)) == g.shape:
                     self.gradient_sums[k] = self.gradient_sums.get(k, 0) + g
@@ -185,9 +185,9 @@ class Trace:
         self.on_progress(self.n_calls)
         is_snapshot = self.n_calls % self.stride == 0
         self.n_calls += 1
-        if self.n_calls <= N_RECORDED_CALLS or self.open_snapshot or is_snapshot:
+        if self.n_calls <= N_FULLY_RECORDED_CALLS or self.open_snapshot or is_snapshot:
             self.record_step(copy_floats_by_path(params))
-        if self.n_calls <= N_RECORDED_CALLS:
+        if self.n_calls <= N_FULLY_RECORDED_CALLS:
             self.array_hashes.append(hash(tuple(a.tobytes() for a in copy_floats_by_path(params).values())))
         if is_snapshot:
             self.open_snapshot = Snapshot(params, batch)
@@ -204,7 +204,7 @@ class Trace:
                 self.n_mislabelled += sum(
                     i is not None and k != true_labels[i] for i, k in zip(indices, y, strict=True)
                 )
-        if self.n_calls <= N_RECORDED_CALLS and (len(known_indices) < 2 or np.diff(known_indices).min() <= 0):
+        if self.n_calls <= N_FULLY_RECORDED_CALLS and (len(known_indices) < 2 or np.diff(known_indices).min() <= 0):
             self.is_in_order = False
         self.was_used[known_indices] = True
         if not known_indices and images.dtype.kind == "f" and images.size and np.abs(images).max() < 20:
@@ -231,7 +231,7 @@ class Trace:
             self.open_snapshot.arrays_after = arrays
             self.open_snapshot = None
         has_moved = any(d.any() for d in moves.values())
-        if has_moved and self.n_calls <= N_RECORDED_CALLS + 1:
+        if has_moved and self.n_calls <= N_FULLY_RECORDED_CALLS + 1:
             for k, d in moves.items():
                 g = self.gradient_sums[k]
                 size = np.abs(self.gradient_sums[k]).sum()
@@ -245,7 +245,7 @@ class Trace:
                 self.moves.setdefault(k, []).append(
                     Move(length, slope, downhill, is_multiple and self.last_arrays[k].any())
                 )
-        if has_moved or self.n_calls > N_RECORDED_CALLS:
+        if has_moved or self.n_calls > N_FULLY_RECORDED_CALLS:
             self.gradient_sums = {}
         self.last_arrays = arrays
 

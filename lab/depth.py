@@ -25,7 +25,7 @@ with program.import_guard("requirements.txt"):
     from support.place import Place
     from support.schedule import learning_rate, make_plan
 
-BLOCK_COUNTS = (1, 3, 5, 9)  # in each of the three stages: 8 to 56 layers
+BLOCKS_PER_STAGE = (1, 3, 5, 9)  # in each of the three stages: 8 to 56 layers
 
 
 def make_options(n_blocks):
@@ -87,16 +87,16 @@ def draw_result(result):
 def main():
     Parser(description=__doc__).parse_args()
     dataset = data.load()
-    layers = [6 * blocks + 2 for blocks in BLOCK_COUNTS]
+    layers = [6 * blocks + 2 for blocks in BLOCKS_PER_STAGE]
     result = {"command": "python -m lab.depth", "layers": layers, "machine": get_machine_facts()}
     for name, shortcuts in [("with", True), ("without", False)]:
         accuracies = []
-        for blocks in BLOCK_COUNTS:
+        for blocks in BLOCKS_PER_STAGE:
             accuracies.append(measure_accuracy(dataset, blocks, shortcuts))
             print(f"{name} shortcuts, {6 * blocks + 2} layers: test accuracy {accuracies[-1]:.4f}", flush=True)
         result[name] = {
             "accuracy": accuracies,
-            "gradient": compute_conv_gradient_norms(dataset, BLOCK_COUNTS[-1], shortcuts),
+            "gradient": compute_conv_gradient_norms(dataset, BLOCKS_PER_STAGE[-1], shortcuts),
         }
     results.save_result("shortcut", result)
     drawing.save(draw_result(result), results.ROOT / "png" / "shortcut.png")

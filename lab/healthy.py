@@ -30,7 +30,7 @@ with program.import_guard("requirements-np.txt"):
 SEEDS = range(10)
 FEWER_SEEDS = range(5)
 OTHER_SEEDS = range(100, 120)
-FAST_RUN = "mlp mnist"  # the run whose last step is recorded, too; those of the others would take hours
+LAST_STEP_RUN = "mlp mnist"  # the run whose last step is recorded, too; those of the others would take hours
 DATASETS = {False: ("mnist",), True: ("mnist", "names", "shakespeare")}  # {whether a network writes: its datasets}
 N_SIGNIFICANT_DIGITS = 4  # significant digits of the recorded numbers
 
@@ -108,12 +108,12 @@ def list_runs_and_steps():
     steps = []
     for step in RECORDED_STEPS:
         steps += [(name, step) for name in list_run_names()]
-    return [*steps, (FAST_RUN, LAST_STEP)]
+    return [*steps, (LAST_STEP_RUN, LAST_STEP)]
 
 
 def measure_and_save_rows(name, step):
     """Measure a step of a run with several seeds, and save the result."""
-    takes_long = step == LAST_STEP or (name != FAST_RUN and step == RECORDED_STEPS[-1])
+    takes_long = step == LAST_STEP or (name != LAST_STEP_RUN and step == RECORDED_STEPS[-1])
     seeds = FEWER_SEEDS if takes_long else SEEDS
     rows = compute_means_and_deviations([measure_table_rows(name, step, seed) for seed in seeds])
     runs = load_recorded()

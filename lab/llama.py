@@ -73,7 +73,7 @@ def make_text_networks_table(result):
 N_CHANNELS = 64
 MAX_DISTANCE = 100
 COLORS_BY_BASE = {10_000: BLUE, 100_000: RED}
-DRAWN_PAIRS = (0, 6, 12, 18)  # pairs of channels that are also drawn alone
+DRAWN_CHANNEL_PAIRS = (0, 6, 12, 18)  # pairs of channels that are also drawn alone
 SENTENCE = "The animal didn't cross the street because it was too tired."
 QUERY_TOKEN = " it"
 KEY_TOKEN = " animal"
@@ -95,7 +95,7 @@ def draw_rotation():
         rates = base ** (-np.arange(0, N_CHANNELS, 2) / N_CHANNELS)
         cosines = np.cos(distances[:, np.newaxis] * rates)  # (MAX_DISTANCE + 1, d / 2)
         if base == min(COLORS_BY_BASE):
-            for pair in DRAWN_PAIRS:
+            for pair in DRAWN_CHANNEL_PAIRS:
                 axes.plot(distances, cosines[:, pair], color=INK, alpha=0.3, linewidth=0.8)
         axes.plot(distances, cosines.mean(axis=1), color=color, linewidth=2.5, label=f"all pairs, base {base:,}")
     axes.legend(loc="lower left")

@@ -163,7 +163,7 @@ def train_and_save_proof(model_name):
     results.save_result(name, result)
 
 
-N_LAST_STEPS = 60  # the number of last steps whose losses are drawn
+N_DRAWN_LAST_STEPS = 60  # the number of last steps whose losses are drawn
 TITLE_STYLE = {"x": 0.015, "ha": "left", "fontsize": 15, "fontweight": "bold"}
 TEXT_BACKGROUND = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # behind text, so that no grid line crosses it
 
@@ -194,7 +194,7 @@ def draw_proof(runs):
 def show_losses(axes, run):
     """Draw the losses of the last steps, three on top of each other. The title states how much the weights differ."""
     steps = np.arange(1, len(run["difference"]) + 1)
-    last_steps = slice(-N_LAST_STEPS, None)
+    last_steps = slice(-N_DRAWN_LAST_STEPS, None)
     tape_bound = format_rounded_up(max(run["tape"]))
     on_tape = (
         f"no weight differs by more than {tape_bound}" if any(run["tape"]) else "every weight is equal to the last bit"
@@ -203,7 +203,7 @@ def show_losses(axes, run):
         f"After {len(steps):,} steps in float64, no weight differs from its twin in PyTorch by more than "
         f"{format_rounded_up(max(run['difference']))}. By our own autograd, {on_tape}."
     )
-    style_axes(axes, "", "loss of the batch", f"the last {min(N_LAST_STEPS, len(steps))} steps")
+    style_axes(axes, "", "loss of the batch", f"the last {min(N_DRAWN_LAST_STEPS, len(steps))} steps")
     make_logarithmic(axes)
     axes.plot(
         steps[last_steps], run["loss_np"][last_steps], color=BLUE, alpha=0.35, linewidth=8, label="NumPy, by hand"

@@ -3,7 +3,7 @@
 import numpy as np
 
 RELATIVE_TOLERANCE = 1e-9  # of the largest entry: of float64's 16 digits, sums of a few thousand terms lose 3 or 4
-KINK_DISTANCE = 1e-9  # distance from a kink of the values next to it: above rounding errors, below any threshold
+KINK_PROBE_DISTANCE = 1e-9  # distance from a kink of the values next to it: above rounding errors, below any threshold
 
 
 def agree(a, b, rounding=RELATIVE_TOLERANCE):

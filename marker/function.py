@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from marker.compare import judge_trials, said
-from marker.equal import KINK_DISTANCE, agree
+from marker.equal import KINK_PROBE_DISTANCE, agree
 from marker.finder import FINDERS, FinderInput
 from marker.finders import typed
 from marker.finders.repair import suppress_side_effects
@@ -169,7 +169,7 @@ def make_draw_at_kinks(draw):
     arrays = {}
     for name in draw.kinks:
         a = getattr(draw, name)
-        arrays[name] = np.where(abs(a) < 2 * KINK_DISTANCE, 0, a)
+        arrays[name] = np.where(abs(a) < 2 * KINK_PROBE_DISTANCE, 0, a)
     return SimpleNamespace(**vars(draw) | arrays)
 
 

@@ -13,7 +13,7 @@ from support.errors import UserError
 
 FOLDER = Path(__file__).resolve().parent
 MODULES = FOLDER / "node_modules"
-TOOL_PACKAGES = {"@biomejs", "axe-core", "esbuild", "@esbuild", "temml"}  # packages that are not in any page
+BUILD_PACKAGES = {"@biomejs", "axe-core", "esbuild", "@esbuild", "temml"}  # packages that are not in any page
 ESBUILD_OPTIONS = (
     "--bundle", "--target=es2022", "--jsx=automatic", "--jsx-import-source=preact", "--legal-comments=none",
     "--log-level=error",
@@ -76,5 +76,5 @@ def iter_licences(name_part=""):
         if name_part in path.stem:
             yield path.stem, path.read_text(encoding="utf-8")
     for path in sorted(MODULES.glob("**/LICENSE*")):
-        if not TOOL_PACKAGES & set(path.parts) and name_part in str(path.relative_to(MODULES).parent):
+        if not BUILD_PACKAGES & set(path.parts) and name_part in str(path.relative_to(MODULES).parent):
             yield "-".join(path.relative_to(MODULES).parent.parts), path.read_text(encoding="utf-8")

@@ -123,7 +123,7 @@ def judge_written_report(name, seed, status=None, stuck=None, seconds=None, agai
     return verdict._asdict() | {"sentences": sentences, "progress": work.progress, "comparison": comparison}
 
 
-MAX_SHOWN_LENGTH = 14  # most rows, and most columns, of an array that are shown
+MAX_SHOWN_ROWS = 14  # most rows, and most columns, of an array that are shown
 
 
 @np.errstate(all="ignore")
@@ -168,10 +168,10 @@ def describe_cropped_arrays(actual, expected):
         *lead, row, column = (0, 0, *map(int, np.unravel_index(errors.argmax(), errors.shape)))[-max(errors.ndim, 2) :]
     rows = [np.atleast_2d(a[tuple(lead) if has_same_shape else (0,) * max(a.ndim - 2, 0)]) for a in (actual, expected)]
     corner = [
-        max(0, min(i - MAX_SHOWN_LENGTH // 2, n - MAX_SHOWN_LENGTH))
+        max(0, min(i - MAX_SHOWN_ROWS // 2, n - MAX_SHOWN_ROWS))
         for i, n in zip((row, column), rows[1].shape, strict=True)
     ]
-    part = tuple(slice(start, start + MAX_SHOWN_LENGTH) for start in corner)
+    part = tuple(slice(start, start + MAX_SHOWN_ROWS) for start in corner)
     actual_rows, expected_rows = (convert_rows(a[part]) for a in rows)
     furthest = [row - corner[0], column - corner[1]] if has_same_shape else None
     place = {"lead": lead, "corner": corner, "axes": errors.ndim if has_same_shape else 0, "furthest": furthest}

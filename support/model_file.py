@@ -49,7 +49,7 @@ METADATA_RULES = {
     "*.attention.layer_norm_rms_epsilon": ("number", 1e-15, 1),
 }
 # {kind of value: function that returns True if a value is of this kind}; True does not count as a number
-KIND_CHECKS = {
+VALUE_KIND_CHECKS = {
     "text": lambda value: isinstance(value, str),
     "list of texts": lambda value: isinstance(value, list),
     "list of whole numbers": lambda value: isinstance(value, np.ndarray) and value.dtype.kind in "iu",
@@ -166,7 +166,7 @@ class ModelFile:
             smallest = 0
             largest = len(self.metadata.get("tokenizer.ggml.tokens", ())) - 1
         is_limited = smallest is not None
-        if KIND_CHECKS[kind](value) and (not is_limited or smallest <= value <= largest):
+        if VALUE_KIND_CHECKS[kind](value) and (not is_limited or smallest <= value <= largest):
             return
         if isinstance(value, np.ndarray):
             value = value[:9].tolist()

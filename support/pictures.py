@@ -19,7 +19,7 @@ NO_CLASS = "(none)"  # fills up the class names to ten, the number of classes th
 IMAGE_SIDE = 28
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 CUT_MARKER_FILE = "cut_from_sheets.txt"  # a file that marks a folder that support/sheet.py has made
-MAX_NAME_LENGTH = 24  # the most letters of a class's name that fit into the pictures
+MAX_CLASS_NAME_LENGTH = 24  # the most letters of a class's name that fit into the pictures
 TEST_SPLIT_DIVISOR = 10  # one in ten pictures is for testing if a folder has no test/
 
 
@@ -182,7 +182,7 @@ def format_class_name(name):
     A long name is shortened, and characters that cannot be encoded, as in names from another system, become "?".
     """
     name = " ".join(name.encode(errors="replace").decode().split())
-    return name if len(name) <= MAX_NAME_LENGTH else f"{name[: MAX_NAME_LENGTH - 10]}...{name[-7:]}"
+    return name if len(name) <= MAX_CLASS_NAME_LENGTH else f"{name[: MAX_CLASS_NAME_LENGTH - 10]}...{name[-7:]}"
 
 
 def list_class_pictures(folder):

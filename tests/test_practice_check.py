@@ -95,7 +95,7 @@ EDITS = [
     ("INPUTS = [rows]", "TAKES = 3\nINPUTS = [rows]", "it says TAKES, which the class Exercise"),
     ("INPUTS = [rows]", "HAS_ALL_SHAPES = 3\nINPUTS = [rows]", "it says HAS_ALL_SHAPES, which the class Exercise"),
     ("INPUTS = [rows]", "FILL_STUB = 3\nINPUTS = [rows]", "it says FILL_STUB, which the class Exercise"),
-    ("from types", "from marker.equal import KINK_DISTANCE\nfrom types", "nothing to look at"),
+    ("from types", "from marker.equal import KINK_PROBE_DISTANCE\nfrom types", "nothing to look at"),
     ("a[:, :-1].mean(axis=1))", "a[:, :-1].max(axis=1))", "(seed 0): m["),
     ("a[:, :-1].mean(axis=1))", "a[:, :-1].max(axis=1))", ", and the function that draws the inputs has "),
     (
@@ -1222,7 +1222,7 @@ def whatever(x):
 
 
 # ---- what follows is not handed out ----
-from marker.equal import KINK_DISTANCE, RELATIVE_TOLERANCE as OF_ROUNDING
+from marker.equal import KINK_PROBE_DISTANCE, RELATIVE_TOLERANCE as OF_ROUNDING
 from marker.kind import Kind
 
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 
 import mlp_np
-from marker.equal import KINK_DISTANCE
+from marker.equal import KINK_PROBE_DISTANCE
 from mlp_np import MLP, softmax_cross_entropy
 
 
@@ -70,7 +70,7 @@ def move_beside_zero(rng, z, b):
     This entry is just above 0 in the even columns, and just below 0 in the odd ones.
     """
     columns = np.arange(len(b))
-    return b - z[rng.integers(len(z), size=len(b)), columns] + KINK_DISTANCE * (-1.0) ** columns
+    return b - z[rng.integers(len(z), size=len(b)), columns] + KINK_PROBE_DISTANCE * (-1.0) ** columns
 
 
 def has_both_signs_at_zero(z, dz):
@@ -78,7 +78,7 @@ def has_both_signs_at_zero(z, dz):
 
     If so, a mask that does not depend on z gives wrong results.
     """
-    gradients = dz[(z > 0) & (z < 2 * KINK_DISTANCE)]
+    gradients = dz[(z > 0) & (z < 2 * KINK_PROBE_DISTANCE)]
     return (gradients > 0).any() and (gradients < 0).any()
 
 

@@ -27,7 +27,7 @@ from copy import deepcopy
 from functools import partial
 from types import SimpleNamespace
 
-from marker.equal import KINK_DISTANCE
+from marker.equal import KINK_PROBE_DISTANCE
 from resnet_np import Block
 
 
@@ -46,7 +46,7 @@ def draw(rng, edge=False):
     if edge:
         channel = y[..., 0]
         beta = second_layer.layers["norm"].params["beta"]
-        beta[0] -= rng.choice(channel[channel > 0]) - KINK_DISTANCE
+        beta[0] -= rng.choice(channel[channel > 0]) - KINK_PROBE_DISTANCE
         y = block.forward(x)
 
     def branch(dz2):

@@ -10,7 +10,7 @@ import autograd_np
 from exercises.chapter1 import move_beside_zero
 from exercises.tape import Recorded, Tensor, get_value_and_gradients, sort_youngest_first, value_of, walk
 from exercises.words import TABLES
-from marker.equal import KINK_DISTANCE
+from marker.equal import KINK_PROBE_DISTANCE
 from marker.exercise import Tool
 from mlp_np import softmax_cross_entropy
 

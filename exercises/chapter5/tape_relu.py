@@ -31,7 +31,7 @@ from functools import partial
 from types import SimpleNamespace
 
 from exercises import chapter5, tape
-from marker.equal import KINK_DISTANCE
+from marker.equal import KINK_PROBE_DISTANCE
 
 
 def draw(rng, edge=False):
@@ -43,7 +43,7 @@ def draw(rng, edge=False):
     a, dy = rng.normal(size=(2, B, H))
     if edge:
         four = np.unravel_index(rng.choice(a.size, 4, replace=False), a.shape)
-        a[four], dy[four] = KINK_DISTANCE * np.array([1, 1, -1, -1]), np.abs(dy[four]) * [1, -1, 1, -1]
+        a[four], dy[four] = KINK_PROBE_DISTANCE * np.array([1, 1, -1, -1]), np.abs(dy[four]) * [1, -1, 1, -1]
     g = SimpleNamespace(B=B, H=H, a=a, dy=dy, constant=False, Tensor=tape.Tensor, value=np.where(a > 0, a, 0))
     if edge:
         g.kinks = ["a"]

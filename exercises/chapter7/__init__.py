@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from gpt_np import Embedding
-from marker.equal import KINK_DISTANCE
+from marker.equal import KINK_PROBE_DISTANCE
 from vit_np import merge, split
 
 

@@ -26,7 +26,7 @@ from functools import partial
 from types import SimpleNamespace
 
 from exercises import chapter7
-from marker.equal import KINK_DISTANCE
+from marker.equal import KINK_PROBE_DISTANCE
 
 
 def forward(x, u, p):
@@ -46,7 +46,7 @@ def draw(rng, p=None, behind_relu=False):
     u = rng.random((B, T, C))
     x = np.maximum(x, 0) if behind_relu else x
     positions = rng.permutation(u.size)[:9].reshape(3, 3)
-    for places, value in zip(positions, (p, p - KINK_DISTANCE, p + KINK_DISTANCE), strict=True):
+    for places, value in zip(positions, (p, p - KINK_PROBE_DISTANCE, p + KINK_PROBE_DISTANCE), strict=True):
         u.flat[places] = max(value, 0)
     return SimpleNamespace(B=B, T=T, C=C, p=p, x=x, dy=dy, u=u, y=forward(x, u, p))
 

@@ -229,7 +229,7 @@ def test_first_weights_of_another_size_in_small(small, monkeypatch):
 def test_what_the_shortcut_is_for_in_small(kept, drawn, small, monkeypatch):
     """python -m lab.depth, with 8 layers and 600 images."""
     monkeypatch.setattr(data, "load", lambda: small)
-    monkeypatch.setattr(depth, "BLOCK_COUNTS", (1,))
+    monkeypatch.setattr(depth, "BLOCKS_PER_STAGE", (1,))
     monkeypatch.setattr("sys.argv", ["lab/depth.py"])
     depth.main()
     assert kept["shortcut"]["layers"] == [8]

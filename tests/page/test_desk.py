@@ -215,8 +215,8 @@ def test_of_a_large_array_the_part_is_shown_that_is_furthest_off(tmp_path):
     both, g = beside(tmp_path, "dW1_db1", "dW1 = x.T @ dz1 / 2\ndb1 = dz1.sum(axis=0)")
     (row, column), (r, c) = both["corner"], both["furthest"]
     assert (row + r, column + c) == np.unravel_index(np.abs(g.dW1).argmax(), g.dW1.shape) and g.dW1.shape == (784, 4)
-    assert np.shape(both["mine"]) == (desk.MAX_SHOWN_LENGTH, 4)
-    part = np.s_[row : row + desk.MAX_SHOWN_LENGTH]
+    assert np.shape(both["mine"]) == (desk.MAX_SHOWN_ROWS, 4)
+    part = np.s_[row : row + desk.MAX_SHOWN_ROWS]
     assert agree(both["right"], g.dW1[part]) and agree(both["mine"], g.dW1[part] / 2)
 
 
@@ -227,7 +227,7 @@ def test_the_entry_stands_in_the_middle_of_the_part_or_the_part_ends_where_the_a
         mine[at] = np.inf
         both = desk.describe_cropped_arrays(mine, right)
         row, column = both["furthest"]
-        assert both["corner"] == corner and np.shape(both["right"]) == (desk.MAX_SHOWN_LENGTH, desk.MAX_SHOWN_LENGTH)
+        assert both["corner"] == corner and np.shape(both["right"]) == (desk.MAX_SHOWN_ROWS, desk.MAX_SHOWN_ROWS)
         assert both["mine"][row][column] is None and both["right"][row][column] == 0  # JSON knows no inf
 
 

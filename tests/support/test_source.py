@@ -346,7 +346,7 @@ OTHERS = {
     ("name", "words"), [("a cat", "a cat"), ("k\udcfcche", "k?che"), ("a" * 90 + "the end", "aaaaaaaaaaaaaa...the end")]
 )
 def test_a_class_has_a_name_that_can_be_drawn(name, words):
-    assert pictures.format_class_name(name) == words and len(words) <= pictures.MAX_NAME_LENGTH
+    assert pictures.format_class_name(name) == words and len(words) <= pictures.MAX_CLASS_NAME_LENGTH
 
 
 def test_pictures_of_one_grey_are_a_line(tmp_path):
