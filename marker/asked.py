@@ -44,7 +44,7 @@ def open_in_subprocess(learner_path, seconds, hidden_folders=(), result_kinds=No
     for functions that return params, gradients or several nests. Raises TimeoutError if the process was killed.
     """
     with tempfile.TemporaryDirectory(prefix="asked", ignore_cleanup_errors=True) as folder:
-        memory = 0 if needs_torch else runner.MAX_MEMORY_GIB  # GiB; 0 for no limit
+        memory = 0 if needs_torch else runner.MAX_MEMORY_GIB  # 0 for no limit
         arguments = ["-m", "marker.asked", str(Path(learner_path).resolve()), str(memory)]
         with runner.learner_process(arguments, folder, learner_path, hidden_folders, pipes=True) as process:
             clock = threading.Timer(runner.CLOCK_RATIO * seconds, process.kill)
